@@ -140,13 +140,16 @@ export function policyProblems({ custom }: Pick<Service, 'custom'>): string[] {
     ),
     ...blocks
       .filter(([, block]) => 'adopt' in Object(block))
-      .filter(([, block], i, adopting) =>
-        adopting.slice(0, i).some(([, other]) => mayOverlap(accountOf(block), accountOf(other))),
-      )
-      .map(
-        ([name, block]) =>
-          `custom.policies: ${name} and another of them adopt the images of autosnap.py in the account ${accountOf(block)}: they would rotate each other's snapshots`,
-      ),
+      .flatMap(([name, block], i, adopting) => {
+        const rival = adopting
+          .slice(0, i)
+          .find(([, other]) => mayOverlap(accountOf(block), accountOf(other)));
+        return rival
+          ? [
+              `custom.policies.${name}.adopt: ${rival[0]} adopts the images of autosnap.py in the same account, and each would rotate the snapshots of the other: leave adopt out of one of them`,
+            ]
+          : [];
+      }),
   ];
 }
 

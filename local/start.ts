@@ -31,7 +31,7 @@ async function main(): Promise<void> {
 
   print(`An embedded Rackspace is up: ${fleetText(cloud)}. Nothing leaves this machine.
 The rules are those of the first policy in serverless.yml; the account and the servers are the embedded ones.\n`);
-  const taken = await step('snapshot', 'asks for a snapshot of every server tagged autosnap=daily', () =>
+  const taken = await step('snapshot', 'requests a snapshot of every server tagged autosnap=daily', () =>
     snapshot(event, lambdaContext('snapshot')),
   );
   print(`${ARROW} the cloud creates them, which can take hours: its clock is advanced`);
@@ -53,7 +53,7 @@ Next steps:
   npx serverless invoke local -f snapshot --stage local -p events/adhoc.json     an ad-hoc snapshot
   npx serverless invoke local -f cleanup --stage local -p events/dry-run.json    what would be deleted
   npm run dev                                                                    schedules firing, until Ctrl-C
-  npx serverless deploy                                                          for real: see the README`);
+  npx serverless deploy --stage prod                                             for real: see the README`);
   await cloud.close();
 }
 
@@ -89,10 +89,10 @@ function keepText(keep: Record<string, number | string>): string {
 
 function table(taken: Report, cleaned: Report): string {
   const rows = new Table({
-    head: ['server', 'region', 'taken', 'kept, and by which rules', 'deleted'].map((h) =>
+    head: ['server', 'region', 'taken', 'kept, and by which rules', 'deleted', 'deferred'].map((h) =>
       styleText('bold', h),
     ),
-    colWidths: [10, 8, 30, 36, 22],
+    colWidths: [10, 8, 28, 34, 16, 10],
     wordWrap: true,
     style: { head: [], border: [], compact: true },
   });
@@ -102,7 +102,8 @@ function table(taken: Report, cleaned: Report): string {
     const series = cleaned.entries.find((e) => e.server === server && e.region === region);
     const what =
       outcome === 'taken' ? styleText('green', 'yes') : styleText('yellow', `${outcome}: ${reason}`);
-    rows.push([name, region, what, series ? keptText(series) : '-', series ? deletedText(series) : '-']);
+    const cells = series ? [keptText(series), deletedText(series), deferredText(series)] : ['-', '-', '-'];
+    rows.push([name, region, what, ...cells]);
   }
   return rows.toString();
 }
@@ -121,6 +122,12 @@ function deletedText({ snapshots = [] }: Entry): string {
   const gone = snapshots.filter(({ outcome }) => outcome === 'deleted').map(({ slot }) => slot.slice(0, 10));
   if (gone.length < 2) return gone.length === 0 ? 'none' : `1: ${gone[0]}`;
   return `${gone.length}: ${gone.at(-1)} to ${gone[0]}`;
+}
+
+/** The number of snapshots that the next runs delete, because of `maxDeletes` or the run deadline. */
+function deferredText({ snapshots = [] }: Entry): string {
+  const count = snapshots.filter(({ outcome }) => outcome === 'deferred').length;
+  return count === 0 ? 'none' : String(count);
 }
 
 /** One decision for each of several reasons. */

@@ -84,7 +84,8 @@ async function newestGoodOf(
 /**
  * Whether the copies of a series are up to date. They are behind when a newer snapshot exists, and
  * the newest copy, or else the oldest snapshot, is older than one and a half times the sum of one
- * interval of each schedule.
+ * interval of each schedule. Nothing more is copied of a server that the policy no longer selects,
+ * so its copies are never behind.
  *
  * @param copies the good copies of the series.
  */
@@ -95,8 +96,12 @@ export function copiedOf(
   {
     imageOf,
     obstacleTo,
+    isDeselected = false,
     now,
-  }: Pick<CopyContext, 'obstacleTo' | 'now'> & { imageOf: ReadonlyMap<string, Image> },
+  }: Pick<CopyContext, 'obstacleTo' | 'now'> & {
+    imageOf: ReadonlyMap<string, Image>;
+    isDeselected?: boolean;
+  },
 ): Copied {
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).sort(bySlot);
   const newest = copies.toSorted(bySlot).at(-1)?.slot;
@@ -111,7 +116,7 @@ export function copiedOf(
   const isNewer = latest !== undefined && (!newest || newest < latest.slot);
   return {
     ...(newest ? { newest: isoSeconds(newest), ageSeconds: Math.floor(ageMs / 1000) } : {}),
-    behind: isNewer && !obstacle && ageMs >= LATE * intervalsMs,
+    behind: isNewer && !obstacle && !isDeselected && ageMs >= LATE * intervalsMs,
     ...(obstacle ? { obstacle } : {}),
   };
 }

@@ -94,6 +94,7 @@ export function protectionOf(
     const grows = server !== undefined && selected.has(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
     const isHere = server !== undefined || placeholder !== undefined;
+    const isDeselected = isHere && !grows && !isUnsure;
     const forecast = isHere ? forecastOf(snapshots, grows || isUnsure) : undefined;
     const goes =
       forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
@@ -122,7 +123,7 @@ export function protectionOf(
               snapshots,
               copiesIn.get(id) ?? [],
               { ...policy, offsite: policy.offsite },
-              { imageOf, obstacleTo, now },
+              { imageOf, obstacleTo, isDeselected, now },
             ),
           }
         : {}),

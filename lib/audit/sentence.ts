@@ -137,7 +137,7 @@ function troubleText(worst: AuditedSeries, count: number, suffix: string): strin
   const subject = several ? `${count} servers have no fresh snapshot, the worst is ${name}` : name;
   if (worst.cause) return `${subject}: ${sentenceOf(worst.cause)}`;
   if (worst.state === 'late') return `${subject}${several ? ', ' : ' is '}${lateText(worst)}`;
-  return several ? `${subject}, which has none` : `${subject} has no good snapshot`;
+  return `${subject}${several ? ', which' : ''} has no good ${worst.policy} snapshot`;
 }
 
 /**

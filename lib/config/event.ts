@@ -57,6 +57,12 @@ export function isNaming(event: unknown): event is { policy: unknown } {
   );
 }
 
+/** Whether an event names no policy, and is neither a policy nor an ad-hoc event. */
+function isAnonymous(event: unknown): boolean {
+  const isObject = typeof event === 'object' && event !== null && !Array.isArray(event);
+  return isObject && !['policy', 'adhoc', ...POLICY_KEYS].some((key) => isKeyOf(key, event));
+}
+
 /**
  * Whether an event narrows a policy to some servers or regions: such a run is manual and does not
  * count as the scheduled one.
@@ -65,7 +71,7 @@ export function isNarrowed(event: unknown): boolean {
   return isNaming(event) && (isKeyOf('servers', event) || isKeyOf('regions', event));
 }
 
-/** Splits an event into one event for each account in matches own list or in the list of matches policy. */
+/** Splits an event into one event for each account in its own list or in that of its policy. */
 export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventContext, 'policies'>): unknown[] {
   if (!isNaming(event) || isKeyOf('account', event)) return eachAccount(event);
   const matches = policies.filter(({ policy }) => policy === event.policy);
@@ -83,6 +89,11 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventConte
  */
 export function resolveEvent(event: unknown, context: EventContext): Policy | Adhoc {
   if (isNaming(event)) return namedPolicy(event, context);
+  if (isAnonymous(event)) {
+    throw invalidEvent(
+      'policy: is missing: send {"policy": "<name>"}, or for a snapshot by hand {"adhoc": true, "servers": {"names": ["<server>"]}}',
+    );
+  }
   const order = parseWholeEvent(event, context);
   const isAccepted = isAdhoc(order) || order.dryRun || !context.policies || !context.isDeployed;
   if (isAccepted) return order;

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { parseDate } from './dates.ts';
+import { parseDate, parseEnd } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
 import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
@@ -12,6 +12,9 @@ const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w:
 /** A longer duration could end in a year of more than four digits, which markers do not allow. */
 const MAX_DURATION_MS = 99_999 * DURATION_UNITS.w!;
 
+/** The first moment that `YYYY-MM-DD` can't express. */
+const YEAR_10000_MS = Date.UTC(10_000, 0);
+
 /** The policy name in the marker of ad-hoc snapshots. */
 export const ADHOC = 'adhoc';
 
@@ -20,9 +23,9 @@ export const text = (what: string) =>
   v.pipe(quotable(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
 
 const count = v.pipe(
-  v.number('must be a whole number of 1 or more; leave the rule out if you do not want it'),
-  v.safeInteger('must be a whole number of 1 or more; leave the rule out if you do not want it'),
-  v.minValue(1, 'must be a whole number of 1 or more; leave the rule out if you do not want it'),
+  v.number('must be a whole number of 1 or more, or be left out'),
+  v.safeInteger('must be a whole number of 1 or more, or be left out'),
+  v.minValue(1, 'must be a whole number of 1 or more, or be left out'),
 );
 
 /** Adds a suggestion with a unit to the remedy if the input is a number without a unit. */
@@ -39,9 +42,9 @@ const durationRemedy = withUnit(
 /** "12h", "30d" or "4w" -> milliseconds. */
 const duration = v.pipe(
   v.string(durationRemedy),
-  v.regex(/^[1-9]\d{0,5}[hdw]$/, durationRemedy),
+  v.regex(/^[1-9]\d*[hdw]$/, durationRemedy),
   v.transform((text) => Number.parseInt(text, 10) * (DURATION_UNITS[text.at(-1)!] ?? Number.NaN)),
-  v.maxValue(MAX_DURATION_MS, 'must be at most "99999w"'),
+  v.maxValue(MAX_DURATION_MS, 'must be at most 99999w'),
 );
 
 const schedule = v.pipe(
@@ -74,7 +77,7 @@ const selectors = (unknownIds: string) => ({
   names: list('a server name or pattern', 'web-*, db-1', 'Servers by name; * and ? are wildcards.'),
   tagged: v.optional(
     v.pipe(
-      recordOf(text('a value'), 'must name a metadata key and value: {"autosnap": "daily"}'),
+      recordOf(text('a text, such as "daily"'), 'must name a metadata key and value: {"autosnap": "daily"}'),
       v.check(
         (tags) => Object.keys(tags).length > 0,
         'must name a metadata key and value: {"autosnap": "daily"}',
@@ -337,7 +340,7 @@ export const PolicyFields = strict({
     field(
       'The data that may be in no snapshot: local data disks, attached volumes. Until they are listed here, doctor, reports and the audit name the servers that have such data.',
       v.pipe(
-        v.array(v.picklist(UNPROTECTED, acceptRemedy), acceptRemedy),
+        v.array(v.picklist(UNPROTECTED, `must be ${UNPROTECTED.join(' or ')}`), acceptRemedy),
         v.nonEmpty('must not be empty: leave it out'),
       ),
     ),
@@ -380,6 +383,10 @@ const until = v.pipe(
   v.check(
     (text) => text === 'forever' || parseDate(text) !== undefined,
     'must be a date such as "2027-01-01" or "2027-01-01T08:00:00Z", or "forever"',
+  ),
+  v.check(
+    (text) => !((parseEnd(text)?.getTime() ?? 0) >= YEAR_10000_MS),
+    'must end before the year 10000: send "forever" for a hold without an end',
   ),
 );
 
@@ -424,7 +431,12 @@ export function parseEvent(event: unknown): Policy | Adhoc {
  * @throws {ValidationError} like {@link parseEvent}.
  */
 export function parseHold(event: unknown): Hold {
-  if (isKeyOf('hold', event) && isKeyOf('release', event)) throw invalidEvent('send either hold or release');
+  const [holds, releases] = [isKeyOf('hold', event), isKeyOf('release', event)];
+  if (typeof event === 'object' && event !== null && !Array.isArray(event) && holds === releases) {
+    throw invalidEvent(
+      `send ${holds ? 'only one of ' : ''}{"hold": "<image id>"} or {"release": "<image id>"}`,
+    );
+  }
   return readEvent(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
 }
 

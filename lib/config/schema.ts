@@ -4,6 +4,9 @@ import * as v from 'valibot';
 /** The maximum edit distance of a key that is suggested as the correct spelling. */
 const MAX_TYPOS = 2;
 
+/** How many of the fields of an object a message names. */
+const MOST_KEYS = 8;
+
 /**
  * An object with these keys and no others. Unlike valibot's strictObject, the schema reports every
  * unknown key, not only the first, with the similar known key or the nested object that has the
@@ -15,7 +18,20 @@ export function strict<const T extends v.ObjectEntries>(entries: T): v.StrictObj
   );
   // valibot copies `requirement` to the issue; see remedyOf.
   const rest = { ...v.never('is not a known key'), requirement: [...Object.keys(entries), ...inner] };
-  return v.objectWithRest(entries, rest) as unknown as v.StrictObjectSchema<T, undefined>;
+  const fields = Object.keys(entries).slice(0, MOST_KEYS).join(', ');
+  const message = ({ received }: { received: string }): string => {
+    if (received === 'undefined') return 'is missing';
+    return received === 'null'
+      ? `is empty: add its fields, such as ${fields}`
+      : `must be an object with fields such as ${fields}`;
+  };
+  const schema = v.objectWithRest(entries, rest, message);
+  return { ...schema, '~run': refusingLists(schema) } as unknown as v.StrictObjectSchema<T, undefined>;
+}
+
+/** A schema's `~run` that refuses a list, which valibot accepts as an object. */
+function refusingLists<S extends v.GenericSchema>(schema: S): S['~run'] {
+  return (dataset, config) => schema['~run'](Array.isArray(dataset.value) ? { value: '' } : dataset, config);
 }
 
 /** An ISO 8601 timestamp. */
@@ -34,9 +50,7 @@ function entriesOf(schema: object): object {
 /** An object with any keys. Unlike valibot's record, the schema refuses an array. */
 export function recordOf<const V extends v.GenericSchema, const M extends string>(values: V, message: M) {
   const schema = v.record(v.string(), values, message);
-  const run: (typeof schema)['~run'] = (dataset, config) =>
-    schema['~run'](Array.isArray(dataset.value) ? { value: undefined } : dataset, config);
-  return { ...schema, '~run': run };
+  return { ...schema, '~run': refusingLists(schema) };
 }
 
 /**
@@ -71,12 +85,13 @@ export function problemsOf(
   whole: string,
   namesKey = (_key: string) => true,
 ): string[] {
-  return issues.map((issue) => {
+  const problems = issues.map((issue) => {
     const isHidden = Array.isArray(issue.requirement) && !namesKey(String(issue.path?.at(-1)?.key));
     const path = isHidden ? 'a key' : (v.getDotPath(issue) ?? whole);
-    if (issue.type !== 'object_with_rest') return `${path}: ${issue.message}${remedyOf(issue)}`;
-    return issue.received === 'undefined' ? `${path}: is missing` : `${path}: must be an object`;
+    return `${path}: ${issue.message}${remedyOf(issue)}`;
   });
+  // A value such as 0.5 fails several checks, which have the same message.
+  return [...new Set(problems)];
 }
 
 /** The known key that `key` probably misspells; undefined if no known key is similar. */
@@ -119,7 +134,11 @@ function remedyOf({ kind, expected, input, path, requirement }: v.BaseIssue<unkn
         key,
         known.filter((one) => !one.includes('.')),
       ) ?? known.find((one) => one.endsWith(`.${key}`));
-    return nearest ? `: did you mean "${nearest}"?` : ': check its spelling, or remove it';
+    if (nearest) return `: did you mean "${nearest}"?`;
+    const own = known.filter((one) => !one.includes('.'));
+    return own.length > MOST_KEYS
+      ? ': check its spelling, or remove it'
+      : `: the known ones are ${own.join(', ')}: correct it, or remove it`;
   }
   if (kind !== 'schema' || typeof input !== 'string') return '';
   if (expected === 'number') return /^\d+$/.test(input) ? ': remove the quotes' : '';

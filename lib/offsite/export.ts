@@ -1,5 +1,6 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
+import { isoSeconds } from '../config/dates.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import {
   type Container,
@@ -106,7 +107,7 @@ export async function exportImage(
     if (task.id !== begun.task) await writeRecord({ since, task: task.id });
     return ageMs < STUCK_AFTER_MS
       ? exportingSince(since)
-      : failed({ code: 'EXPORT_STUCK', since: since.toISOString(), task: task.id });
+      : failed({ code: 'EXPORT_STUCK', since: isoSeconds(since), task: task.id });
   }
   const object = await getObject(session, container, name);
   if (!object && !task && !begun.task) {

@@ -11,6 +11,7 @@ import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { Inventory, RegionInventory } from '../snapshots/region-inventory.ts';
+import { selectServers } from '../snapshots/selector.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
@@ -171,7 +172,10 @@ function longestWaitingFirst(queue: readonly QueuedSeries[], ledger: Ledger): Qu
     .map(({ queued }) => queued);
 }
 
-/** All series of one region that have snapshots, copies or exports. */
+/**
+ * All series of one region that have snapshots, copies or exports. Of a server that the policy no
+ * longer selects, only copies and exports count.
+ */
 async function seriesIn(
   context: CopyContext,
   policy: OffsitePolicy,
@@ -207,12 +211,17 @@ async function seriesIn(
     ({ server }) => server,
   );
   const [copiesBy, stagedBy] = [copies, staged].map((all) => Map.groupBy(all, ({ server }) => server));
-  const nameOf = new Map(inventory.servers.map(({ id, name }) => [id, name]));
-  const servers = new Set([...snapshots.keys(), ...copiesBy!.keys(), ...stagedBy!.keys()]);
+  const serverOf = new Map(inventory.servers.map((server) => [server.id, server]));
+  const selected = new Set(selectServers(inventory.servers, policy.servers).servers);
+  // A server that the listing lacks may be gone: then its last snapshot is all that is left of it.
+  const isDeselected = (id: string) => serverOf.has(id) && !selected.has(serverOf.get(id)!);
+  const begun = new Set([...copiesBy!.keys(), ...stagedBy!.keys()]);
+  const servers = new Set([...[...snapshots.keys()].filter((id) => !isDeselected(id)), ...begun]);
   return [...servers].sort().map((server) => ({
     server,
-    name: nameOf.get(server),
+    name: serverOf.get(server)?.name,
     region,
+    isDeselected: isDeselected(server),
     snapshots: snapshots.get(server) ?? [],
     copies: copiesBy!.get(server) ?? [],
     staged: stagedBy!.get(server) ?? [],

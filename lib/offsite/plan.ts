@@ -30,6 +30,11 @@ export interface CopyPlan {
 
 interface CopyPlanOptions {
   now: Date;
+  /**
+   * Whether the policy no longer selects the server. Then no copy is begun, and those that are begun
+   * are finished.
+   */
+  isDeselected?: boolean;
   /** The exports that are not yet copied to the store. */
   staged?: readonly Copy[];
   /** The ids of the images for which the cloud answers 404. */
@@ -45,7 +50,8 @@ export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot 
 
 /**
  * Decides what to copy of one series: the snapshots with unfinished copies, and the newest good
- * snapshot, unless a good copy of it or of a newer snapshot exists.
+ * snapshot, unless a good copy of it or of a newer snapshot exists or the policy no longer selects the
+ * server.
  *
  * A copy with data but without a manifest is not verified yet. When its snapshot no longer exists,
  * it can never be verified. Then it is kept but does not count, because it may be the only copy.
@@ -53,7 +59,7 @@ export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot 
 export function planCopies(
   snapshots: readonly Snapshot[],
   copies: readonly CheckedCopy[],
-  { now, staged = [], gone = new Set() }: CopyPlanOptions,
+  { now, isDeselected = false, staged = [], gone = new Set() }: CopyPlanOptions,
 ): CopyPlan {
   const good = new Map(
     snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).map((s) => [s.id, s]),
@@ -73,7 +79,7 @@ export function planCopies(
     (a, b) => a.slot.getTime() - b.slot.getTime(),
   );
   const isCopied = newest && complete.some(({ slot }) => slot >= newest.slot);
-  if (newest && !isCopied) wanted.push(newest);
+  if (newest && !isCopied && !isDeselected) wanted.push(newest);
   const release = staged.filter(
     (one) => isComplete.has(one.key) || (isGone(one.image) && complete.some(({ slot }) => slot >= one.slot)),
   );

@@ -24,6 +24,8 @@ export interface Series {
   /** Undefined when the server is not listed. */
   name: string | undefined;
   region: string;
+  /** Whether the server is listed, and the policy does not select it. */
+  isDeselected: boolean;
   snapshots: readonly Snapshot[];
   copies: readonly Copy[];
   /** The exports that are not yet copied to the store. */

@@ -32,6 +32,15 @@ const CONNECT_TIMEOUT_MS = 10_000;
 // The connection failed, so the cloud did not carry out the request. Even a POST may be retried.
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH'];
 
+const client = got.extend({
+  headers: { accept: 'application/json' },
+  responseType: 'text',
+  followRedirect: false,
+  timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
+  // got's own retries would not wait for the rate limits.
+  retry: { limit: 0 },
+});
+
 interface HttpRequest {
   url: string;
   method: Method;
@@ -66,22 +75,16 @@ export function sender(
     if (remainingMs <= 0) throw outOfTime(target);
     const { signal, clear } = abortAfter(remainingMs);
     const exchange = async (): Promise<CloudAnswer> => {
-      const response = await got(url, {
+      const response = await client(url, {
         method,
         ...(json === undefined ? {} : { json }),
         ...(text === undefined ? {} : { body: text }),
         headers: {
-          accept: 'application/json',
           ...(contentType ? { 'content-type': contentType } : {}),
           ...(microversion ? { 'openstack-api-version': `compute ${microversion}` } : {}),
           ...(token ? { 'x-auth-token': token } : {}),
         },
-        responseType: 'text',
-        followRedirect: false,
         signal,
-        timeout: { connect: CONNECT_TIMEOUT_MS, request: REQUEST_TIMEOUT_MS },
-        // got's own retries would not wait for the rate limits.
-        retry: { limit: 0 },
       });
       if (!expect.includes(response.statusCode)) {
         throw new CloudError(

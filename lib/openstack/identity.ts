@@ -231,12 +231,12 @@ function unreadable(why: string): CloudError {
 
 const REFUSALS = {
   MFA_REQUIRED:
-    'The account asks for multi-factor authentication, which a function cannot give: use the API key of a user without it, made for this purpose',
+    'The account requires multi-factor authentication, which a function cannot give: use the API key of a user without it, made for this purpose',
   UNAUTHORIZED:
     'The cloud does not accept these credentials: check the name and the key in the secret, with Keystone the project and the domains too, or make new ones and update it',
   NOT_FOUND: 'There is no identity service at this address: check the authUrl in the secret',
   FORBIDDEN:
-    'The user may not log in: enable it in the control panel, or put another one into the secret. If the account asks for multi-factor authentication, use the API key of a user without it',
+    'The user may not log in: enable it in the control panel, or put another one into the secret. If the account requires multi-factor authentication, use the API key of a user without it',
 };
 
 /** Keystone answers 404 to an unknown application credential, as a wrong address does. */

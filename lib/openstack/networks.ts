@@ -105,6 +105,25 @@ export async function listSecurityGroups(
   return found.security_groups.map(({ id, name }) => ({ id, name }));
 }
 
+/**
+ * Whether the user has a key pair of that name. Key pairs belong to a user, not to the project.
+ *
+ * Nova: `GET /os-keypairs/{name}`:
+ * https://docs.openstack.org/api-ref/compute/#show-keypair-details
+ *
+ * @throws {CloudError} if the cloud answers neither with the key pair nor with 404.
+ */
+export async function hasKeyPair(session: Session, region: string, name: string): Promise<boolean> {
+  const path = `/os-keypairs/${encodeURIComponent(name)}`;
+  try {
+    await session.request({ service: 'compute', region, path, method: 'GET', expect: [200, 203] });
+    return true;
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return false;
+    throw error;
+  }
+}
+
 async function read<S extends v.GenericSchema>(
   session: Session,
   { region, path }: Pick<CloudRequest, 'region' | 'path'>,

@@ -110,7 +110,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RELEASED_UNREADABLE: { problem: Reason };
   RELEASED_PROTECTED: None;
   RELEASED_ADHOC: None;
-  RELEASED_ADHOC_UNTIL: { until: string };
+  RELEASED_ADHOC_UNTIL: { until: string; isOver: boolean };
   RELEASED_WITHOUT_POLICY: { policy: string };
 
   // Why the marker of an image does not prove that this deployment owns the image.
@@ -417,6 +417,12 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_KEY_PAIR: { keyName?: string; from: Provenance };
   RESTORE_SECURITY_GROUPS: { groups: readonly string[]; from: Provenance };
   RESTORE_METADATA: { metadata: Record<string, string>; from: Provenance };
+  RESTORE_NAME_TAKEN: { name: string; server: string };
+  RESTORE_PART_UNCHECKED: {
+    field: 'networks' | 'keyName' | 'securityGroups';
+    error: string;
+    message: string;
+  };
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
   RESTORE_REQUESTED: { server: string };
@@ -470,9 +476,19 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_BEGIN_ANEW: None;
 
   // Why a restore is refused.
+  RESTORE_PART_MISSING: {
+    field: 'networks' | 'keyName' | 'securityGroups';
+    where: string;
+    missing: readonly string[];
+    known?: readonly string[];
+  };
   RESTORE_REFUSED_BY_CLOUD: { error: string; message: string; to: 'new' | 'in-place' };
   RESTORE_NO_SERVER: { server: string; regions: readonly string[] };
-  RESTORE_SEVERAL_SERVERS: { server: string; found: readonly { id: string; region: string }[] };
+  RESTORE_SEVERAL_SERVERS: {
+    server: string;
+    /** `created` is undefined if the server is gone, or if the cloud does not say. */
+    found: readonly { id: string; region: string; isGone: boolean; created?: string }[];
+  };
   RESTORE_REGION_UNKNOWN: { where: string; known: readonly string[] };
   RESTORE_REGION_UNREADABLE: { where: string; problem: Reason };
   RESTORE_SERVER_UNCERTAIN: None;

@@ -136,8 +136,8 @@ export interface Report {
   omittedFailed?: number;
 }
 
-/** The region of a server that was found in no region. */
-export const NOWHERE = '-';
+/** The region of a server that was found in no region, as people read it after "in". */
+export const NOWHERE = 'no region';
 
 // An event in CloudWatch Logs has at most 256 KiB, of which the logger uses some.
 const LARGEST_BYTES = 240_000;

@@ -37,7 +37,7 @@ export function parametersOf({ request, event, origin }: RestoreContext, image: 
 }
 
 /**
- * Chooses the image that the event asks for. If the event has the id of an image, the image is
+ * Chooses the image that the event requests. If the event has the id of an image, the image is
  * requested by that id.
  */
 export async function chooseImage(
@@ -113,18 +113,20 @@ function hadNewer(
 
 /**
  * The event that carries out exactly what a dry run has reported; `image` is "" when the image is
- * unknown. It contains the request, so that a second call with it is the same restore.
+ * unknown. It contains the request, so that a second call with it is the same restore, and what
+ * earlier calls of the restore have made. A restore in place needs `confirm` in addition.
  */
 export function eventToRun(
   { event, origin, request }: RestoreContext,
   image: string,
 ): Record<string, unknown> {
-  const { dryRun: _, restored: __, safeties: ___, asked: ____, account, ...rest } = event;
+  const { dryRun: _, restored: __, asked, account, ...rest } = event;
   return {
     ...rest,
     server: origin.id,
     region: origin.region,
     request,
+    ...(asked ? { asked } : {}),
     ...(image ? { at: image } : {}),
     ...(account === 'rackspace' ? {} : { account }),
   };

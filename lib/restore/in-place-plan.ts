@@ -2,6 +2,7 @@ import { type Flavor, fits, leastOf } from '../openstack/flavors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { canonical } from '../snapshots/selector.ts';
 import type { RebuildEvent } from './event.ts';
 import { refuse } from './refusal.ts';
 
@@ -40,7 +41,7 @@ export function planInPlace(
   const flavor = flavors.find(({ id }) => id === flavorId);
   const statuses = step === 'rebuild' ? REBUILD_STATUSES : SNAPSHOT_STATUSES;
   const problems: Reason[] = [
-    ...(confirm === name || (dryRun && confirm === undefined)
+    ...((confirm !== undefined && canonical(confirm) === canonical(name)) || (dryRun && confirm === undefined)
       ? []
       : [
           {

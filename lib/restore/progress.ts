@@ -29,7 +29,7 @@ export function progressOf(
       return {
         state: 'failed',
         reasons: [
-          { code: 'RESTORE_IN_ERROR', ...which, fault: fault ?? 'the cloud does not inPlaceReport why' },
+          { code: 'RESTORE_IN_ERROR', ...which, fault: fault ?? 'the cloud does not say why' },
           { code: 'RESTORE_AFTER_ERROR', server: id, to },
         ],
       };

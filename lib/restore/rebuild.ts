@@ -110,7 +110,7 @@ function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restora
 }
 
 function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
-  const { request: _, ...anew } = eventToRun(work, work.image.id);
+  const { request: _, safeties: __, ...anew } = eventToRun(work, work.image.id);
   const reasons: Reason[] = [
     { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
     { code: 'RESTORE_BEGIN_ANEW' },

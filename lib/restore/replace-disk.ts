@@ -2,6 +2,7 @@ import { getImage, type Image } from '../openstack/images.ts';
 import { getServer, rebuildServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { canonical } from '../snapshots/selector.ts';
 import { eventToResume, parametersOf, restoreReport } from './context.ts';
 import { type InPlaceRestore, inPlaceReport, safetiesOf } from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
@@ -69,7 +70,8 @@ function reasonToPostpone(
   if (!server) return { code: 'RESTORE_SERVER_GONE', name: origin.name };
   if (isRebuiltBy(server, request)) return { code: 'RESTORE_BY_OTHER_CALL', name: server.name };
   const { name, taskState } = server;
-  if (name !== event.confirm) return { code: 'RESTORE_SERVER_RENAMED', was: origin.name, name };
+  if (canonical(name) !== canonical(event.confirm ?? ''))
+    return { code: 'RESTORE_SERVER_RENAMED', was: origin.name, name };
   if (taskState !== null) return { code: 'RESTORE_SERVER_BUSY', name, taskState };
   const mark = current && readSafetyMark(current);
   const snapshot = current && inventory.read(current);

@@ -18,6 +18,7 @@ import {
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
 import { namesRequest, type RestoreParameters, readRestoredMark, restoredMark } from './marks.ts';
+import { checkNewServer } from './new-server-check.ts';
 import { planNew } from './new-server-plan.ts';
 import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
@@ -141,11 +142,15 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     now: run.now,
     flavors,
   });
-  const reasons = [...why, ...plan.reasons];
+  const { name } = plan.server;
+  const same = inventory.servers.filter((server) => server.region === region && server.name === name);
+  const taken = same.map((server): Reason => ({ code: 'RESTORE_NAME_TAKEN', name, server: server.id }));
+  const reasons = [...why, ...plan.reasons, ...taken];
   if (event.dryRun) {
+    const unchecked = await checkNewServer(session, origin, event, plan.server);
     return restoreReport(context, image.id, {
       state: 'planned',
-      reasons,
+      reasons: [...reasons, ...unchecked],
       apply: eventToRun(context, image.id),
     });
   }

@@ -1,7 +1,9 @@
+import { isoSeconds } from '../config/dates.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
 import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
+import { canonical } from '../snapshots/selector.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
@@ -27,7 +29,7 @@ export function findOrigin(inventory: RestoreInventory, wanted: string): Origin 
     ...goneServers(inventory).map((server) => ({ ...server, server: undefined })),
   ];
   const byId = known.filter(({ id }) => id === wanted);
-  const named = known.filter(({ name }) => name === wanted);
+  const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
   const existing = named.filter(({ server }) => server);
   const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;
@@ -35,7 +37,12 @@ export function findOrigin(inventory: RestoreInventory, wanted: string): Origin 
     refuse({ code: 'RESTORE_NO_SERVER', server: wanted, regions });
   }
   if (others.length > 0) {
-    const all = found.map(({ id, region }) => ({ id, region }));
+    const all = found.map(({ id, region, server }) => ({
+      id,
+      region,
+      isGone: server === undefined,
+      ...(server?.createdAt ? { created: isoSeconds(server.createdAt) } : {}),
+    }));
     refuse({ code: 'RESTORE_SEVERAL_SERVERS', server: wanted, found: all });
   }
   const namesakes = named.filter((other) => !other.server && other.id !== only.id);

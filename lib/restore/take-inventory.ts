@@ -8,6 +8,7 @@ import { listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { canonical } from '../snapshots/selector.ts';
 import { type RestoreEvent, UUID } from './event.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { refuse } from './refusal.ts';
@@ -93,7 +94,9 @@ async function getUnlisted(
   const listed = new Set(inventory.servers.map(({ id }) => id));
   const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));
   const suspects = [
-    ...goneServers(inventory).filter(({ id, name }) => id === wanted || name === wanted),
+    ...goneServers(inventory).filter(
+      ({ id, name }) => id === wanted || canonical(name) === canonical(wanted),
+    ),
     ...ids.flatMap((id) => inventory.regions.map((region) => ({ id: id!, region }))),
   ];
   const each = [...new Map(suspects.map((one) => [`${one.region} ${one.id}`, one])).values()];

@@ -77,7 +77,7 @@ export function parseSecret(name: string, secret: string): Credentials {
     return { kind: 'password', ...read, projectDomainName: read.projectDomainName ?? read.userDomainName };
   }
   throw invalid(
-    'it must have apiKey (Rackspace), password (Keystone) or applicationCredentialId (Keystone): see the README',
+    'it must have apiKey (Rackspace), password (Keystone) or applicationCredentialId (Keystone): see docs/credentials.md',
   );
 }
 

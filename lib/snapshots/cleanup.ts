@@ -161,15 +161,17 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   );
   for (const server of newer) gone.delete(server);
   if (unread.length > 0) gone.clear();
+  const warnings: Finding[] = [];
   for (const [server, region] of homesOf(gone, certain)) {
     if (region !== undefined && session.regions.includes(region)) continue;
     gone.delete(server);
     if (!policy.orphans) continue;
-    doubts.push(
+    // This lasts, so it must not fail every cleanup.
+    const problem: Reason =
       region === undefined
         ? { code: 'SERVER_REGION_UNKNOWN', server }
-        : { code: 'SERVER_REGION_NOT_LISTED', server, home: region },
-    );
+        : { code: 'SERVER_REGION_NOT_LISTED', server, home: region };
+    warnings.push({ code: 'SERVER_DOUBTFUL', problem });
   }
   doubts.push(...unread);
   const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
@@ -180,8 +182,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     return { read, plan: planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone }) };
   };
   const plans = certain.map(planRegion);
-  const warnings: Finding[] =
-    policy.adopt && !isAlone ? [{ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] }] : [];
+  if (policy.adopt && !isAlone) warnings.push({ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] });
   const notInPolicy = unreadable.length > 0 ? [] : namesNotInPolicy(certain, policy, plans);
   return { plans, notInPolicy, unreadable, doubts, warnings, reserveMs };
 }

@@ -71,7 +71,7 @@ function heldUntil(until: string): Reason {
 function releasedReason(
   image: Image,
   { projectId }: Pick<Session, 'projectId'>,
-  { owner, policies }: Pick<Run, 'owner' | 'policies'>,
+  { owner, now, policies }: Pick<Run, 'owner' | 'now' | 'policies'>,
 ): Reason {
   const properties = { ...image.properties, autosnap_hold: 'none' };
   const scheduleOf = (name: string) => policies?.find(({ policy }) => policy === name)?.schedule;
@@ -85,7 +85,7 @@ function releasedReason(
   if (exposed) return exposed;
   if (read.policy === ADHOC) {
     return read.expires
-      ? { code: 'RELEASED_ADHOC_UNTIL', until: isoSeconds(read.expires) }
+      ? { code: 'RELEASED_ADHOC_UNTIL', until: isoSeconds(read.expires), isOver: read.expires <= now }
       : { code: 'RELEASED_ADHOC' };
   }
   return policies && !policies.some(({ policy }) => policy === read.policy)

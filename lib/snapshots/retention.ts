@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
+import { isoSeconds } from '../config/dates.ts';
 import { PERIODS, type Period } from '../config/keep-rules.ts';
 import { memoize } from '../config/memoize.ts';
 import type { Keep } from '../config/policy.ts';
@@ -144,7 +145,7 @@ export function hasPassed({ proven, drilled }: Snapshot): boolean {
 export function heldBecause({ hold }: Snapshot, now: Date): Reason | undefined {
   if (hold === 'protected') return { code: 'PROTECTED' };
   if (hold === 'forever') return { code: 'HELD' };
-  return hold && now < hold ? { code: 'HELD_UNTIL', until: hold.toISOString() } : undefined;
+  return hold && now < hold ? { code: 'HELD_UNTIL', until: isoSeconds(hold) } : undefined;
 }
 
 /** Why a hidden or shared snapshot stays; undefined for a private one. */
@@ -168,7 +169,7 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
     staysBecause(snapshot, now) ??
     (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
   if (kept) return { snapshot, keep: true, reasons: [kept] };
-  const ends = expires && { until: expires.toISOString() };
+  const ends = expires && { until: isoSeconds(expires) };
   const failed: Reason | undefined =
     state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status, ...ends } : undefined;
   if (!ends) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };

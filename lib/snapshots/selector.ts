@@ -116,7 +116,7 @@ function matches(
 ): boolean {
   return Boolean(
     ids?.includes(server.id) ||
-      names?.some((pattern) => isLike(server.name, pattern)) ||
+      names?.some((pattern) => isLike(canonical(server.name), canonical(pattern))) ||
       (tagged && Object.entries(tagged).every(([key, value]) => tagsOf(server, key).includes(value))),
   );
 }
@@ -124,6 +124,14 @@ function matches(
 function tagsOf({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
   const value = Object.hasOwn(metadata, key) ? metadata[key] : undefined;
   return value?.split(',').map((part) => part.trim()) ?? [];
+}
+
+/**
+ * A name in one of the forms that Unicode has for the same letters: "é" may be one character or two,
+ * and nobody sees which.
+ */
+export function canonical(name: string): string {
+  return name.normalize('NFC');
 }
 
 /**

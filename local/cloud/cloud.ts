@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type ServerType, serve } from '@hono/node-server';
 import { Hono } from 'hono';
@@ -93,6 +93,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     projectId = '123456',
   } = options;
   const servers: ServerType[] = [];
+  const sockets = new Set<Socket>();
   let offsetMs = 0;
   const now = () => new Date(Date.now() + offsetMs);
   const tokens = new Tokens(now);
@@ -155,6 +156,10 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       serverOptions: { keepAliveTimeout: 60_000 },
     });
     servers.push(server);
+    (server as HttpServer).on('connection', (socket) => {
+      sockets.add(socket);
+      socket.once('close', () => sockets.delete(socket));
+    });
     await once(server, 'listening');
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
@@ -228,11 +233,11 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       }
     },
     async close() {
+      for (const socket of sockets) socket.resetAndDestroy();
       await Promise.all(
         (servers as HttpServer[]).map((server) => {
           const closed = once(server, 'close');
           server.close();
-          server.closeAllConnections();
           return closed;
         }),
       );

@@ -51,6 +51,13 @@ export function addServerRoutes(routes: Hono<Env>, region: Region): void {
       : c.json(fault('itemNotFound', 404, 'The resource could not be found.'), 404),
   );
 
+  routes.get('/os-keypairs/:name', (c) => {
+    const name = c.req.param('name');
+    return region.keyPairs.includes(name)
+      ? c.json({ keypair: { name } })
+      : c.json(fault('itemNotFound', 404, `Keypair ${name} not found`), 404);
+  });
+
   routes.get('/servers/:id', (c) => {
     const server = serverOf(c);
     return server ? c.json({ server: serverJson(c, server, region) }) : missing(c);

@@ -29,7 +29,7 @@ function objects(day: number, kinds = ['qcow2', 'json']) {
  * The result for copies of some days and snapshots of some days, taken daily and copied every six
  * hours.
  */
-function look(snapshots: number[], copied: number[], image: Partial<Image> = {}) {
+function look(snapshots: number[], copied: number[], image: Partial<Image> = {}, isDeselected = false) {
   const { offsite, schedule } = parsePolicy(
     policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 } } }),
   );
@@ -44,7 +44,12 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {})
     [],
   ).map((copy) => ({ ...copy, state: 'good' as const }));
   const imageOf = new Map(images.map((one) => [one.id, one]));
-  return copiedOf(series, copies, { schedule, offsite: offsite! }, { imageOf, obstacleTo, now: NOW });
+  return copiedOf(
+    series,
+    copies,
+    { schedule, offsite: offsite! },
+    { imageOf, obstacleTo, isDeselected, now: NOW },
+  );
 }
 
 describe('whether the copies of a series are behind', () => {
@@ -70,6 +75,10 @@ describe('whether the copies of a series are behind', () => {
     const found = look([24, 17], [], { volumeSnapshotIds: ['v'] });
     expect(found).toEqual({ behind: false, obstacle: { code: 'COPY_OF_VOLUMES' } });
   });
+});
+
+test('the copies of a server that the policy no longer selects are not behind', () => {
+  expect(look([24, 17], [], {}, true).behind).toBe(false);
 });
 
 /**

@@ -184,7 +184,7 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
   );
   expect(
     bad.text,
-  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has none.
+  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has no good daily snapshot.
 
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 
@@ -461,7 +461,7 @@ test('a subject is not cut in the middle of a word', () => {
   for (let length = 1; length <= 40; length += 1) {
     const names = [`${'a'.repeat(length)} bb`, 'c'];
     const { subject } = digest(audit({ series: names.map(never) }), [], undefined);
-    const whole = `autosnap-prod: 0 of 2 servers protected; 2 servers have no fresh snapshot, the worst is ${names[0]}, which has none`;
+    const whole = `autosnap-prod: 0 of 2 servers protected; 2 servers have no fresh snapshot, the worst is ${names[0]}, which has no good daily snapshot`;
     expect(subject.length).toBeLessThan(100);
     const [, kept = ''] = /^(.*)\.\.\.$/.exec(subject) ?? [];
     expect(`${whole} `.startsWith(`${kept} `), subject).toBe(true);

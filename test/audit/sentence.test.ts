@@ -27,9 +27,9 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is c, 29 days late',
     [server('a', 4), server('c', 30), server('b', 9)],
   ],
-  ['1 of 2 servers protected; db-9 has no good snapshot', [...good(1), never]],
+  ['1 of 2 servers protected; db-9 has no good daily snapshot', [...good(1), never]],
   [
-    '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is db-9, which has none',
+    '0 of 3 servers protected; 3 servers have no fresh snapshot, the worst is db-9, which has no good daily snapshot',
     [server('a', 9), never, server('b', 4)],
   ],
   ['1 of 2 servers protected; 1 waits for its first snapshot', [...good(1), waiting('new')]],
@@ -142,7 +142,7 @@ test('servers of the same name in two regions or accounts count as two, and the 
     '1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is a in DFW (other), 4 days late',
   );
   const never = seriesOf([], { name: 'a', account: 'other' });
-  expect(sentence(auditOf([dfw, never]))).toMatch(/; a in DFW \(other\) has no good snapshot$/);
+  expect(sentence(auditOf([dfw, never]))).toMatch(/; a in DFW \(other\) has no good daily snapshot$/);
 });
 
 test('the sentence counts servers, not series', () => {

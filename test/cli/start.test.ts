@@ -44,6 +44,7 @@ describe('npm start', () => {
           .replace('# regions: [DFW, ORD]', 'regions: [LON]')
           .replace('tagged: { autosnap: daily }', 'ids: [59818cee-bc8c-44eb-8073-673ee65105f7]'),
     ],
+    ['with the `orphans` that serverless.yml suggests', (yml) => yml.replace('# orphans:', 'orphans:')],
     [
       'with a variable',
       (yml) =>
@@ -57,6 +58,15 @@ describe('npm start', () => {
     expect(stderr).toBe('');
     expect(stdout).toMatch(/6 taken, 1 skipped[\s\S]*[1-9]\d* deleted, [1-9]\d* kept/);
     expect(code).toBe(0);
+  });
+
+  test('shows how many snapshots each server has that later runs delete', async () => {
+    const { stdout } = await start((yml) => yml.replace('maxDeletes: 10', 'maxDeletes: 2'));
+    const columns = stdout.split('\n').flatMap((line: string) => {
+      const cells = line.split('│').map((cell: string) => cell.trim());
+      return ['server', 'db-1', 'web-2'].includes(cells[1] ?? '') ? [`${cells[1]}: ${cells[6]}`] : [];
+    });
+    expect(columns).toEqual(['server: deferred', 'db-1: 6', 'web-2: none']);
   });
 
   test.each<[string, (yml: string) => string, string]>([

@@ -101,7 +101,7 @@ describe('problems that are found before a deployment', () => {
     [
       'what a run would refuse, with its place in serverless.yml',
       { daily: block({ keep: { last: 0 } }) },
-      'custom.policies.daily.keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it',
+      'custom.policies.daily.keep.last: must be a whole number of 1 or more, or be left out',
     ],
     [
       'a second name',
@@ -146,7 +146,7 @@ describe('problems that are found before a deployment', () => {
     [
       'two that adopt the same images',
       { daily: block({ adopt: 'autosnap.py' }), other: block({ adopt: 'autosnap.py', account: 'rack*' }) },
-      "custom.policies: other and another of them adopt the images of autosnap.py in the account rack*: they would rotate each other's snapshots",
+      'custom.policies.other.adopt: daily adopts the images of autosnap.py in the same account, and each would rotate the snapshots of the other: leave adopt out of one of them',
     ],
   ])('%s', (_, policies, problem) => {
     expect(policyProblems(custom(policies))).toEqual([problem]);

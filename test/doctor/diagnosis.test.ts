@@ -28,7 +28,7 @@ test('a check has the code of its finding, the sentence, and a remedy if there i
   expect(excepted(false)).toEqual({
     ...common,
     detail: 'servers.except excludes every selected server',
-    remedy: 'Take some out of except.',
+    remedy: 'Remove from except the servers that need snapshots.',
   });
   expect(excepted(true)).toEqual({
     ...common,

@@ -244,7 +244,7 @@ describe('the whole deployment', () => {
     ];
     const { checks } = await h.run('doctor', { policies });
     expect(checks.filter(({ code }) => code === 'PROJECT_TWICE')).toMatchObject([
-      { account: 'again', detail: expect.stringContaining('that of the account customer-a') },
+      { account: 'again', detail: expect.stringContaining('the account customer-a has the same project') },
     ]);
   });
 

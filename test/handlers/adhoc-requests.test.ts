@@ -175,7 +175,7 @@ describe('a repeated request with an end', () => {
     const h = await takenUntil('1h');
     const { report } = await again(h, '2026-11-23T06:30:00Z', event);
     expect(reasonsOf(report)).toEqual([
-      `failed: image ${h.image} of this request is there already, and is deleted once 2026-11-23T07:00:00Z has passed, sooner than this call asks for: hold it, or give the request another name`,
+      `failed: image ${h.image} of this request is there already, and is deleted once 2026-11-23T07:00:00Z has passed, sooner than this call requests: hold it, or give the request another name`,
     ]);
     expect(h.dfw.images.map(({ id }) => id)).toEqual([h.image]);
   });

@@ -123,7 +123,9 @@ test('the series of a deleted server is kept completely, and reported', async ()
   h.cloud.region('DFW').servers.pop();
   const { totals, warnings, entries } = await h.run('cleanup', policy());
   expect(totals).toEqual({ kept: 5 });
-  expect(textsOf(warnings)).toEqual([`DFW: server web (${h.web.id}) is gone: of its 5 daily snapshots 5 are kept`]);
+  expect(textsOf(warnings)).toEqual([
+    `DFW: server web (${h.web.id}) no longer exists: 5 of 5 daily snapshots stay`,
+  ]);
   expect(entries[0]?.snapshots?.[4]?.reasons).toEqual(['its server is gone: the series is kept whole']);
 });
 

@@ -63,7 +63,7 @@ describe('a malformed secret', () => {
     h.cloud.secrets.set(SECRET, JSON.stringify(fields));
     const { error } = await h.fail('snapshot', policy());
     expect(error.message).toBe(
-      'The secret autosnap/test/rackspace is refused:\n- a key: is not a known key: check its spelling, or remove it\n- a key: is not a known key: did you mean "apiKey"?',
+      'The secret autosnap/test/rackspace is refused:\n- a key: is not a known key: the known ones are username, apiKey, authUrl: correct it, or remove it\n- a key: is not a known key: did you mean "apiKey"?',
     );
     expect(shown(h, error)).not.toMatch(/key-5c1e77aa|apiKye/);
   });

@@ -252,11 +252,12 @@ describe('a problem of an account fails, and the schedules of its policies are s
     );
     expect(troubles(outcome)).toEqual([
       'fail secret: The secret autosnap/test/customer-b is refused: username: is missing',
-      'fail servers: names "mail-*" matches no server → Correct it, or name or tag the servers so.',
+      'fail servers: names "mail-*" matches no server → Correct the selector, or give the servers such names or tags.',
+      expect.stringMatching(/^warn login: the account rackspace has the same project /),
     ]);
     expect(findings(outcome, 'servers')[0]).toBe('2: db-1, web-1');
     expect(outcome.error?.message).toMatch(
-      /^doctor: 2 of \d+ checks failed\.\n- account customer-b, secret: .*\n- policy c, servers: names "mail-\*" matches no server\n {2}→ Correct it/,
+      /^doctor: 2 of \d+ checks failed\.\n- account customer-b, secret: .*\n- policy c, servers: names "mail-\*" matches no server\n {2}→ Correct the selector/,
     );
   });
 });
@@ -381,26 +382,28 @@ describe('problems of a policy', () => {
       'a region that the account lacks',
       { regions: ['DFW', 'LON'] },
       [
-        'fail regions: the account has no region LON: it has DFW, ORD → Correct regions, or leave it out for all that there are.',
+        'fail regions: the account has no region LON: it has DFW, ORD → Correct regions, or leave it out for all regions of the account.',
       ],
     ],
     [
       'a pattern and a tag that match nothing, beside ones that do',
       { servers: { names: ['web-*', 'mail-?'], tagged: { autosnap: 'hourly' } } },
       [
-        'fail servers: names "mail-?" matches no server → Correct it, or name or tag the servers so.',
-        'fail servers: tagged {"autosnap":"hourly"} matches no server → Correct it, or name or tag the servers so.',
+        'fail servers: names "mail-?" matches no server → Correct the selector, or give the servers such names or tags.',
+        'fail servers: tagged {"autosnap":"hourly"} matches no server → Correct the selector, or give the servers such names or tags.',
       ],
     ],
     [
       'an id that no server has',
       { servers: { ids: [id] } },
-      [`fail servers: ids: there is no server ${id} → Correct the id, or take it out.`],
+      [`fail servers: ids: there is no server ${id} → Correct the ids, or remove them.`],
     ],
     [
       'nothing left',
       { servers: { all: true, except: { names: ['*'] } } },
-      ['fail servers: servers.except excludes every selected server → Take some out of except.'],
+      [
+        'fail servers: servers.except excludes every selected server → Remove from except the servers that need snapshots.',
+      ],
     ],
     [
       'a schedule that is over',
@@ -604,7 +607,7 @@ describe('the policies to check', () => {
       'policies that a run would refuse, with all that is wrong in any of them',
       [policy()],
       { policies: [policy(), policy({ keep: { last: 0 }, policy: 'Daily' }), 'x'] },
-      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -, and start with a letter or digit\n- policies.1: keep.last: must be a whole number of 1 or more; leave the rule out if you do not want it\n- policies.2: it must be a JSON object: see events/ for examples',
+      'The event is refused:\n- policies.1: policy: must be 1 to 40 of a-z, 0-9 and -, and start with a letter or digit\n- policies.1: keep.last: must be a whole number of 1 or more, or be left out\n- policies.2: it must be a JSON object: see events/ for examples',
     ],
   ])('%s: fails without a request', async (_, deployed, event, message) => {
     const h = await account();

@@ -130,7 +130,15 @@ describe('the report of a release says what cleanup will do with the image', () 
       'one by hand, with an end',
       (h) =>
         addSnapshot(h, h.web, 1, { properties: { ...adhoc, autosnap_expires: '2027-01-01T00:00:00Z r' } }),
-      /^it expires at 2027-01-01T00:00:00Z, and is deleted then$/,
+      /^the first cleanup after 2027-01-01T00:00:00Z deletes it$/,
+    ],
+    [
+      'one by hand, whose end has passed',
+      (h) =>
+        addSnapshot(h, h.web, 1, {
+          properties: { ...adhoc, autosnap_expires: '2026-11-22T12:00:00Z r' },
+        }),
+      /^its end, 2026-11-22T12:00:00Z, has passed: the next cleanup deletes it$/,
     ],
     [
       'one by hand, without',
@@ -215,7 +223,7 @@ describe('refused without a change', () => {
       /hold: this project has no image /,
     ],
     ['no id', () => ({ hold: '' }), /hold: must be the id of an image/],
-    ['an empty event', () => ({}), /hold: is missing/],
+    ['an empty event', () => ({}), /: send \{"hold": "<image id>"\} or \{"release": "<image id>"\}$/],
     [
       'an unknown key',
       ({ images }) => ({ hold: images[0]?.id, untill: 'forever' }),
@@ -229,9 +237,14 @@ describe('refused without a change', () => {
     [
       'both at once',
       ({ images: [a, b] }) => ({ hold: a?.id, release: b?.id }),
-      /: send either hold or release$/,
+      /: send only one of \{"hold": .*\} or \{"release": .*\}$/,
     ],
-    ['a policy', () => policy(), /hold: is missing/],
+    [
+      'a day whose end has five digits in its year',
+      ({ images }) => ({ hold: images[0]?.id, until: '9999-12-31' }),
+      /until: must end before the year 10000: send "forever"/,
+    ],
+    ['a policy', () => policy(), /: send \{"hold": "<image id>"\} or \{"release": "<image id>"\}$/],
   ])('%s', async (_, event, problem) => {
     const h = await history(2);
     const { error } = await h.fail('hold', event(h));

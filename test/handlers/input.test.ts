@@ -68,7 +68,7 @@ describe.each(JOBS)('%s with invalid input reports a remedy and changes nothing'
       'a secret with an unknown field',
       'SECRET_INVALID',
       setSecret('{"username":"u","apiKey":"hunter2hunter2","region":"DFW"}'),
-      /is refused: a key: is not a known key: check its spelling, or remove it/,
+      /is refused: a key: is not a known key: the known ones are username, apiKey, authUrl: correct it, or remove it/,
     ],
     [
       'a secret that would be sent in the open',
@@ -119,7 +119,7 @@ describe('snapshot', () => {
     const { error, report } = await h.fail('snapshot', policy({ servers: { ids: [web.id, 'no-such-id'] } }));
     expect(report?.totals).toEqual({ failed: 1, taken: 1 });
     expect(error.message).toMatch(
-      'no-such-id in -: servers.ids: no such server in these regions: correct the id, or take it out',
+      'no-such-id in no region: servers.ids: no such server in these regions: correct the id, or take it out',
     );
   });
 

@@ -367,9 +367,7 @@ describe('an interrupted call', () => {
     const h = await world();
     h.cloud.faults.push({ ...POST_SERVERS, answer: 'drop' });
     const { error, report } = await h.fail('restore', TO_NEW);
-    expect(error.message).toMatch(
-      /A listing can lack a server that is there, so this request asks for no other/,
-    );
+    expect(error.message).toMatch(/A listing can lack a server that exists, so this call requests no other/);
     const { error: still } = await h.fail('restore', again(report!));
     expect(still.message).toMatch(/once you are sure that there is none, begin anew, without "request"/);
     expect(restoredIn(h)).toEqual([]);
@@ -471,6 +469,75 @@ describe('a dry run', () => {
   });
 });
 
+describe('a dry run checks what the new server needs', () => {
+  const dry = { ...TO_NEW, dryRun: true };
+
+  test.each([
+    ['networks', { networks: ['nowhere'] }, /networks: DFW has no nowhere: it has .*\(backend\)/],
+    ['flavor', { flavor: 'huge' }, /flavor: there is no huge/],
+    [
+      'keyName',
+      { keyName: 'oops' },
+      /keyName: DFW has no oops: give the name of a key pair of the secret's user/,
+    ],
+    ['securityGroups', { securityGroups: ['wbe'] }, /securityGroups: DFW has no wbe: it has .*web/],
+  ])('%s that the region lacks are named, with what there is', async (_, fields, problem) => {
+    const h = await world();
+    useKeystone(h);
+    const { error } = await h.fail('restore', { ...dry, ...fields });
+    expect(error.message).toMatch(problem);
+    expect(changes(h)).toEqual([]);
+  });
+
+  test('all of them at once', async () => {
+    const h = await world();
+    useKeystone(h);
+    const { error } = await h.fail('restore', { ...dry, networks: ['nowhere'], securityGroups: ['wbe'] });
+    expect(error.message).toMatch(/networks: DFW[\s\S]*securityGroups: DFW/);
+  });
+
+  test('also the key pair of the original, which may belong to another user', async () => {
+    const h = await world();
+    h.web.keyName = 'theirs';
+    expect((await h.fail('restore', dry)).error.message).toContain('keyName: DFW has no theirs');
+    expect((await h.run('restore', { ...dry, keyName: null })).state).toBe('planned');
+  });
+
+  test('what the cloud does not show is said, and is no refusal', async () => {
+    const h = await world();
+    const report = await h.run('restore', { ...dry, securityGroups: ['web'] });
+    expect(report.codes).toContain('RESTORE_PART_UNCHECKED');
+    expect(report.lines.join('\n')).toContain('securityGroups: not checked whether');
+  });
+
+  test('a second server of the same name is said', async () => {
+    const h = await world();
+    const { restored } = await h.run('restore', TO_NEW);
+    const { lines } = await h.run('restore', { ...dry, name: 'web-restored-2026-11-23' });
+    expect(lines.join('\n')).toContain(
+      `there is a server "web-restored-2026-11-23" already (${restored}), so two servers will have this name`,
+    );
+  });
+});
+
+test('the dry run of a restore that waits keeps its safety snapshots in `apply`', async () => {
+  const h = await world();
+  const first = await h.run('restore', IN_PLACE);
+  const { safeties } = again(first);
+  later(h, 30);
+  const report = await h.run('restore', { ...again(first), dryRun: true });
+  expect(report.apply).toEqual({ ...again(first), safeties });
+});
+
+test('an unconfirmed dry run in place is carried out only with `confirm` in addition', async () => {
+  const h = await world();
+  const { apply } = await h.run('restore', { server: 'web', to: 'in-place', dryRun: true });
+  const { error } = await h.fail('restore', apply as object);
+  expect(error.message).toContain('add "confirm": "web"');
+  expect(changes(h)).toEqual([]);
+  expect((await h.run('restore', { ...(apply as object), confirm: 'web' })).state).toBe('waiting');
+});
+
 describe('refused without a change', () => {
   const set = (changes: Partial<CloudServer>) => (h: World) => void Object.assign(h.web, changes);
   const nothing = () => {};
@@ -486,7 +553,7 @@ describe('refused without a change', () => {
       'two servers of the name',
       TO_NEW,
       (h) => h.cloud.region('ORD').addServer({ name: 'web' }),
-      /server: there are several "web": give the id, or the "region", of one of \S+ in DFW, \S+ in ORD/,
+      /server: 2 servers are called "web": \S+ in DFW, created at \S+; \S+ in ORD, created at \S+: give the id/,
     ],
     [
       "a region that can't be read, where there may be another",
@@ -574,7 +641,7 @@ describe('refused without a change', () => {
       'a flavor with too small a disk',
       { ...TO_NEW, flavor: '2' },
       (h) => (h.images[0]!.minDisk = 40),
-      /flavor: 512MB Standard Instance \(20 GB, 512 MB\) is too small: image \S+ asks for 40 GB of disk and 512 MB of memory: give one that fits: "2 GB General Purpose v1" \(general1-2\)/,
+      /flavor: 512MB Standard Instance \(20 GB, 512 MB\) is too small: image \S+ needs 40 GB of disk and 512 MB of memory: give one that fits: "2 GB General Purpose v1" \(general1-2\)/,
     ],
     [
       'a flavor with too little memory',
@@ -671,7 +738,7 @@ describe('refused without a change', () => {
         Object.assign(h.web, { image: '', flavor: '2' });
         h.images[0]!.minDisk = 40;
       },
-      /- confirm: .*\n- to: web has its disk on a volume, .*\n- at: image \S+ asks for 40 GB/,
+      /- confirm: .*\n- to: web has its disk on a volume, .*\n- at: image \S+ needs 40 GB/,
     ],
     [
       'a request that a server carries which does not say of what',

@@ -69,15 +69,17 @@ test.each([
   [
     'with orphans, past its time',
     { orphans: ORPHANS },
-    'server old (gone-1) is gone: of its 4 daily snapshots 1 are kept',
+    'server old (gone-1) no longer exists: 1 of 4 daily snapshots stays',
   ],
-  ['without orphans', {}, 'server old (gone-1) is gone: of its 4 daily snapshots 4 are kept'],
+  ['without orphans', {}, 'server old (gone-1) no longer exists: 4 of 4 daily snapshots stay'],
 ])('audit and cleanup report the same about a deleted server: %s', async (_, changes, warning) => {
   const h = await history(1);
   const gone = [60, 61, 62, 63].map((age) => addSnapshot(h, { id: 'gone-1', name: 'old' }, age));
   deploy([policy(changes)]);
   const audited = await h.run('audit', {});
-  expect(textsOf(audited.warnings).filter((one) => one.includes('(gone-1) is'))).toEqual([`DFW: ${warning}`]);
+  expect(textsOf(audited.warnings).filter((one) => one.includes('(gone-1) no longer exists'))).toEqual([
+    `DFW: ${warning}`,
+  ]);
   const report = await h.run('cleanup', { policy: 'daily', dryRun: true });
   expect(textsOf(report.warnings)).toEqual([`DFW: ${warning}`]);
   if (!('orphans' in changes)) expect(decisionOn(report, gone[3]!)).toContain('its server is gone');

@@ -33,20 +33,20 @@ test('after a deletion without an answer the youngest images are deleted first, 
 describe('a cleanup that always reaches its deadline', () => {
   const EVERY = { cleanup: 'rate(6 hours)', keep: { last: 1 }, maxDeletes: 1 };
 
-  /** Twenty servers, each with more snapshots to delete than all runs of a test can delete. */
+  /** Ten servers, each with more snapshots to delete than all runs of a test can delete. */
   async function backlog() {
     const h = await history(0);
-    const fleet = Array.from({ length: 20 }, (_, i) => h.cloud.region('DFW').addServer({ name: `web-${i}` }));
+    const fleet = Array.from({ length: 10 }, (_, i) => h.cloud.region('DFW').addServer({ name: `web-${i}` }));
     for (const server of fleet) for (let age = 0; age < 14; age++) addSnapshot(h, server, age);
     return { ...h, fleet };
   }
 
   /**
-   * Twelve cleanups, six hours apart. Each has time for `share` deletions and those that have begun
+   * Eight cleanups, six hours apart. Each has time for `share` deletions and those that have begun
    * by then.
    */
-  async function cleanUpTwelveTimes(h: Harness, share: number): Promise<void> {
-    for (let run = 0; run < 12; run++) {
+  async function cleanUpEightTimes(h: Harness, share: number): Promise<void> {
+    for (let run = 0; run < 8; run++) {
       setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
       const before = deletions(h).length;
       const remainingMs = () => (deletions(h).length - before < share ? 600_000 : 0);
@@ -68,8 +68,8 @@ describe('a cleanup that always reaches its deadline', () => {
 
   test('begins with other series in each run, so that each series is rotated in some run', async () => {
     const h = await backlog();
-    await cleanUpTwelveTimes(h, 1);
-    expect(rotated(h)).toBe(20);
+    await cleanUpEightTimes(h, 1);
+    expect(rotated(h)).toBe(10);
   });
 
   test('rotates the other series if an image that cannot be read stops each run', async () => {
@@ -88,11 +88,11 @@ describe('a cleanup that always reaches its deadline', () => {
     });
     // The number of runs after which each series was the first: a run that stops has rotated at
     // least the first ones.
-    for (let run = 0; run < 40 && rotated(h) < 19; run++) {
+    for (let run = 0; run < 40 && rotated(h) < 9; run++) {
       setTime(new Date(MIDNIGHT.getTime() + (run + 1) * 6 * 3_600_000));
       await h.fail('cleanup', policy(EVERY));
     }
-    expect(rotated(h)).toBe(19);
+    expect(rotated(h)).toBe(9);
   });
 });
 

@@ -110,7 +110,7 @@ test(
         isDue: (d: Date) => d.getUTCDate() === 1,
       },
     ];
-    for (let age = 35; age >= 0; age--) {
+    for (let age = 24; age >= 0; age--) {
       for (const [hour, { isDue, ...plan }] of plans.entries()) {
         const slot = slotOf(age - hour / 24);
         if (!isDue(slot)) continue;

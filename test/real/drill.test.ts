@@ -42,7 +42,7 @@ test('a snapshot that the cloud cannot boot is recorded as failed, and leaves no
   const { cloud, fail, snapshot, before } = await withSnapshot();
   await cloud.patchImage(snapshot.id, { hw_architecture: 'sparc' });
   const { message } = await fail('drill', daily);
-  expect(message).toMatch(/it does not boot: .*No valid host/);
+  expect(message).toMatch(/the server does not boot: .*No valid host/);
   const image = await cloud.image(snapshot.id);
   expect(image).toMatchObject({ autosnap_drilled: expect.stringMatching(snapshot.id) });
   expect(image).not.toHaveProperty('autosnap_proven');

@@ -72,6 +72,6 @@ test('a server that does not exist fails the run, and the others get their snaps
   const { fail, ours } = await bench();
   const unknown = crypto.randomUUID();
   const error = await fail('snapshot', policyOf([unknown, server]));
-  expect(error.message).toContain(`${unknown} in -: servers.ids: no such server in these regions`);
+  expect(error.message).toContain(`${unknown} in no region: servers.ids: no such server in these regions`);
   expect((await ours()).map((image) => image.autosnap_server)).toEqual([server]);
 });

@@ -1,7 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../lib/reporting/failure.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import { type Entry, finishReport, joined, type SnapshotLine, worst } from '../../lib/reporting/report.ts';
+import {
+  type Entry,
+  finishReport,
+  joined,
+  NOWHERE,
+  type SnapshotLine,
+  worst,
+} from '../../lib/reporting/report.ts';
 
 const HEAD = {
   job: 'snapshot' as const,
@@ -50,7 +57,7 @@ test('failures are counted by region: servers, snapshots, and a region that coul
     entry('a', 'failed'),
     entry('b', 'failed', { region: 'ORD', snapshots }),
     entry('c', 'taken', { region: 'IAD' }),
-    entry('d', 'failed', { region: '-' }),
+    entry('d', 'failed', { region: NOWHERE }),
   ];
   const unreadable = [{ region: 'ORD' }, { region: 'SYD' }];
   const report = finishReport({ ...HEAD, entries, unreadable });

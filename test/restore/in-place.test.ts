@@ -70,7 +70,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     const reused = await h.run('restore', event);
     expect(reused.state).toBe('done');
     expect(reused.lines.join('\n')).toContain(
-      'as asked for at 2026-11-23T06:30:00Z; for another restore leave',
+      'as requested at 2026-11-23T06:30:00Z; for another restore leave',
     );
     expect(h.rebuilt).toHaveLength(1);
     expect(safetiesIn(h)).toHaveLength(1);

@@ -91,7 +91,9 @@ describe('the server of a restore', () => {
 
   test('is ambiguous if two deleted servers had the name', () => {
     const two = inventory([], [gone('x', 'web'), gone('w', 'web')]);
-    expect(() => findOrigin(two, 'web')).toThrow(/several "web": .* x in DFW, w in DFW/);
+    expect(() => findOrigin(two, 'web')).toThrow(
+      /2 servers are called "web": x in DFW, which is gone; w in DFW, which is gone: give/,
+    );
   });
 });
 

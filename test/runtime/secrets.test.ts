@@ -46,7 +46,11 @@ describe('the refusal of a secret names the fields, and shows no value', () => {
   test.each<[string, unknown, string[]]>([
     ['a text', 'hunter2', ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],
     ['a list', ['hunter2'], ['it must be a JSON object, such as {"username": "…", "apiKey": "…"}']],
-    ['nothing known', { user: 'hunter2' }, [expect.stringMatching(/^it must have apiKey .*see the README$/)]],
+    [
+      'nothing known',
+      { user: 'hunter2' },
+      [expect.stringMatching(/^it must have apiKey .*see docs\/credentials\.md$/)],
+    ],
     ['no user', { apiKey: 'hunter2' }, ['username: is missing']],
     ['a number', { username: 'u', apiKey: 1234567 }, ['apiKey: must be a text: put it in quotes']],
     [
@@ -68,7 +72,8 @@ describe('the refusal of a secret names the fields, and shows no value', () => {
       'fields of two forms',
       { ...PASSWORD, apiKey: 'k' },
       ['password', 'projectName'].map(
-        (key) => `${key}: is not a known key: check its spelling, or remove it`,
+        (key) =>
+          `${key}: is not a known key: the known ones are username, apiKey, authUrl: correct it, or remove it`,
       ),
     ],
     [

@@ -131,7 +131,7 @@ describe('ad-hoc snapshots', () => {
 
   test('are planned with every policy, each with its own expiry', () => {
     expect(text(plan([ended, endless]))).toEqual([
-      ['delete 11-01: ad hoc, ended 2026-11-08T00:00:00.000Z', 'keep 10-01: ad hoc, without an end'],
+      ['delete 11-01: ad hoc, ended 2026-11-08T00:00:00Z', 'keep 10-01: ad hoc, without an end'],
     ]);
   });
 
@@ -152,9 +152,7 @@ test('the series of a server that is not in the region is kept completely, even 
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });
   expect(actions(made)).toBe('keep keep keep keep keep');
   expect(text(made)[0]?.[3]).toBe('keep 11-20: its server is not in this region: the series is kept whole');
-  expect(made.warnings).toEqual([
-    'DFW: server web-1 (s) is not in this region: its 5 daily snapshots are all kept',
-  ]);
+  expect(made.warnings).toEqual(['DFW: server web-1 (s) is not in this region: all 5 daily snapshots stay']);
 });
 
 test('a server in the listing does not count as deleted, even if a request by id says so', () => {
@@ -172,7 +170,7 @@ describe('a server that was deleted in every region', () => {
       'keep 11-21: last 3 of 3',
       'keep 11-20: its server is gone: the series is kept whole',
     ]);
-    expect(made.warnings).toEqual(['DFW: server web-1 (s) is gone: of its 5 daily snapshots 5 are kept']);
+    expect(made.warnings).toEqual(['DFW: server web-1 (s) no longer exists: 5 of 5 daily snapshots stay']);
     expect(made.series[0]).toMatchObject({ name: 'web-1', server: 's', floor: 1 });
   });
 
@@ -197,7 +195,7 @@ describe('a server that was deleted in every region', () => {
     expect(floored.series[0]).toMatchObject({ floor: 3 });
     expect(actions(floored)).toBe('keep keep keep delete delete');
     expect(text(floored)[0]?.[3]).toBe('delete 11-20: its server is gone, and orphans keeps 3');
-    expect(floored.warnings).toEqual(['DFW: server web-1 (s) is gone: of its 5 daily snapshots 3 are kept']);
+    expect(floored.warnings).toEqual(['DFW: server web-1 (s) no longer exists: 3 of 5 daily snapshots stay']);
   });
 
   test('keeps a series without any good snapshot', () => {

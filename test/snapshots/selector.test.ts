@@ -64,6 +64,14 @@ test('property: a pattern matches the same names as the corresponding regular ex
   );
 });
 
+test.each([
+  ['NFD', 'NFC'],
+  ['NFC', 'NFD'],
+])('a server whose name is in %s is selected by its name in %s', (of, by) => {
+  const cafe = server({ id: '8', name: 'Café-1'.normalize(of) });
+  expect(selectServers([cafe], { names: ['Café-?'.normalize(by)] }).servers).toEqual([cafe]);
+});
+
 test('a pattern with many stars is matched quickly', () => {
   const name = 'a'.repeat(255);
   const { servers } = selectServers([server({ id: '1', name })], { names: [`${'*a'.repeat(30)}*b`] });

@@ -36,7 +36,10 @@ export const deletionSentences = {
   RELEASED_UNREADABLE: ({ problem }, say) => `${say(problem)}: it does not count, and nothing deletes it`,
   RELEASED_PROTECTED: () => 'it is protected, so it stays until it is not',
   RELEASED_ADHOC: () => 'it is an ad-hoc snapshot without an end, so nothing deletes it',
-  RELEASED_ADHOC_UNTIL: ({ until }) => `it expires at ${until}, and is deleted then`,
+  RELEASED_ADHOC_UNTIL: ({ until, isOver }) =>
+    isOver
+      ? `its end, ${until}, has passed: the next cleanup deletes it`
+      : `the first cleanup after ${until} deletes it`,
   RELEASED_WITHOUT_POLICY: ({ policy }) =>
     `its policy ${policy} is no longer deployed, so nothing deletes it`,
 } satisfies Partial<Sentences>;

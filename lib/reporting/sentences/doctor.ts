@@ -1,7 +1,6 @@
+import { listed } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 import { remedyFor } from './snapshot.ts';
-
-const MOST_NAMES = 10;
 
 /** The kinds of credentials, by their form in a secret. */
 const FORMS = {
@@ -29,7 +28,7 @@ export const doctorSentences = {
   ALERTS_TO_NOBODY: ({ pending }) =>
     `nobody is notified of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
   ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
-  PROJECT_TWICE: ({ project, account }) => `its project ${project} is that of the account ${account}, too`,
+  PROJECT_TWICE: ({ project, account }) => `the account ${account} has the same project ${project}`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
   RIGHTS_UNKNOWN: ({ roles }) =>
     `the user's roles ${rolesText(roles)}: it is not certain that it may make and delete images`,
@@ -97,7 +96,7 @@ export const doctorRemedies = {
   ALERTS_BY_HEARTBEAT: ({ pending }) => alertsRemedy(pending),
   ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
   PROJECT_TWICE: () =>
-    'Name one of the two everywhere: its servers and snapshots are counted twice, and a policy with both does everything twice.',
+    'Name one of the two in all policies: both are counted, and a policy with both takes each snapshot twice.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
   CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
@@ -109,11 +108,13 @@ export const doctorRemedies = {
       : 'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
   VOLUMES_NOT_LISTED: () =>
     'Give the user access to block storage, or take the servers on volumes out with servers.except.',
-  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all that there are.',
-  SERVERS_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or name or tag the servers so.'),
-  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the id, or take it out.'),
-  SERVERS_ALL_EXCEPTED: ({ isPartial }) => (isPartial ? '' : 'Take some out of except.'),
-  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct it, or take it out.'),
+  REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all regions of the account.',
+  SERVERS_UNMATCHED: ({ isPartial }) =>
+    isPartial ? '' : 'Correct the selector, or give the servers such names or tags.',
+  SERVERS_MISSING: ({ isPartial }) => (isPartial ? '' : 'Correct the ids, or remove them.'),
+  SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
+    isPartial ? '' : 'Remove from except the servers that need snapshots.',
+  SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct the exception, or remove it.'),
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyFor(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
@@ -148,9 +149,4 @@ function partialText(isPartial: boolean): string {
 
 function nextText({ at, exact, local }: { at: string; exact: boolean; local?: string }): string {
   return `next ${exact ? 'at' : 'by'} ${at} UTC${local === undefined ? '' : `, ${local}`}`;
-}
-
-function listed(names: readonly string[]): string {
-  const more = names.length - MOST_NAMES;
-  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -7,12 +7,13 @@ export const drillSentences = {
   DRILL_TO_JUDGE: () => 'would be judged, then deleted',
   DRILL_TO_DELETE: ({ because }, say) => `would be deleted: ${say(because)}`,
   DRILL_NOT_CHECKED: () => 'not checked yet',
-  DRILL_BOOTED: () => 'it was booted, and was ACTIVE',
+  DRILL_BOOTED: () => 'the server booted, and became ACTIVE',
   DRILL_ANSWERED: ({ target, status }) =>
-    `it was booted: ${target}${status === undefined ? '' : ` answered ${status}`}`,
-  DRILL_ERROR: ({ fault }) => `it does not boot: ${fault}`,
-  DRILL_NOT_ACTIVE: ({ status, ...waited }) => `it is still in ${status} ${waitedText(waited)}`,
-  DRILL_SILENT: ({ answers, ...waited }) => `it is ACTIVE, but ${answersText(answers)} ${waitedText(waited)}`,
+    `the server booted, and ${target} answered${status === undefined ? '' : ` with status ${status}`}`,
+  DRILL_ERROR: ({ fault }) => `the server does not boot: ${fault}`,
+  DRILL_NOT_ACTIVE: ({ status, ...waited }) => `the server is still in ${status} ${waitedText(waited)}`,
+  DRILL_SILENT: ({ answers, ...waited }) =>
+    `the server is ACTIVE, but ${answersText(answers)} ${waitedText(waited)}`,
   DRILL_OLD: ({ hours }) => `the server is older than ${hours} hours`,
   DRILL_JUDGED: () => 'its snapshot already has a verdict',
   DRILL_SURPLUS: ({ atOnce }) =>
@@ -29,9 +30,9 @@ export const drillSentences = {
   DRILL_STILL_BEING_DELETED: () => 'the server is still being deleted: the next run checks again',
   DRILL_FLAVOR_UNKNOWN: ({ flavor }) => `drill.flavor: there is no flavor "${flavor}"`,
   DRILL_FLAVOR_TOO_SMALL: ({ flavor, image, least }) =>
-    `drill.flavor: ${flavor} is too small: image ${image} asks for ${least}`,
+    `drill.flavor: ${flavor} is too small: image ${image} needs ${least}`,
   DRILL_WITHOUT_FLAVOR: ({ image, least }) =>
-    `no flavor is large enough for image ${image}, which asks for ${least}`,
+    `no flavor is large enough for image ${image}, which needs ${least}`,
   DRILL_WITHOUT_NETWORK: () =>
     'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours',
   DRILL_SNAPSHOT_GONE: () => 'the image is no longer a good snapshot',
@@ -65,5 +66,5 @@ function answersText(answers: readonly { target: string; status?: number; error?
 function waitedText({ minutes, limitHours }: { minutes: number; limitHours?: number }): string {
   return limitHours === undefined
     ? `after ${minutes} minutes: the next run checks again`
-    : `after ${minutes} minutes, and ${limitHours} hours are the limit (drill.hours)`;
+    : `after ${minutes} minutes, and drill.hours allows ${limitHours} hours`;
 }

@@ -1,4 +1,5 @@
 const HOUR_MS = 3_600_000;
+const MOST_NAMES = 10;
 
 /** "2.0 GB" of 10^9 bytes */
 export function gigabytes(bytes: number): string {
@@ -9,4 +10,10 @@ export function gigabytes(bytes: number): string {
 export function policyDuration(ms: number): string {
   const hours = ms / HOUR_MS;
   return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
+}
+
+/** The names, separated by commas; of many names the first ones and the number of the others. */
+export function listed(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

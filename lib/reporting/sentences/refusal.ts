@@ -22,8 +22,8 @@ export const refusalSentences = {
   POLICIES_INVALID: ({ problems }) => `Deployed policies are invalid and are skipped${listed(problems)}`,
   JOB_NOT_IN_POLICY: ({ job }) =>
     job === 'offsite'
-      ? 'The event is refused: offsite: is missing: this policy asks for no copies; add offsite with a schedule and keep'
-      : 'The event is refused: drill: is missing: this policy asks for no drills; add drill with a schedule',
+      ? 'The event is refused: offsite: is missing: this policy makes no copies; add offsite with a schedule and keep'
+      : 'The event is refused: drill: is missing: this policy makes no drills; add drill with a schedule',
   JOB_REFUSED: ({ job, reasons }, say) => `${REFUSED[job]}${listed(reasons.map((reason) => say(reason)))}`,
   REGION_UNKNOWN: ({ where, problem }, say) => `regions: "${where}": ${say(problem)}`,
   IMAGE_UNKNOWN: ({ field, image, regions }) =>

@@ -1,4 +1,6 @@
 import { printableJson } from '../../openstack/printable.ts';
+import type { Reason } from '../reasons.ts';
+import { listed } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** Where a part of a new server comes from. */
@@ -51,7 +53,7 @@ export const restoreSentences = {
   RESTORE_NAMESAKE: ({ name, server }) =>
     `there are snapshots of another "${name}" as well, which is gone: name it by its id, ${server}`,
   RESTORE_SOURCE: ({ image, slot, at }) =>
-    `from ${slot === undefined ? `image ${image}` : `the snapshot of ${slot} (${image})`}, as asked for at ${at}; for another restore leave "request" out`,
+    `from ${slot === undefined ? `image ${image}` : `the snapshot of ${slot} (${image})`}, as requested at ${at}; for another restore leave "request" out`,
 
   // What a restore to a new server does.
   RESTORE_NEW: ({ name, image, imageName, flavor, from }) =>
@@ -69,14 +71,18 @@ export const restoreSentences = {
         .map((pair) => pair.join('='))
         .join(', ') || 'none'
     }${FROM[from]}`,
+  RESTORE_NAME_TAKEN: ({ name, server }) =>
+    `there is a server "${name}" already (${server}), so two servers will have this name: "name" gives another`,
+  RESTORE_PART_UNCHECKED: ({ field, message }) =>
+    `${field}: not checked whether the cloud has what is given: ${message}`,
   RESTORE_FIELD_UNKNOWN: ({ field }) =>
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
-    `a server was asked for by an earlier call${byRequest ? ' with this request' : ''}`,
+    `an earlier call${byRequest ? ' of this request' : ''} has requested a server`,
   RESTORE_NOT_LISTED: ({ request }) =>
-    `no server of the request "${request}" is listed. A listing can lack a server that is there, so this request asks for no other one`,
+    `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
   RESTORE_CHECK_AGAIN: () =>
     'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
 
@@ -89,7 +95,7 @@ export const restoreSentences = {
     `it keeps its id, its name, its key and its addresses: ${addresses.join(', ') || 'none'}`,
   RESTORE_PASSWORD: () => 'its root password becomes one that nobody is told: log in with a key, or set one',
   RESTORE_STAYS_SHUTOFF: () => 'it stays SHUTOFF: start it when it is done',
-  RESTORE_TO_CONFIRM: ({ name }) => `to do it, take "dryRun" out and add "confirm": "${name}"`,
+  RESTORE_TO_CONFIRM: ({ name }) => `to do it, add "confirm": "${name}" to the event in "apply"`,
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
     `${name} is being rebuilt from image ${imageName} (${image})`,
   RESTORE_WAY_BACK: ({ event }) => `to go back: ${printableJson(event)}`,
@@ -101,7 +107,7 @@ export const restoreSentences = {
 
   // Safety snapshots of a restore in place.
   SAFETY_REQUESTED: ({ name }) =>
-    `the safety snapshot is asked for: ${name}; call again within an hour, and again until it is good`,
+    `the safety snapshot is requested: ${name}; call again within an hour, and again until it is good`,
   SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
   SAFETY_PENDING: ({ image, status }) =>
     `the safety snapshot ${image} is still ${status}: call again in a while`,
@@ -149,6 +155,12 @@ export const restoreSentences = {
   RESTORE_BEGIN_ANEW: () => 'begin anew, without "request"',
 
   // Why a restore is refused.
+  RESTORE_PART_MISSING: ({ field, where, missing, known }) =>
+    `${field}: ${where} has no ${missing.join(', ')}: ${
+      known
+        ? `it has ${listed(known) || 'none'}`
+        : `give the name of a key pair of the secret's user, or null for none`
+    }`,
   RESTORE_REFUSED_BY_CLOUD: ({ error, message, to }) => {
     const remedy = { ...QUOTA_REMEDIES, ...CLOUD_REMEDIES[to] }[error];
     return `${withoutStop(message)}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
@@ -156,7 +168,7 @@ export const restoreSentences = {
   RESTORE_NO_SERVER: ({ server, regions }) =>
     `server: there is no "${server}" in ${regions.join(', ')}, nor a snapshot of one: give its id`,
   RESTORE_SEVERAL_SERVERS: ({ server, found }) =>
-    `server: there are several "${server}": give the id, or the "region", of one of ${found.map(({ id, region }) => `${id} in ${region}`).join(', ')}`,
+    `server: ${found.length} servers are called "${server}": ${found.map(whichText).join('; ')}: give the id of one of them as "server"`,
   RESTORE_REGION_UNKNOWN: ({ where, known }) =>
     `region: the account has no region "${where}": it has ${known.join(', ')}`,
   RESTORE_REGION_UNREADABLE: ({ where, problem }, say) => `region ${where} can't be read: ${say(problem)}`,
@@ -195,19 +207,29 @@ export const restoreSentences = {
   RESTORE_ON_VOLUME: ({ name }) =>
     `to: ${name} has its disk on a volume, which can't be rebuilt from a snapshot: use "to": "new"`,
   RESTORE_TOO_LARGE: ({ image, least, flavor }) =>
-    `at: image ${image} asks for ${least}, flavor ${flavor} has less: use "to": "new"`,
+    `at: image ${image} needs ${least}, flavor ${flavor} has less: use "to": "new"`,
   RESTORE_LOCKED: ({ name }) =>
     `server: ${name} is locked, so the cloud does not rebuild it: unlock it, or use "to": "new"`,
   RESTORE_WRONG_STATUS: ({ name, status }) =>
     `server: ${name} is ${status}; a restore in place needs it ACTIVE or SHUTOFF, for the safety snapshot and for the rebuild: bring it there, or use "to": "new"`,
   RESTORE_BUSY: ({ name, taskState }) => `server: ${name} is busy (${taskState}): try again when it is not`,
   RESTORE_FLAVOR_TOO_SMALL: ({ flavor, diskGb, ramMb, image, least, fitting }) =>
-    `flavor: ${flavor} (${diskGb} GB, ${ramMb} MB) is too small: image ${image} asks for ${least}: ${fittingText(fitting)}`,
+    `flavor: ${flavor} (${diskGb} GB, ${ramMb} MB) is too small: image ${image} needs ${least}: ${fittingText(fitting)}`,
   RESTORE_FLAVOR_UNKNOWN: ({ flavor, isOriginal, fitting }) =>
     `flavor: there is no ${flavor}${isOriginal ? ', which the original had,' : ''} any more: ${fittingText(fitting)}`,
   RESTORE_FLAVOR_MISSING: ({ fitting }) =>
     `flavor: the original is gone and the snapshot does not say which it had: ${fittingText(fitting)}`,
 } satisfies Partial<Sentences>;
+
+function whichText({
+  id,
+  region,
+  isGone,
+  created,
+}: Reason<'RESTORE_SEVERAL_SERVERS'>['found'][number]): string {
+  const state = isGone ? ', which is gone' : created === undefined ? '' : `, created at ${created}`;
+  return `${id} in ${region}${state}`;
+}
 
 function ageText(hours: number): string {
   return hours < 48 ? `${hours} h` : `${Math.floor(hours / 24)} days`;

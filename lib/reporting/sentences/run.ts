@@ -1,3 +1,4 @@
+import { counted } from '../../audit/format.ts';
 import { gigabytes } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
@@ -57,9 +58,9 @@ export const runSentences = {
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
     `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they stay, also past their end`,
   SERIES_OF_GONE_SERVER: ({ server, name, policy, count, kept }) =>
-    `server ${nameAndId(server, name)} is gone: of its ${count} ${policy} snapshots ${kept} are kept`,
+    `server ${nameAndId(server, name)} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, name, policy, count }) =>
-    `server ${nameAndId(server, name)} is not in this region: its ${count} ${policy} snapshots are all kept`,
+    `server ${nameAndId(server, name)} is not in this region: ${count === 1 ? `its ${policy} snapshot stays` : `all ${count} ${policy} snapshots stay`}`,
   ADOPTED: ({ count, name }) => `${count} images of ${name} made by autosnap.py are adopted`,
   ADOPTED_TWICE: ({ policies }) =>
     `adopt: the policies ${policies.join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,

@@ -22,7 +22,7 @@ export const snapshotSentences = {
   ALREADY_TAKEN: ({ image, status, until }) =>
     `already taken: image ${image} is ${status}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
   REQUEST_ENDS_SOONER: ({ image, until }) =>
-    `image ${image} of this request is there already, and is deleted once ${until} has passed, sooner than this call asks for: hold it, or give the request another name`,
+    `image ${image} of this request is there already, and is deleted once ${until} has passed, sooner than this call requests: hold it, or give the request another name`,
   REQUEST_OVER: ({ since }) =>
     `no snapshot of it by this request is there, or its end has passed, and the request, of ${since}, takes none after a day: give it another name`,
   REQUEST_TOOK_IT_BEFORE: ({ image }) =>
