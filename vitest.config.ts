@@ -17,8 +17,9 @@ const suites: Record<string, Options> = {
     exclude: ['real', 'chaos', 'cli', 'clients', 'aws', 'browser', 'faults', 'fleet', 'thorough'].map(
       (folder) => `test/${folder}/**`,
     ),
-    // The tests spend much of their time waiting, for retries and for other processes.
-    maxWorkers: 2 * availableParallelism(),
+    // The tests wait for a part of their time, for retries and for other processes; each further
+    // worker compiles the modules once more.
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
     setupFiles: 'test/short-pauses.ts',
     // A new process for each file would spend half of its time on warming up.
     isolate: false,

@@ -11,6 +11,7 @@ import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { policiesToCheck } from '../lib/doctor/doctor.ts';
+import { NO_INCIDENTS, openDrops } from '../lib/incidents/incidents.ts';
 import { notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
@@ -50,15 +51,21 @@ export const handler = invocation(
       });
     const goodRuns = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
     const byHand = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
-    const compared = await withCoverage(coverageStore, acceptDropped, async (coverage, isFirst) => {
-      if (isFirst) deployedIn(job);
-      return audit(policies, job, job.login, {
-        pricePerGb,
-        goodRuns,
-        coverage,
-        byHand,
-        ...(copiesBucket ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) } : {}),
-      });
+    const compared = await withCoverage(coverageStore, acceptDropped, {
+      auditOf: async (coverage, isFirst) => {
+        if (isFirst) deployedIn(job);
+        return audit(policies, job, job.login, {
+          pricePerGb,
+          goodRuns,
+          coverage,
+          byHand,
+          ...(copiesBucket
+            ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) }
+            : {}),
+        });
+      },
+      // If the log of incidents can't be read either, the notification fails for the same reason.
+      knownDrops: async () => openDrops((await store?.incidents().catch(() => undefined)) ?? NO_INCIDENTS),
     });
     const found = compared.audit;
     const failures = [

@@ -80,7 +80,7 @@ export async function audit(
   return {
     owner: run.deployment ?? run.owner,
     at: isoSeconds(run.now),
-    policies: goodRuns ? withMissing(audited, policies, goodRuns, run.now) : audited,
+    policies: goodRuns ? withMissing(audited, policies, goodRuns, series, run.now) : audited,
     series,
     accounts: found.flatMap(({ accounts: read }) => read),
     dropped: [],
@@ -124,12 +124,16 @@ function withMissing(
   audited: readonly AuditedPolicy[],
   policies: readonly Policy[],
   goodRuns: readonly GoodRun[],
+  series: readonly AuditedSeries[],
   now: Date,
 ): AuditedPolicy[] {
   return audited.map((one) => {
-    const policy = policies.find((p) => p.policy === one.policy && p.account === one.account);
-    const missing = policy ? missingRuns(policy, goodRuns, now) : [];
-    const overdue = policy ? Object.values(runOverdue(policy, goodRuns, now)) : [];
+    const isOfIt = (other: { policy: string; account: string }) =>
+      other.policy === one.policy && other.account === one.account;
+    const policy = policies.find(isOfIt);
+    const byJob = policy ? runOverdue(policy, goodRuns, series.filter(isOfIt), now) : {};
+    const missing = missingRuns(byJob);
+    const overdue = Object.values(byJob);
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
     return {
       ...one,
@@ -384,7 +388,7 @@ async function auditRegions(
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
-  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, run)));
+  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, policies, run)));
   result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,

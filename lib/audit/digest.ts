@@ -7,10 +7,10 @@ import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
 import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
 import { sentence, worstFirst } from './headline.ts';
-import type { Audit } from './model.ts';
+import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf, unlistedText } from './naming.ts';
 import type { ServerCount } from './server-count.ts';
-import { SERIES_TROUBLES } from './troubles.ts';
+import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
 
@@ -46,11 +46,28 @@ export function digest(
   const runs = known ?? [];
   const naming = namingOf(audit);
   const series = audit.series.toSorted(worstFirst);
+  const failures = failuresIn(runs);
+  /** The last failure of a late server, which is part of its line. */
+  const failureOf = (late: AuditedSeries) =>
+    failures.ofServers.findLast(
+      ({ server, region, policy, account }) =>
+        server === late.server &&
+        region === late.region &&
+        policy === late.policy &&
+        account === late.account,
+    );
+  const reasonOf = (trouble: Required<SeriesTrouble>['digest'], one: AuditedSeries): Reason => {
+    const reason = trouble.reasonOf(one, naming);
+    if (reason.code !== 'SERIES_LATE') return reason;
+    const failure = failureOf(one)?.text;
+    return failure === undefined ? reason : { ...reason, failure };
+  };
+  const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.line));
+  const failed = failures.lines.filter((line) => !joined.has(line));
   const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: own }) =>
-    own ? [{ title: own.title, reasons: series.filter(isIn).map((s) => own.reasonOf(s, naming)) }] : [],
+    own ? [{ title: own.title, reasons: series.filter(isIn).map((s) => reasonOf(own, s)) }] : [],
   ).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
-  const failures = failuresIn(runs);
   const problems = policyProblems(audit, naming);
   const headline = sentence(audit);
   const isNamed = /autosnap/i.test(audit.owner);
@@ -63,7 +80,7 @@ export function digest(
     known
       ? `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
-    section('Failed', failures.lines),
+    section('Failed', failed),
     section('No longer covered', audit.dropped.map(sentenceOf)),
     ...troubles.map(({ title, reasons }) => section(title, reasons.map(sentenceOf))),
     section('To be looked at', [

@@ -12,6 +12,13 @@ const NOTHING_TO_DO: readonly (ReasonCode | undefined)[] = ['ALREADY_TAKEN', 'SE
 export interface Failures {
   /** A line for each failure that no later run has repaired; equal lines once. */
   lines: string[];
+  /** Those of the lines that are of a server in a snapshot run, with why it failed. */
+  ofServers: (Pick<Entry, 'server' | 'region'> & {
+    policy: string;
+    account: string;
+    line: string;
+    text: string;
+  })[];
   /** The number of failures that a later run has repaired. */
   repaired: number;
 }
@@ -19,7 +26,9 @@ export interface Failures {
 /** A failure of a whole run, or of the server of one entry. */
 interface Failure {
   line: string;
+  /** The entry, and why it failed. */
   entry?: Entry;
+  text?: string;
 }
 
 /**
@@ -32,14 +41,20 @@ interface Failure {
 export function failuresIn(runs: readonly Report[]): Failures {
   const open = new Set<string>();
   const repaired = new Set<string>();
+  const ofServers: Failures['ofServers'] = [];
   for (const [i, run] of runs.entries()) {
     const later = runs.slice(i + 1).filter((one) => isSameWork(run, one));
     for (const failure of failuresOf(run)) {
       const isRepaired = later.some((one) => repairs(one, failure));
       (isRepaired ? repaired : open).add(failure.line);
+      const { line, entry, text } = failure;
+      if (!isRepaired && run.job === 'snapshot' && entry && text !== undefined) {
+        const { server, region, policy = run.policy, account = run.account } = entry;
+        ofServers.push({ server, region, policy, account, line, text });
+      }
     }
   }
-  return { lines: [...open], repaired: repaired.difference(open).size };
+  return { lines: [...open], ofServers, repaired: repaired.difference(open).size };
 }
 
 /**
@@ -55,6 +70,7 @@ function failuresOf({ job, policy, account, accounts, failures, entries }: Repor
       textsOf(entry).map((text) => ({
         line: `${run}: ${entry.name || entry.server} in ${entry.region}: ${text}`,
         entry,
+        text,
       })),
     ),
   ];

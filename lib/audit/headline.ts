@@ -1,9 +1,10 @@
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { CLAUSES } from '../reporting/sentences/audit.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
 import { durationText, shortName } from './format.ts';
-import type { Audit, AuditedSeries, SeriesState } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
 /**
@@ -16,12 +17,12 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
- * sentence starts with the regions that can't be read, and ends with the items that dropped out of
- * coverage. A server is protected if none of its series is late. A new server without a snapshot is
+ * sentence starts with the regions that can't be read, and ends with what keeps policies from doing
+ * what they are configured for, and with the items that dropped out of coverage. A server is protected if none of its series is late. A new server without a snapshot is
  * waiting, not protected.
  */
 export function sentence(audit: Audit): string {
-  return [protectionText(audit), ...droppedText(audit)].join('; ');
+  return [protectionText(audit), ...policyTexts(audit), ...droppedText(audit)].join('; ');
 }
 
 function protectionText(audit: Audit): string {
@@ -44,6 +45,34 @@ function protectionText(audit: Audit): string {
       ? [`${waiting} ${waiting === 1 ? 'waits for its' : 'wait for their'} first snapshot`]
       : []),
   ].join('; ');
+}
+
+/**
+ * What keeps policies from doing what they are configured for: selectors without servers, missing
+ * runs, and snapshots that cleanups do not delete.
+ */
+function policyTexts({ policies, series }: Audit): string[] {
+  const naming = namingOf({ policies, series, uncovered: [] });
+  const isEmpty = ({ policy, account }: AuditedPolicy) =>
+    !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
+  const selecting = series.some(isExpected) ? policies.filter((one) => one.nothingSelected) : [];
+  const missing = policies.flatMap((one) =>
+    (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one) })),
+  );
+  const notRotating = new Set(
+    series.flatMap((one) => ((one.notRotating ?? 0) > 0 ? `${one.account} ${one.region} ${one.server}` : [])),
+  );
+  return [
+    ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
+    ...firstOf(missing, CLAUSES.runsMissing),
+    ...(notRotating.size > 0 ? [CLAUSES.notRotating(notRotating.size)] : []),
+  ].map(printable);
+}
+
+/** The text of the first item, with the number of the others; empty without items. */
+function firstOf<T>([first, ...more]: readonly T[], textOf: (item: T) => string): string[] {
+  if (first === undefined) return [];
+  return [`${textOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
 }
 
 /** The worst series of each server that is expected to have snapshots; the most overdue first. */

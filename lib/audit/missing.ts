@@ -1,5 +1,7 @@
 import type { Policy } from '../config/policy.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
+import { isExpected } from './headline.ts';
+import type { AuditedSeries } from './model.ts';
 
 const HOUR_MS = 3_600_000;
 /** Additional time for a run that starts late, takes long or is retried. */
@@ -35,11 +37,15 @@ export function jobsWithoutRecord(
  * For each job of a policy, the time since its last good run, divided by the time that its schedule
  * allows. From 1 on, the runs of the job are missing. The allowed time ends two hours after the
  * middle between the next scheduled run and the run after that, because a run may resume for half
- * an interval. A job without a record counts as last succeeded 28 days ago.
+ * an interval. For snapshots it ends as soon as all servers of the policy are late, so that people
+ * are notified once, of the runs. A job without a record counts as last succeeded 28 days ago.
+ *
+ * @param series the series of the policy.
  */
 export function runOverdue(
   policy: Policy,
   goodRuns: readonly GoodRun[],
+  series: readonly AuditedSeries[],
   now: Date,
 ): Partial<Record<WorkItem['job'], number>> {
   const overdue = JOBS.flatMap((job) => {
@@ -52,17 +58,26 @@ export function runOverdue(
     const asked = schedule.next(since);
     const next = asked && schedule.next(asked);
     if (!asked || !next) return [];
-    const dueMs = asked.getTime() + (next.getTime() - asked.getTime()) / 2 + SLACK_MS;
+    const isOver = job === 'snapshot' && asked <= now && areAllLate(series);
+    const dueMs = isOver ? asked.getTime() : (asked.getTime() + next.getTime()) / 2 + SLACK_MS;
     return [[job, (now.getTime() - since.getTime()) / (dueMs - since.getTime())] as const];
   });
   return Object.fromEntries(overdue);
 }
 
 /**
+ * Whether every server of a policy is late, those aside that wait for their first snapshot, or are
+ * late for a reason that is known.
+ */
+function areAllLate(series: readonly AuditedSeries[]): boolean {
+  const due = series.filter((one) => isExpected(one) && one.state !== 'waiting' && !one.cause);
+  return due.length > 0 && due.every(({ state }) => state !== 'protected');
+}
+
+/**
  * The jobs of a policy whose runs are missing, so that a job that never runs is reported like a
  * failure.
  */
-export function missingRuns(policy: Policy, goodRuns: readonly GoodRun[], now: Date): WorkItem['job'][] {
-  const overdue = runOverdue(policy, goodRuns, now);
+export function missingRuns(overdue: ReturnType<typeof runOverdue>): WorkItem['job'][] {
   return JOBS.filter((job) => overdue[job] !== undefined && overdue[job] >= 1);
 }

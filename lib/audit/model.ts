@@ -148,7 +148,9 @@ export interface AuditedSeries {
   account: string;
   region: string;
   server: string;
-  /** Empty when the server is gone. Its last known name, when its existence is unknown. */
+  /**
+   * The last known name when the server is gone or its existence is unknown; empty if none is known.
+   */
   name: string;
   policy: string;
   /**

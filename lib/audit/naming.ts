@@ -21,7 +21,11 @@ export interface Naming {
 }
 
 /** Creates the {@link Naming} for the texts about an audit. */
-export function namingOf({ policies, series, uncovered }: Audit): Naming {
+export function namingOf({
+  policies,
+  series,
+  uncovered,
+}: Pick<Audit, 'policies' | 'series' | 'uncovered'>): Naming {
   const accounts = new Set([...policies, ...series, ...uncovered].map(({ account }) => account));
   const regions = new Set([...series, ...uncovered].map(({ region }) => region));
   const accountsOf = Map.groupBy(policies, ({ policy }) => policy);

@@ -105,7 +105,7 @@ export function protectionOf(
     return {
       ...common,
       server: id,
-      name: (server ?? placeholder)?.name ?? '',
+      name: (server ?? placeholder)?.name ?? planned.get(id)?.name ?? '',
       policy: policy.policy,
       ...(grows
         ? { ...expected(server, facts.newestGood, nextRun), gaps: forecast?.gaps ?? [] }

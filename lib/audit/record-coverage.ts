@@ -25,18 +25,28 @@ export interface ComparedAudit {
  * coverage. Without a store, only makes the audit.
  *
  * @param auditOf makes the audit; it gets the recorded coverage, if that can be read, and whether no
- *   audit has recorded any.
+ *   audit has recorded any. `knownDrops` returns the items that dropped out of coverage by the
+ *   last audit that could read the record, for as long as the record can't be read.
  * @throws {ValidationError} if the event accepts items without a store.
  */
 export async function withCoverage(
   store: CoverageStore | undefined,
   acceptance: Acceptance | undefined,
-  auditOf: (recorded: readonly AccountCoverage[] | undefined, isFirst: boolean) => Promise<Audit>,
+  {
+    auditOf,
+    knownDrops,
+  }: {
+    auditOf: (recorded: readonly AccountCoverage[] | undefined, isFirst: boolean) => Promise<Audit>;
+    knownDrops: () => Promise<Dropped[]>;
+  },
 ): Promise<ComparedAudit> {
   if (store) {
     const recorded = await readCoverage(store);
     const isFirst = 'etag' in recorded && recorded.etag === undefined;
-    return recordCoverage(await auditOf(recorded.accounts, isFirst), recorded, { store, acceptance });
+    const audit = await auditOf(recorded.accounts, isFirst);
+    return 'problem' in recorded
+      ? withoutRecord(audit, await knownDrops(), recorded.problem, acceptance)
+      : recordCoverage(audit, recorded, { store, acceptance });
   }
   if (acceptance === undefined) return { audit: await auditOf(undefined, true), accepted: [], failures: [] };
   throw invalidEvent(
@@ -67,10 +77,9 @@ async function readCoverage(
  */
 async function recordCoverage(
   audit: Audit,
-  recorded: Awaited<ReturnType<typeof readCoverage>>,
+  recorded: RecordedCoverage,
   { store, acceptance }: { store: CoverageStore; acceptance: Acceptance | undefined },
 ): Promise<ComparedAudit> {
-  if ('problem' in recorded) return withoutRecord(audit, [], recorded.problem, acceptance);
   let found: Dropped[] = [];
   try {
     let { accounts, etag } = recorded;

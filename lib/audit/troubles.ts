@@ -40,7 +40,7 @@ export interface SeriesTrouble {
 export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'late',
-    isIn: ({ state }) => state === 'late' || state === 'never',
+    isIn: isLate,
     digest: { title: 'Late', reasonOf: seriesLate },
     isCounted: true,
     isListed: true,
@@ -98,6 +98,11 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isListed: false,
   },
 ];
+
+/** Whether a series is late or has no good snapshot. */
+export function isLate({ state }: AuditedSeries): boolean {
+  return state === 'late' || state === 'never';
+}
 
 function seriesFailed(series: AuditedSeries, naming: Naming): Reason {
   const failed = imagesIn(series, 'failed', naming);

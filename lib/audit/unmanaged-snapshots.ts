@@ -16,7 +16,7 @@ export interface UnmanagedSnapshots {
 
 /**
  * Finds the snapshots of this deployment in a region that are in no audited series: their policy is
- * no longer deployed, or no longer includes this region; or they are ad-hoc snapshots, and no
+ * no longer deployed, or no longer includes this account or region; or they are ad-hoc snapshots, and no
  * policy includes this region.
  *
  * @param counted the ids of the images in the audited series.
@@ -41,12 +41,19 @@ export function unmanagedSnapshotsIn(
   }));
 }
 
-/** The warning about unmanaged snapshots. */
+/**
+ * The warning about unmanaged snapshots.
+ *
+ * @param ofAccount the policies of the account.
+ * @param run its `policies` are those of the whole deployment.
+ */
 export function unmanagedWarning(
   { region, policy, count, bytes }: UnmanagedSnapshots,
+  ofAccount: readonly { policy: string }[],
   { policies = [] }: Pick<Run, 'policies'>,
 ): Finding {
   if (policy === ADHOC) return { code: 'REGION_WITHOUT_POLICY', count, bytes, region };
-  const isDeployed = policies.some((one) => one.policy === policy);
-  return { code: isDeployed ? 'REGION_NOT_IN_POLICY' : 'POLICY_NOT_DEPLOYED', policy, count, bytes, region };
+  const isIn = (some: readonly { policy: string }[]) => some.some((one) => one.policy === policy);
+  const here = isIn(ofAccount) ? 'REGION_NOT_IN_POLICY' : 'ACCOUNT_NOT_IN_POLICY';
+  return { code: isIn(policies) ? here : 'POLICY_NOT_DEPLOYED', policy, count, bytes, region };
 }

@@ -70,22 +70,19 @@ export async function diagnose(policies: readonly Policy[], context: DoctorConte
 }
 
 /**
- * Warns about each account of a policy that belongs to the same project as an earlier account of
- * that policy.
+ * Warns about each account that belongs to the same project as another account that comes before
+ * it, in the same policy or in another one.
  */
 function duplicateProjects(
   policies: readonly Policy[],
   projects: ReadonlyMap<string, string>,
 ): ReportedCheck[] {
-  return policies.flatMap(({ policy, account }, i) => {
+  const accounts = [...new Set(policies.map(({ account }) => account))];
+  return accounts.flatMap((account, i) => {
     const project = projects.get(account);
-    const first = policies
-      .slice(0, i)
-      .find((other) => other.policy === policy && projects.get(other.account) === project);
+    const first = accounts.slice(0, i).find((other) => projects.get(other) === project);
     if (!project || !first) return [];
-    return [
-      reportedCheck(warn('login', { code: 'PROJECT_TWICE', project, account: first.account }), { account }),
-    ];
+    return [reportedCheck(warn('login', { code: 'PROJECT_TWICE', project, account: first }), { account })];
   });
 }
 

@@ -1,6 +1,14 @@
 import * as v from 'valibot';
+import type { Dropped } from '../audit/model.ts';
 import { HEADLINES } from '../reporting/sentences/incident.ts';
-import { causesOfProblem, codesOfProblem, Problem, problemCount, problemTitle } from './problem.ts';
+import {
+  causesOfProblem,
+  codesOfProblem,
+  droppedIn,
+  Problem,
+  problemCount,
+  problemTitle,
+} from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /**
@@ -19,6 +27,12 @@ const Tracked = v.object({
   goneAt: v.exactOptional(v.string()),
   /** It began again within a day of its end, so it is over only after a day without it. */
   recurs: v.exactOptional(v.literal(true)),
+  /** It joined the incident without a mail, so people are notified if it lasts for a day. */
+  added: v.exactOptional(v.literal(true)),
+  /** Since when each audit has seen it. */
+  presentSince: v.exactOptional(v.string()),
+  /** People were notified that it has lasted for a day. */
+  lasts: v.exactOptional(v.literal(true)),
   /** It is, or was, a consequence of another problem of the incident. */
   joined: v.exactOptional(v.literal(true)),
   /** The codes of its reasons so far. */
@@ -38,7 +52,7 @@ const Mail = v.object({ subject: v.string(), text: v.string() });
 /** The open incidents and sent mails, as the report bucket keeps them. */
 const IncidentLog = v.object({
   incidents: v.array(Incident),
-  /** The problems that ended in the last day, and when. */
+  /** The problems, and the causes that servers shared, that ended in the last day, and when. */
   gone: v.array(v.object({ key: v.string(), at: v.string() })),
   /** How many failed runs waited at the last notification, or were explained by an incident. */
   failedRuns: v.number(),
@@ -61,16 +75,27 @@ export type Incident = v.InferOutput<typeof Incident>;
 export type IncidentLog = v.InferOutput<typeof IncidentLog>;
 type TrackedProblem = Incident['problems'][number];
 
+/** The log without an earlier audit. */
+export const NO_INCIDENTS: IncidentLog = { incidents: [], gone: [], failedRuns: 0, unsent: [] };
+
 /** Parses a log; empty if it is missing, or of another version. */
 export function parseIncidentLog(json: string): IncidentLog {
   const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), IncidentLog), json);
-  return success ? output : { incidents: [], gone: [], failedRuns: 0, unsent: [] };
+  return success ? output : NO_INCIDENTS;
+}
+
+/** The items of open incidents that dropped out of coverage. */
+export function openDrops({ incidents }: Pick<IncidentLog, 'incidents'>): Dropped[] {
+  const open = incidents.flatMap(({ problems }) => problems.filter(({ goneAt }) => goneAt === undefined));
+  return open.flatMap(droppedIn);
 }
 
 /** What changed with an audit. */
 export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
   /** Incidents to notify people of now. */
   begun: Incident[];
+  /** Problems that came and went, or joined an incident, and have now lasted for a day. */
+  lasting: Incident[];
   /** Incidents that people were notified of, and that are over. */
   ended: Incident[];
 }
@@ -84,9 +109,14 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  * account or region that can't be read stay open, and so do drops out of coverage while its record
  * can't be read or written.
  *
+ * A server that fails for a cause of the cloud joins the open incident of another server that fails
+ * for the same cause in the same region of the account.
+ *
  * A problem that has a new cause is treated like one that has just begun. If a problem begins again
  * within a day of its end, people are notified once more, and the problem is over only when it has
  * stayed away for a day: a problem that comes and goes causes three mails, however often it does so.
+ * If such a problem, or one that joined an incident, is then present for a whole day, people are
+ * notified of it once.
  */
 export function updateIncidents(
   log: Pick<IncidentLog, 'incidents' | 'gone'>,
@@ -111,7 +141,8 @@ export function updateIncidents(
         earlier.set(problem.key, problem);
         return [];
       }
-      if (current) return [{ ...rest, ...current, reasons: problem.reasons }];
+      const presentSince = absentSince ? at : (problem.presentSince ?? at);
+      if (current) return [{ ...rest, ...current, reasons: problem.reasons, presentSince }];
       if (blind.some((one) => hides(one, problem))) return [rest];
       const since = absentSince ?? at;
       const hasGone = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
@@ -123,8 +154,9 @@ export function updateIncidents(
     else {
       if (incident.notifiedAt && !incident.isEnded && causes.length > 0)
         ended.push({ ...incident, problems: problems.filter(isGone) });
-      for (const { key, goneAt } of problems) {
-        if (incident.notifiedAt && goneAt && !isOlder(goneAt, DAY_MS)) gone.push({ key, at: goneAt });
+      for (const { key, sharedCause, goneAt } of problems) {
+        if (!incident.notifiedAt || !goneAt || isOlder(goneAt, DAY_MS)) continue;
+        gone.push({ key, at: goneAt }, ...(sharedCause ? [{ key: sharedCause, at: goneAt }] : []));
       }
       const left = problems.filter((problem) => !isGone(problem));
       if (left.length > 0) incidents.push({ ...incident, isEnded: true, problems: left });
@@ -137,10 +169,12 @@ export function updateIncidents(
     const previous = earlier.get(problem.key);
     const recurs = previous
       ? previous.recurs || (previous.goneAt && !isOlder(previous.goneAt, DAY_MS))
-      : gone.some(({ key }) => key === problem.key);
+      : gone.some(({ key }) => key === problem.key || key === problem.sharedCause);
     const own: TrackedProblem = {
       ...problem,
       ...(recurs ? { recurs: true } : {}),
+      ...(previous?.lasts ? { lasts: true } : {}),
+      presentSince: at,
       known: [...new Set([...(previous?.known ?? []), ...codesOfProblem(problem)])],
     };
     const home = incidents.find(({ problems }) =>
@@ -154,7 +188,8 @@ export function updateIncidents(
     const same = incidents.find(
       ({ since, isEnded, problems: [first] }) => since === at && !isEnded && isSameCause(first!, own),
     );
-    if (same) same.problems.push(own);
+    const related = same ?? incidents.find((incident) => mayJoin(own, incident));
+    if (related) related.problems.push(related.since === at ? own : { ...own, added: true });
     else incidents.push({ since: at, problems: [own] });
   }
   const begun: Incident[] = [];
@@ -167,7 +202,16 @@ export function updateIncidents(
     incident.title = headline(incident);
     begun.push(incident);
   }
-  return { incidents, gone, begun, ended };
+  const lasting = incidents.flatMap((incident): Incident[] => {
+    if (!incident.notifiedAt || incident.isEnded) return [];
+    const problems = incident.problems.filter(
+      ({ recurs, added, lasts, joined, absentSince, presentSince = at }) =>
+        (recurs || added) && !lasts && !joined && !absentSince && isOlder(presentSince, DAY_MS),
+    );
+    for (const problem of problems) problem.lasts = true;
+    return problems.length > 0 ? [{ ...incident, title: headline({ ...incident, problems }), problems }] : [];
+  });
+  return { incidents, gone, begun, lasting, ended };
 }
 
 /** Problems that affect most come first, so that their consequences can join them. */
@@ -228,6 +272,30 @@ function follows(problem: Problem, from: Problem): boolean {
  */
 function joins(problem: Problem, other: Problem): boolean {
   return problem.kind !== 'dropped' && follows(problem, other);
+}
+
+/**
+ * Whether a server that fails is part of an open incident: another server of it fails for the same
+ * cause, or the incident has counted the server among those that no record named.
+ */
+function mayJoin(problem: TrackedProblem, { isEnded, problems }: Incident): boolean {
+  if (isEnded || problem.kind !== 'server') return false;
+  return problems.some(
+    (one) =>
+      one.goneAt === undefined &&
+      ((problem.sharedCause !== undefined && one.sharedCause === problem.sharedCause) ||
+        (isOfUnnamed(one) && isSameJob(one, problem))),
+  );
+}
+
+/** Whether a problem stands for servers that the record of a failed run does not name. */
+function isOfUnnamed({ reasons: [first] }: Problem): boolean {
+  return first?.code === 'SERVERS_FAILED';
+}
+
+function isSameJob(a: Problem, b: Problem): boolean {
+  const sharesPolicy = a.policies.some((policy) => b.policies.includes(policy));
+  return a.account === b.account && a.job === b.job && sharesPolicy;
 }
 
 function isSameCause(a: TrackedProblem, b: TrackedProblem): boolean {

@@ -1,12 +1,18 @@
 import { minuteText, subjectText } from '../audit/format.ts';
 import { sentence } from '../audit/headline.ts';
-import type { Audit, Dropped } from '../audit/model.ts';
+import type { Audit } from '../audit/model.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { dropRemedies, incidentRemedies, RECURS } from '../reporting/sentences/incident.ts';
+import {
+  dropRemedies,
+  incidentRemedies,
+  LASTS,
+  RECURS,
+  refusedMailTexts,
+} from '../reporting/sentences/incident.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
-import { codesOfProblem, type Problem, problemCount, problemText } from './problem.ts';
+import { codesOfProblem, droppedIn, type Problem, problemCount, problemText } from './problem.ts';
 
 const MOST_LINES = 20;
 
@@ -18,6 +24,8 @@ export interface Mail {
 
 interface News {
   begun: readonly Incident[];
+  /** Problems that came and went, or joined an incident, and have lasted for a day. */
+  lasting: readonly Incident[];
   ended: readonly Incident[];
   /** How many failed runs wait for a rerun, if people have not been notified yet. */
   failedRuns: number;
@@ -30,21 +38,23 @@ interface Links {
 }
 
 /**
- * The mail about incidents that began or ended, in plain text: each problem with its place and
+ * The mail about incidents that began, lasted or ended, in plain text: each problem with its place and
  * cause, and the commands that help. Undefined if nothing changed.
  */
 export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
-  const { begun, ended, failedRuns } = news;
+  const { begun, lasting, ended, failedRuns } = news;
+  const current = [...begun, ...lasting];
   const waiting: Reason[] = failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns }] : [];
   const headlines = [
     ...begun.map((incident) => `${recurs(incident) ? 'again: ' : ''}${incident.title}`),
+    ...lasting.map(({ title = '' }) => `still: ${title}`),
     ...waiting.map(titleOf),
     ...ended.map(({ title = '' }) => `ended: ${title}`),
   ];
   const [first, ...more] = headlines;
   if (first === undefined) return undefined;
   const remedies = new Set([
-    ...begun.flatMap(({ problems }) =>
+    ...current.flatMap(({ problems }) =>
       differentOnes(problems).flatMap(({ account, reasons: [first] }) =>
         incidentRemedies(first!, { stage, account }),
       ),
@@ -54,6 +64,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   ]);
   const text = [
     ...begun.map((incident) => `${paragraph(incident)}${recurs(incident) ? ` ${RECURS}` : ''}`),
+    ...lasting.map((incident) => `${paragraph(incident)} ${LASTS}`),
     ...waiting.map(sentenceOf),
     ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
     ...ended.map(
@@ -67,14 +78,20 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
 }
 
+/** The mail in place of one that the topic refuses: short, and in ASCII. */
+export function replacementOf(
+  refused: Mail,
+  { message }: Error,
+  { owner, stage }: { owner: string; stage: string },
+): Mail {
+  const { subject, text } = refusedMailTexts(refused.subject, message, stage);
+  return { subject: subjectText(`Autosnap ${owner}: ${subject}`), text };
+}
+
 /** The problems of an incident's kind, one for each cause: their consequences need no remedy. */
 function differentOnes(problems: readonly Problem[]): Problem[] {
   const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
   return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
-}
-
-function droppedIn({ kind, reasons }: Problem): Dropped[] {
-  return kind === 'dropped' ? (reasons as Dropped[]) : [];
 }
 
 function recurs({ problems }: Incident): boolean {

@@ -3,7 +3,7 @@ import type { Audit } from '../audit/model.ts';
 import { isRunOf } from '../reporting/failed-run.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
 import { updateIncidents } from './incidents.ts';
-import { incidentMail, type Mail } from './mail.ts';
+import { incidentMail, type Mail, replacementOf } from './mail.ts';
 import { incidentProblems } from './problem-detection.ts';
 
 /** The minimum time between two mails about failed runs: one a day. */
@@ -20,7 +20,8 @@ export interface Channels {
 /**
  * Notifies people of the incidents that began or ended with this audit, in one mail at most; see
  * {@link updateIncidents}. A mail is written to the log before it is sent, so that the next audit
- * sends it if this one fails.
+ * sends it if this one fails. If it is refused again, another
+ * takes its place: see {@link replacementOf}.
  *
  * @param goodRuns when each job last succeeded.
  * @returns when the last mail was sent, if any was.
@@ -39,7 +40,7 @@ export async function notify(
   const failures = await store.failedRuns((run) =>
     goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
-  const { incidents, gone, begun, ended } = updateIncidents(log, incidentProblems(audit, failures, now), now);
+  const { incidents, gone, ...changes } = updateIncidents(log, incidentProblems(audit, failures, now), now);
   // Each failure that was recorded since the last audit explains one of the new failed runs.
   const explained = failures.filter(({ at }) => log.at !== undefined && at > new Date(log.at)).length;
   const isQuiet =
@@ -48,7 +49,7 @@ export async function notify(
   const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
     audit,
-    { begun, ended, failedRuns },
+    { ...changes, failedRuns },
     {
       stage,
       console: await store.consolePageLink(),
@@ -68,10 +69,17 @@ export async function notify(
     return log.lastMail === undefined ? undefined : new Date(log.lastMail);
   }
   await store.putIncidents({ ...next, unsent });
-  // A mail that is refused is sent again by the next audit, and holds back no other one.
+  // A mail that is refused is sent again by the next audit, and holds back no other one. If it is
+  // refused again, a short mail takes its place, so that it does not fail every audit from then on.
   const failed: { mail: Mail; error: unknown }[] = [];
   for (const one of unsent) {
-    await send(one).catch((error: unknown) => failed.push({ mail: one, error }));
+    const isSecondTry = log.unsent.includes(one);
+    await send(one)
+      .catch((error: Error) => {
+        if (!isSecondTry) throw error;
+        return send(replacementOf(one, error, { owner: audit.owner, stage }));
+      })
+      .catch((error: unknown) => failed.push({ mail: one, error }));
   }
   const isSent = failed.length < unsent.length;
   await store.putIncidents({

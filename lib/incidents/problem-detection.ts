@@ -3,10 +3,9 @@ import { worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
-import type { CloudErrorCode } from '../openstack/errors.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
 import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
-import type { Problem } from './problem.ts';
+import { causeOfServer, isTransientError, type Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
 /** Lambda retries a failed run twice within minutes, and a retry may succeed. */
@@ -30,8 +29,28 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
   ];
   const problems = Map.groupBy(found, ({ key }) => key)
     .values()
-    .map((same) => merged(same));
-  return (accounts.size > 1 ? problems.map(withAccount) : problems).toArray();
+    .map((same) => merged(same))
+    .toArray();
+  const counted = problems.flatMap((one) => withoutNamed(one, problems));
+  return accounts.size > 1 ? counted.map(withAccount) : counted;
+}
+
+/**
+ * The problem that stands for the servers that the record of a failed run does not name, without
+ * those that the audit has found in trouble: they are problems of their own. Other problems stay.
+ */
+function withoutNamed(problem: Problem, all: readonly Problem[]): Problem[] {
+  const [first] = problem.reasons;
+  if (first?.code !== 'SERVERS_FAILED') return [problem];
+  const found = all.filter(
+    ({ account, job, policies, reasons }) =>
+      account === problem.account &&
+      job === problem.job &&
+      policies.includes(first.policy) &&
+      reasons.every(({ code }) => code === 'SERVER_IN_TROUBLE'),
+  );
+  const count = first.count - found.length;
+  return count > 0 ? [{ ...problem, reasons: [{ ...first, count }] }] : [];
 }
 
 /** The problem with `namesAccount`, unless its text names the account or it has no account. */
@@ -44,8 +63,10 @@ function withAccount(problem: Problem): Problem {
 /** Merges a problem that several policies or jobs have seen. */
 function merged(same: readonly Problem[]): Problem {
   const [first] = same as [Problem];
+  const sharedCause = same.find((one) => one.sharedCause !== undefined)?.sharedCause;
   return {
     ...first,
+    ...(sharedCause === undefined ? {} : { sharedCause }),
     policies: [...new Set(same.flatMap(({ policies }) => policies))],
     isTransient: same.every(({ isTransient }) => isTransient),
     reasons: unique(same.flatMap(({ reasons }) => reasons)),
@@ -60,6 +81,15 @@ const LASTING: readonly ReasonCode[] = [
   'CLOCK_AHEAD',
   'CLOCK_BEHIND',
   'ID_UNKNOWN',
+];
+
+/** Causes of the cloud, which the servers of a region share. */
+const OF_CLOUD: readonly ReasonCode[] = [
+  'CLOUD',
+  'IMAGE_NOT_FOUND',
+  'IMAGE_LOST',
+  'IMAGE_FAILED',
+  'IMAGE_EMPTY',
 ];
 
 /** Whether no retry may still succeed. */
@@ -83,18 +113,9 @@ function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
   });
 }
 
-/** Errors of a cloud that is down or busy, which often resolve within the hour. */
-const TRANSIENT: readonly string[] = [
-  'UNAVAILABLE',
-  'NO_ANSWER',
-  'BAD_ANSWER',
-  'RATE_LIMITED',
-  'OUT_OF_TIME',
-] satisfies CloudErrorCode[];
-
 function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
   const cause = problem.code === 'CLOUD' ? problem.error : problem.code;
-  return { cause, isTransient: TRANSIENT.includes(cause) };
+  return { cause, isTransient: isTransientError(cause) };
 }
 
 function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
@@ -115,14 +136,20 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
         ]),
     ...servers
       .filter(({ cause }) => final || (cause && LASTING.includes(cause)))
-      .map(({ region, ...failed }) => ({
-        ...base,
-        kind: 'server' as const,
-        key: serverKey({ account, region, server: failed.server, policy }, job),
-        region,
-        server: failed.server,
-        reasons: [{ code: 'SERVER_FAILED' as const, job, policy, where: region, ...failed }],
-      })),
+      .map(({ region, ...failed }) => {
+        const reason = { code: 'SERVER_FAILED' as const, job, policy, where: region, ...failed };
+        return {
+          ...base,
+          kind: 'server' as const,
+          key: serverKey({ account, region, server: failed.server, policy }, job),
+          region,
+          server: failed.server,
+          ...(OF_CLOUD.includes(reason.cause ?? reason.code)
+            ? { sharedCause: `${account}/${region}/${causeOfServer(reason)}` }
+            : {}),
+          reasons: [reason],
+        };
+      }),
     ...(more > 0 && final
       ? [
           {

@@ -1,4 +1,6 @@
 import * as v from 'valibot';
+import type { Dropped } from '../audit/model.ts';
+import type { CloudErrorCode } from '../openstack/errors.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { sentenceOf, sentencesOf, titleOf } from '../reporting/sentences.ts';
 
@@ -44,6 +46,11 @@ export const Problem = v.object({
    * same audit are one incident.
    */
   cause: v.exactOptional(v.string()),
+  /**
+   * Of kind server: the account, the region and the code, if something of the cloud made the server
+   * fail. Servers with the same text are one incident, also if they begin to fail in different audits.
+   */
+  sharedCause: v.exactOptional(v.string()),
   /** Whether such problems often resolve without action, within the hour. */
   isTransient: v.boolean(),
   /** Of a run: whether it did nothing for any server, because it crashed or is missing. */
@@ -68,10 +75,33 @@ export function causesOfProblem({ cause, isTransient, reasons }: Problem): strin
     if (reason.code === 'SERVER_IN_TROUBLE') return [];
     if (reason.code === 'RUN_FAILED')
       return reason.failures.map(({ code, region = '' }) => `${code} ${region}`);
-    return reason.code === 'SERVER_FAILED' ? (reason.cause ?? reason.code) : reason.code;
+    return reason.code === 'SERVER_FAILED' ? causeOfServer(reason) : reason.code;
   });
   if (cause === undefined) return codes;
   return isTransient ? ['TRANSIENT'] : [cause, ...codes];
+}
+
+/** The cause of a server's failure, with the code of the cloud's error unless it is transient. */
+export function causeOfServer({ code, cause = code, error }: Reason<'SERVER_FAILED'>): string {
+  return error === undefined || isTransientError(error) ? cause : `${cause} ${error}`;
+}
+
+/** Errors of a cloud that is down or busy, which often resolve within the hour. */
+const TRANSIENT: readonly string[] = [
+  'UNAVAILABLE',
+  'NO_ANSWER',
+  'BAD_ANSWER',
+  'RATE_LIMITED',
+  'OUT_OF_TIME',
+] satisfies CloudErrorCode[];
+
+export function isTransientError(code: string): boolean {
+  return TRANSIENT.includes(code);
+}
+
+/** The item that dropped out of coverage, if the problem is one. */
+export function droppedIn({ kind, reasons }: Problem): Dropped[] {
+  return kind === 'dropped' ? (reasons as Dropped[]) : [];
 }
 
 /** How many problems it stands for: of a failed run, all servers that its record does not name. */

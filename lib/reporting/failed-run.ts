@@ -26,7 +26,15 @@ export interface FailedRun extends AccountJob {
   /** What failed beyond single servers. */
   failures: ReportedFinding[];
   /** The servers of which something failed. */
-  servers: { region: string; server: string; name: string; cause?: ReasonCode; message: string }[];
+  servers: {
+    region: string;
+    server: string;
+    name: string;
+    cause?: ReasonCode;
+    /** The code of the cloud's error, with the cause CLOUD. */
+    error?: string;
+    message: string;
+  }[];
   /** How many servers failed that `servers` does not name. */
   more: number;
 }
@@ -57,11 +65,12 @@ export function failedRunOf(
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
     failures,
-    servers: named.map(({ region, server, name, code, reason, snapshots = [] }) => {
+    servers: named.map(({ region, server, name, code, error: ownError, reason, snapshots = [] }) => {
       const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
       const cause = code ?? snapshot?.codes[0];
+      const error = code === undefined ? snapshot?.error : ownError;
       const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
-      return { region, server, name, ...(cause ? { cause } : {}), message };
+      return { region, server, name, ...(cause ? { cause } : {}), ...(error ? { error } : {}), message };
     }),
     more: failed.length - named.length + omittedFailed,
   };

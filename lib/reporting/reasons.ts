@@ -247,9 +247,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUSY_TOO_LONG: BusyServers;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
+  ACCOUNT_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   REGION_WITHOUT_POLICY: { count: number; bytes: number };
-  SERIES_OF_GONE_SERVER: { server: string; policy: string; count: number; kept: number };
-  SERIES_OF_SERVER_ELSEWHERE: { server: string; policy: string; count: number };
+  SERIES_OF_GONE_SERVER: { server: string; name: string; policy: string; count: number; kept: number };
+  SERIES_OF_SERVER_ELSEWHERE: { server: string; name: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
@@ -530,7 +531,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
 
   // Results of an audit: troubles of series.
-  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason };
+  /** `failure`: why the last snapshot run failed for the server, as a sentence. */
+  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: string };
   SERIES_SCHEDULE_ENDED: None;
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
@@ -627,6 +629,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     server: string;
     name: string;
     cause?: ReasonCode;
+    /** The code of the cloud's error, with the cause CLOUD. */
+    error?: string;
     message: string;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };

@@ -39,6 +39,8 @@ export interface SnapshotLine {
   outcome: Outcome;
   /** The codes of the reasons; see reasons.ts. */
   codes: ReasonCode[];
+  /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
+  error?: string;
   /** The same reasons as sentences. */
   reasons: string[];
 }
@@ -54,6 +56,8 @@ export interface Entry {
   outcome: Outcome;
   /** The code of the first reason; see reasons.ts. */
   code?: ReasonCode;
+  /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
+  error?: string;
   /** All reasons as sentences. */
   reason?: string;
   /** The id of the image that was requested, or that the drill boots. */

@@ -89,11 +89,24 @@ export function findingText({ region, ofAccount, ...reason }: Finding): string {
  * The reasons of an entry of a report: the code of the first reason, to filter by, and the
  * sentences of all.
  */
-export function reasonOf(first: Reason, ...more: Reason[]): { code: ReasonCode; reason: string } {
-  return { code: first.code, reason: sentencesOf([first, ...more]) };
+export function reasonOf(
+  first: Reason,
+  ...more: Reason[]
+): { code: ReasonCode; error?: string; reason: string } {
+  return { code: first.code, ...errorIn([first]), reason: sentencesOf([first, ...more]) };
 }
 
 /** The reasons of a report: the codes, to filter by, and the sentences. */
-export function reported(reasons: readonly Reason[]): { codes: ReasonCode[]; reasons: string[] } {
-  return { codes: reasons.map(({ code }) => code), reasons: reasons.map(sentenceOf) };
+export function reported(reasons: readonly Reason[]): {
+  codes: ReasonCode[];
+  error?: string;
+  reasons: string[];
+} {
+  return { codes: reasons.map(({ code }) => code), ...errorIn(reasons), reasons: reasons.map(sentenceOf) };
+}
+
+/** The code of the cloud's error, if the cloud's error is one of the reasons. */
+function errorIn(reasons: readonly Reason[]): { error?: string } {
+  const cloud = reasons.find((reason) => reason.code === 'CLOUD');
+  return cloud ? { error: cloud.error } : {};
 }

@@ -4,7 +4,7 @@ import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { type InUse, inUseIn } from './in-use.ts';
-import { isSnapshot, isStuck, type Snapshot } from './marker.ts';
+import { isSnapshot, isStuck, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
 import { type Decision, endOf, retain, retainAdhoc } from './retention.ts';
@@ -25,7 +25,7 @@ export interface PlanItem {
 /** What a cleanup does with each snapshot of one server under one policy in one region. */
 export interface SeriesPlan {
   server: string;
-  /** Empty when the server is gone. */
+  /** For a server that is not here, the name that its newest snapshot has. */
   name: string;
   region: string;
   policy: string;
@@ -94,7 +94,8 @@ export function planCleanup(
     if (name !== ADHOC) warn(...doubleSlotWarnings(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
-    const plan = { server: id, name: server?.name ?? '', region, policy: name, floor: policy.keep.atLeast };
+    const serverName = server?.name ?? lastNameIn(snapshots);
+    const plan = { server: id, name: serverName, region, policy: name, floor: policy.keep.atLeast };
     if (name === ADHOC) return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, now), server)) };
     if (server) {
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
@@ -103,10 +104,11 @@ export function planCleanup(
     const isGone = goneEverywhere.has(id);
     const { items, floor } = planOrphan(snapshots, policy, now, isGone);
     const kept = items.filter(({ action }) => action === 'keep').length;
+    const gone = { server: id, name: serverName, policy: name };
     warn(
       isGone
-        ? { code: 'SERIES_OF_GONE_SERVER', server: id, policy: name, count: items.length, kept }
-        : { code: 'SERIES_OF_SERVER_ELSEWHERE', server: id, policy: name, count: items.length },
+        ? { code: 'SERIES_OF_GONE_SERVER', ...gone, count: items.length, kept }
+        : { code: 'SERIES_OF_SERVER_ELSEWHERE', ...gone, count: items.length },
     );
     return { ...plan, floor, items };
   });
@@ -130,6 +132,12 @@ export function planCleanup(
     inUse,
     warnings,
   };
+}
+
+/** The server's name when the newest of its snapshots was taken. */
+function lastNameIn(snapshots: readonly Snapshot[]): string {
+  const newest = snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime())[0];
+  return newest ? serverNameIn(newest) : '';
 }
 
 /** The minimum number of good snapshots that stay of a deleted server. */

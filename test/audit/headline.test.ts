@@ -50,6 +50,27 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   ],
   ["account rackspace can't be read: nothing is known of the servers", [], of({ unreadable: 'account' })],
   ['No server is protected: no policy selects one', []],
+  ['No server is protected: no policy selects one', [], of({ nothingSelected: true })],
+  ['2 of 2 servers protected; a selector of daily matches no server', good(2), of({ nothingSelected: true })],
+  [
+    '2 of 2 servers protected; weekly selects no server',
+    good(2),
+    {
+      policies: [
+        ...auditOf([]).policies,
+        { ...auditOf([]).policies[0]!, policy: 'weekly', nothingSelected: true },
+      ],
+    },
+  ],
+  [
+    '2 of 2 servers protected; no cleanup run of daily succeeds, and 1 more',
+    good(2),
+    of({ missing: ['cleanup', 'offsite'] }),
+  ],
+  [
+    '2 of 2 servers protected; the snapshots of 1 server are not rotating',
+    [...good(1), server('web', 0, { notRotating: 3 })],
+  ],
   [
     '1 of 1 server protected; what is no longer covered is not known',
     good(1),

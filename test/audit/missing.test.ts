@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { jobsWithoutRecord, missingRuns } from '../../lib/audit/missing.ts';
+import { jobsWithoutRecord, missingRuns, runOverdue } from '../../lib/audit/missing.ts';
+import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { policy } from '../harness.ts';
+import { seriesOf, shown } from './audits.ts';
 
 const runOf = (job: string, at: string, changes: object = {}) => ({
   job,
@@ -19,8 +21,26 @@ const missing = (
   const good = ['snapshot', 'cleanup', 'offsite', 'drill'].map((one) => runOf(one, now));
   const others = good.filter((run) => run.job !== job);
   const its = last === undefined ? others : [...others, runOf(job, last)];
-  return missingRuns(parsePolicy(policy(changes)), its, new Date(now)).length > 0;
+  return missingRuns(runOverdue(parsePolicy(policy(changes)), its, [], new Date(now))).length > 0;
 };
+
+test('a snapshot run is missing as soon as all servers of the policy are late', () => {
+  const late = seriesOf([shown(2)]);
+  const lastRun = [runOf('snapshot', '2026-11-22T00:05:00Z')];
+  const isMissing = (series: AuditedSeries[], runs = lastRun) => {
+    const overdue = runOverdue(parsePolicy(policy()), runs, series, new Date('2026-11-23T12:00:00Z'));
+    return overdue.snapshot! >= 1;
+  };
+  expect(isMissing([late])).toBe(true);
+  expect(isMissing([late, seriesOf([], { state: 'waiting' }), seriesOf([], { state: 'orphaned' })])).toBe(
+    true,
+  );
+  expect(isMissing([late, seriesOf([shown(0)])])).toBe(false);
+  expect(isMissing([seriesOf([shown(2)], { cause: { code: 'SERIES_SERVER_UNCERTAIN' } })])).toBe(false);
+  expect(isMissing([])).toBe(false);
+  // The runs come, and their snapshots fail.
+  expect(isMissing([late], [runOf('snapshot', '2026-11-23T00:05:00Z')])).toBe(false);
+});
 
 test.each<[string, string, string | undefined, string, boolean, Record<string, unknown>?]>([
   ['the last run was the last slot', 'snapshot', '2026-11-24T00:05:00Z', '2026-11-24T23:59:00Z', false],
@@ -86,7 +106,7 @@ describe('a good run counts only for its own job, policy and account', () => {
   test.each([{ policy: 'weekly' }, { account: 'customer-b' }, { job: 'offsite' }])('%o', (other) => {
     const now = '2026-11-24T12:00:00Z';
     const runs = [runOf('snapshot', now), runOf('cleanup', now, other)];
-    expect(missingRuns(parsePolicy(policy()), runs, new Date(now))).toEqual(['cleanup']);
+    expect(missingRuns(runOverdue(parsePolicy(policy()), runs, [], new Date(now)))).toEqual(['cleanup']);
   });
 });
 

@@ -215,7 +215,7 @@ describe('the state of a series', () => {
   test('deleted servers, servers that are no longer selected, and ad-hoc snapshots', () => {
     expect(only([image('2026-11-24T00:00:00Z')], { servers: [], gone: ['s'] })).toMatchObject({
       state: 'orphaned',
-      name: '',
+      name: 'web',
     });
     const others = { servers: [server({ createdAt: YEAR_OLD })], event: { servers: { names: ['db'] } } };
     expect(only([image('2026-11-24T00:00:00Z')], others)).toMatchObject({ state: 'released' });

@@ -233,6 +233,39 @@ describe('the whole deployment', () => {
       }),
     ]);
   });
+
+  test('doctor reports two accounts of the same project that are in different policies, once', async () => {
+    const h = await accounts();
+    h.cloud.secrets.set('autosnap/test/again', h.ofAccount.get('customer-a')!.secret('rackspace'));
+    const policies = [
+      policy({ account: 'customer-a' }),
+      policy({ policy: 'weekly', account: 'again' }),
+      policy({ policy: 'monthly', account: 'again' }),
+    ];
+    const { checks } = await h.run('doctor', { policies });
+    expect(checks.filter(({ code }) => code === 'PROJECT_TWICE')).toMatchObject([
+      { account: 'again', detail: expect.stringContaining('the account customer-a has the same project') },
+    ]);
+  });
+
+  test('the audit tells the snapshots of a policy whose account was changed', async () => {
+    const h = await accounts();
+    const weekly = policy({ policy: 'weekly', account: 'customer-a' });
+    deploy([policy({ account: 'customer-a' }), weekly]);
+    h.cold();
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-22T01:00:00Z');
+    deploy([policy({ account: 'customer-b' }), weekly]);
+    h.cold();
+    const { warnings } = await h.run('audit', {});
+    expect(warnings).toMatchObject([
+      {
+        code: 'ACCOUNT_NOT_IN_POLICY',
+        account: 'customer-a',
+        text: expect.stringContaining('the policy daily is no longer for this account'),
+      },
+    ]);
+  });
 });
 
 test('a manual run for some servers names their account, because the other accounts do not have these servers', async () => {

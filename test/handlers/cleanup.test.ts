@@ -124,7 +124,7 @@ test('the series of a deleted server is kept completely, and reported', async ()
   const { totals, warnings, entries } = await h.run('cleanup', policy());
   expect(totals).toEqual({ kept: 5 });
   expect(textsOf(warnings)).toEqual([
-    `DFW: server ${h.web.id} no longer exists: 5 of 5 daily snapshots stay`,
+    `DFW: server web (${h.web.id}) no longer exists: 5 of 5 daily snapshots stay`,
   ]);
   expect(entries[0]?.snapshots?.[4]?.reasons).toEqual(['its server is gone: the series is kept whole']);
 });

@@ -459,7 +459,7 @@ test('what dropped does not end while the record can not be read, with which aud
   h.s3.refuses = /^GET .*coverage/;
   for (const hour of ['08', '09', '10']) {
     setTime(`2026-11-23T${hour}:00:00Z`);
-    expect((await next(h)).sentence).toMatch(/; what is no longer covered is not known$/);
+    expect((await next(h)).sentence).toMatch(/; what else is no longer covered is not known$/);
     expect((await h.fail('audit', { acceptDropped: true })).error.message).toContain('cannot be read');
   }
   h.s3.refuses = / ^/;
@@ -697,6 +697,32 @@ describe('the record', () => {
       sentence: expect.stringMatching(/^0 of 3 servers protected/),
     });
     expect(h.s3.objects.get(COVERAGE)).toBe(before);
+  });
+
+  test('that can not be read leaves what had dropped before in the metrics, the digest and the sentence', async () => {
+    const waiting = await startWaiting();
+    const h = await audited();
+    h.web1.metadata = {};
+    await next(h);
+    expect(waiting.mails).toHaveLength(1);
+    h.s3.refuses = /^GET .*coverage/;
+    for (const hour of ['08', '09']) {
+      setTime(`2026-11-23T${hour}:30:00Z`);
+      expect(await next(h)).toMatchObject({
+        drops: ['DROPPED_SERVER 1'],
+        sentence: expect.stringMatching(
+          /; web-1 is no longer covered; what else is no longer covered is not known$/,
+        ),
+      });
+      const metrics = h
+        .logs()
+        .split('\n')
+        .findLast((line) => line.includes('"Troubles"'));
+      expect(JSON.parse(metrics!)).toMatchObject({ policy: 'daily', Dropped: 1, Troubles: 1 });
+    }
+    h.s3.refuses = / ^/;
+    setTime('2026-11-23T10:30:00Z');
+    expect((await next(h, { acceptDropped: true })).accepted).toHaveLength(1);
   });
 
   test('that can not be written is reported, with what has dropped', async () => {

@@ -253,6 +253,7 @@ describe('a problem of an account fails, and the schedules of its policies are s
     expect(troubles(outcome)).toEqual([
       'fail secret: The secret autosnap/test/customer-b is refused: username: is missing',
       'fail servers: names "mail-*" matches no server → Correct the selector, or give the servers such names or tags.',
+      expect.stringMatching(/^warn login: the account rackspace has the same project /),
     ]);
     expect(findings(outcome, 'servers')[0]).toBe('2: db-1, web-1');
     expect(outcome.error?.message).toMatch(

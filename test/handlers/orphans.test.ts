@@ -21,7 +21,7 @@ describe('without orphans', () => {
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 6 });
     expect(textsOf(report.warnings)).toEqual([
-      'DFW: server gone-1 no longer exists: 5 of 5 daily snapshots stay',
+      'DFW: server old (gone-1) no longer exists: 5 of 5 daily snapshots stay',
     ]);
     expect(decisionOn(report, h.orphans[4]!)).toBe('kept: its server is gone: the series is kept whole');
     expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
@@ -46,7 +46,7 @@ describe('with orphans a series is reduced once its newest good snapshot is old 
     const report = await h.run('cleanup', shrinking({ after: '30d', keep: 2 }));
     expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, left)]));
     expect(textsOf(report.warnings)).toEqual([
-      `DFW: server gone-1 no longer exists: ${left} of 4 daily snapshots stay`,
+      `DFW: server old (gone-1) no longer exists: ${left} of 4 daily snapshots stay`,
     ]);
     if (left === 2)
       expect(decisionOn(report, h.orphans[3]!)).toBe('deleted: its server is gone, and orphans keeps 2');
@@ -209,7 +209,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     h.cloud.region('ORD').addServer(gone);
     const report = await h.run('cleanup', event);
     expect(textsOf(report.warnings)).toEqual([
-      'DFW: server gone-1 is not in this region: all 4 daily snapshots stay',
+      'DFW: server old (gone-1) is not in this region: all 4 daily snapshots stay',
     ]);
     expect(deletions(h)).toEqual([]);
   });
@@ -249,7 +249,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     h.cloud.faults.push({ service: 'compute', region: 'ORD', times: 9, answer: answers.forbidden });
     const { warnings } = await h.run('cleanup', policy({ regions: ['DFW'] }));
     expect(textsOf(warnings)).toEqual([
-      'DFW: server gone-1 is not in this region: all 2 daily snapshots stay',
+      'DFW: server old (gone-1) is not in this region: all 2 daily snapshots stay',
     ]);
   });
 });

@@ -69,15 +69,15 @@ test.each([
   [
     'with orphans, past its time',
     { orphans: ORPHANS },
-    'server gone-1 no longer exists: 1 of 4 daily snapshots stays',
+    'server old (gone-1) no longer exists: 1 of 4 daily snapshots stays',
   ],
-  ['without orphans', {}, 'server gone-1 no longer exists: 4 of 4 daily snapshots stay'],
+  ['without orphans', {}, 'server old (gone-1) no longer exists: 4 of 4 daily snapshots stay'],
 ])('audit and cleanup report the same about a deleted server: %s', async (_, changes, warning) => {
   const h = await history(1);
   const gone = [60, 61, 62, 63].map((age) => addSnapshot(h, { id: 'gone-1', name: 'old' }, age));
   deploy([policy(changes)]);
   const audited = await h.run('audit', {});
-  expect(textsOf(audited.warnings).filter((one) => one.includes('gone-1 no longer exists'))).toEqual([
+  expect(textsOf(audited.warnings).filter((one) => one.includes('(gone-1) no longer exists'))).toEqual([
     `DFW: ${warning}`,
   ]);
   const report = await h.run('cleanup', { policy: 'daily', dryRun: true });

@@ -35,11 +35,11 @@ function mailsOf(...audits: Problem[][]): string[] {
   let log: Pick<IncidentLog, 'incidents' | 'gone'> = { incidents: [], gone: [] };
   return audits.map((seen, hour) => {
     const now = new Date(BEGINNING + hour * HOUR_MS);
-    const { begun, ended, ...next } = updateIncidents(log, seen, now);
+    const { begun, lasting, ended, ...next } = updateIncidents(log, seen, now);
     log = JSON.parse(JSON.stringify(next));
     const titles = (sign: string, some: Incident[]) =>
       some.map(({ problems }) => sign + problems.map(problemTitle).join('+'));
-    return [...titles('+', begun), ...titles('-', ended)].join(' ');
+    return [...titles('+', begun), ...titles('!', lasting), ...titles('-', ended)].join(' ');
   });
 }
 
@@ -256,6 +256,36 @@ describe('a problem with another cause', () => {
   });
 });
 
+describe('servers that fail for one cause of the cloud', () => {
+  const flaky = (name: string, cause = 'rackspace/DFW/CLOUD') => server(name, { sharedCause: cause });
+  const [a, b, c] = ['a', 'b', 'c'].map((name) => flaky(name)) as [Problem, Problem, Problem];
+  const mailed = (...audits: Problem[][]) =>
+    mailsOf(...audits).flatMap((text, hour) => (text ? `${hour}: ${text}` : []));
+
+  test('are one incident, although they fail in different audits', () => {
+    expect(mailed([a], [a, b], [b], [b, c], [c], [], [])).toEqual(['0: +a', '6: -a+b+c']);
+  });
+
+  test('and come and go are three mails', () => {
+    const hours = Array.from({ length: 72 }, (_, hour) => (hour % 4 === 0 ? [[a, b, c][hour % 3]!] : []));
+    const quiet = Array.from({ length: 26 }, () => []);
+    expect(mailed(...hours, ...quiet)).toEqual(['0: +a', '2: -a', '4: +b', expect.stringMatching(/^9\d: -/)]);
+  });
+
+  test('are mailed when they have lasted for a day', () => {
+    const audits = Array.from({ length: 30 }, (_, hour) => (hour === 0 ? [a] : [a, b]));
+    expect(mailed(...audits)).toEqual(['0: +a', '25: !b']);
+  });
+
+  test('of another region or for another cause are others', () => {
+    expect(mailed([a], [a, flaky('x', 'rackspace/ORD/CLOUD')], [a, locked])).toEqual([
+      '0: +a',
+      '1: +x',
+      `2: +${failed}`,
+    ]);
+  });
+});
+
 test('what can not be read is not over', () => {
   expect(mailsOf([lost], [wrongKey], [wrongKey], [wrongKey], [lost])).toEqual([
     '+dropped',
@@ -298,6 +328,11 @@ describe('a problem that comes and goes', () => {
     const title = sentenceOf({ code: 'SERVER_LOCKED' });
     const audits = [[db], [], [], [db], [], [], [locked], [], [], [db], [], [locked]];
     expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', `6: +${title}`]);
+  });
+
+  test('and then stays is mailed once more when it has lasted for a day', () => {
+    const audits = [[db], ...away(2), ...Array.from({ length: 60 }, () => [db])];
+    expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', '27: !db']);
   });
 
   test('a day later is an ordinary one', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { CLOUD_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
@@ -133,6 +134,52 @@ test('all servers that failed are counted, although the record names 200', async
   expect(mails[0]!.text).toContain('\n- … and 185 more\n');
 });
 
+test('servers that the record does not name are counted once when they are late, and the end is mailed', async () => {
+  const h = await deployment();
+  setTime('2026-11-23T00:40:00Z');
+  const createdAt = new Date();
+  for (let i = 1; i <= 300; i++) h.dfw.addServer({ name: `app-${1000 + i}`, createdAt, vmState: 'error' });
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  const subjects = async (time: string) => (await h.audit(time)).mails.map(({ subject }) => subject);
+  const title = '300 servers, the worst is app-1001: snapshot daily failed';
+  expect(await subjects('2026-11-24T00:30:00Z')).toEqual([`Autosnap autosnap-test: ${title}`]);
+  for (const hour of ['11', '12', '13']) expect(await subjects(`2026-11-24T${hour}:30:00Z`)).toEqual([]);
+  // The first hundred are repaired, so that the record names others.
+  for (const server of h.dfw.servers.slice(2, 102)) server.vmState = 'active';
+  setTime('2026-11-24T14:00:00Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  for (const hour of ['14', '15', '16']) expect(await subjects(`2026-11-24T${hour}:30:00Z`)).toEqual([]);
+  for (const server of h.dfw.servers) server.vmState = 'active';
+  setTime('2026-11-24T17:00:00Z');
+  await h.run('snapshot', { policy: 'daily' });
+  expect(await subjects('2026-11-24T17:30:00Z')).toEqual([]);
+  expect(await subjects('2026-11-24T18:30:00Z')).toEqual([`Autosnap autosnap-test: ended: ${title}`]);
+});
+
+test('servers that a flaky cloud refuses now and again are few mails', async () => {
+  const h = await deployment();
+  deploy([policy({ schedule: 'rate(1 hour)', cleanup: 'rate(20 days)' })]);
+  for (let i = 101; i <= 112; i++) h.dfw.addServer({ name: `app-${i}` });
+  const servers = h.dfw.servers;
+  for (let hour = 1; hour <= 24; hour++) {
+    const at = Date.parse('2026-11-23T00:00:20Z') + hour * 3_600_000;
+    setTime(new Date(at));
+    h.cloud.faults.length = 0;
+    const some = servers.filter((_, i) => (i + hour) % 5 === 0 && hour % 3 > 0);
+    for (const server of some) h.cloud.faults.push({ ...refusing(server), answer: answers.unavailable });
+    await (some.length > 0
+      ? h.fail('snapshot', { policy: 'daily' })
+      : h.run('snapshot', { policy: 'daily' }));
+    await h.audit(new Date(at + 1_800_000).toISOString());
+  }
+  // One at the beginning, one when the servers fail again after two audits without a failure.
+  expect(h.waiting.mails.map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''))).toEqual([
+    expect.stringMatching(/^\d servers, the worst is .*: snapshot daily failed$/),
+    expect.stringMatching(/^again: \d servers, the worst is .*: snapshot daily failed/),
+  ]);
+});
+
 test('all servers that failed in two policies are counted, although each record names 200', async () => {
   const h = await deployment();
   const names = ['app', 'job'];
@@ -166,6 +213,84 @@ test('the remedy of the reason, once', async () => {
       '',
     ].join('\n'),
   );
+});
+
+test('runs that did not come, once, with the servers that are late because of it', async () => {
+  const h = await deployment();
+  deploy([policy({ cleanup: 'rate(20 days)' })]);
+  const subjects: string[] = [];
+  for (let hour = 1; hour <= 72; hour++) {
+    const at = new Date(Date.parse('2026-11-23T00:30:00Z') + hour * 3_600_000);
+    const { mails } = await h.audit(at.toISOString());
+    subjects.push(...mails.map(({ subject }) => `${at.toISOString().slice(0, 13)} ${subject}`));
+  }
+  expect(subjects).toEqual(['2026-11-24T12 Autosnap autosnap-test: daily: snapshot runs are missing']);
+  expect(h.waiting.mails[0]!.text).toContain('web in DFW, daily: 12 hours late');
+  // The rule is enabled again.
+  setTime('2026-11-26T02:00:00Z');
+  await h.run('snapshot', { policy: 'daily' });
+  expect((await h.audit('2026-11-26T02:30:00Z')).mails).toEqual([]);
+  expect((await h.audit('2026-11-26T03:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: ended: daily: snapshot runs are missing',
+  ]);
+});
+
+test('a late server that fails is one line of the digest, with the reason', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  setTime('2026-11-24T13:00:00Z');
+  await h.run('audit', { digest: 'always' });
+  const { text } = h.waiting.mails.at(-1)!;
+  expect(text).toContain('\nLate\n- db in DFW, daily: 13 hours late; ');
+  expect(text).toContain('; its snapshot run failed: the server is in ERROR');
+  expect(text).not.toContain('\nFailed\n');
+});
+
+test('a schedule that has ended, as the reason in the subject', async () => {
+  const h = await deployment();
+  deploy([policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', cleanup: 'rate(2 days)' })]);
+  const { mails } = await h.audit('2026-11-23T12:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: 2 servers, the worst is db: the schedule has ended',
+  ]);
+});
+
+test.each([
+  ['400', { status: 400, body: {} }, 'BAD_REQUEST'],
+  ['403', answers.forbidden, 'FORBIDDEN'],
+  ['404', { status: 404, body: {} }, 'NOT_FOUND'],
+  ['413', answers.quota, 'OVER_QUOTA'],
+  ['503', answers.unavailable, 'UNAVAILABLE'],
+] as const)('the remedy for a server that the cloud refuses with %s', async (_, answer, error) => {
+  const h = await deployment();
+  setTime('2026-11-24T00:00:20Z');
+  h.cloud.faults.push({ ...refusing(h.db), answer });
+  await h.fail('snapshot', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails[0]!.text).toContain(`\n- db (${error}): ${CLOUD_REMEDIES[error]}\n`);
+});
+
+test('the remedy for a region without image service', async () => {
+  const h = await deployment();
+  delete h.cloud.catalogue.find(({ name }) => name === 'DFW')!.imageUrl;
+  h.cold();
+  const { mails } = await h.audit('2026-11-23T01:30:00Z');
+  expect(mails[0]!.text).toContain(`DFW (NO_ENDPOINT): ${CLOUD_REMEDIES.NO_ENDPOINT}`);
+});
+
+test('the busy servers by name, once they are given up', async () => {
+  const h = await deployment();
+  for (let i = 101; i <= 115; i++) h.dfw.addServer({ name: `app-${i}`, taskState: 'rebooting' });
+  setTime('2026-11-24T00:00:20Z');
+  await h.run('snapshot', { policy: 'daily' });
+  await deliverAll(h.waiting, '2026-11-24T12:30:00Z');
+  const { mails } = await h.audit('2026-11-24T12:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: snapshot daily failed: servers were busy',
+  ]);
+  expect(mails[0]!.text).toMatch(/: app-101 in DFW, .*app-110 in DFW and 5 more\n/);
 });
 
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
@@ -261,7 +386,7 @@ test('a mail that could not be sent is sent by the next audit, once', async () =
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });
 
-test('a mail that is always refused holds back no other one, and is tried again', async () => {
+test('a mail that is always refused holds back no other one, and fails one audit', async () => {
   const h = await deployment();
   h.db.vmState = 'error';
   setTime('2026-11-24T00:00:20Z');
@@ -273,12 +398,31 @@ test('a mail that is always refused holds back no other one, and is tried again'
   h.waiting.queue.send('no work item', 0);
   await deliverAll(h.waiting);
   const later = await h.audit('2026-11-24T01:30:00Z');
-  expect((later.result as Error).message).toContain('the mail about incidents was not sent');
-  expect(later.mails.map(({ subject }) => subject)).toEqual([
-    'Autosnap autosnap-test: 1 run failed in all tries',
+  expect(later.result).toMatchObject({ failures: [] });
+  expect(later.mails).toMatchObject([
+    {
+      subject: 'Autosnap autosnap-test: an e-mail about an incident was refused',
+      text: expect.stringContaining('"Autosnap autosnap-test: db: snapshot daily failed"'),
+    },
+    { subject: 'Autosnap autosnap-test: 1 run failed in all tries' },
   ]);
-  h.waiting.refuses = / ^/;
-  expect((await h.audit('2026-11-24T02:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
+  const last = await h.audit('2026-11-24T02:30:00Z');
+  expect(last.result).toMatchObject({ failures: [] });
+  expect(last.mails).toEqual([]);
+});
+
+test('a mail is not given up while the topic sends none', async () => {
+  const h = await deployment();
+  h.db.vmState = 'error';
+  setTime('2026-11-24T00:00:20Z');
+  await h.fail('snapshot', { policy: 'daily' });
+  h.waiting.isTopicDown = true;
+  for (const hour of ['00', '01', '02']) {
+    const { result } = await h.audit(`2026-11-24T${hour}:30:00Z`);
+    expect((result as Error).message).toContain('the mail about incidents was not sent');
+  }
+  h.waiting.isTopicDown = false;
+  expect((await h.audit('2026-11-24T03:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
     'Autosnap autosnap-test: db: snapshot daily failed',
   ]);
 });

@@ -190,11 +190,17 @@ async function audited(world: World) {
   return { found, regions, policies: wanted, now, expected: reckon(regions, wanted, now) };
 }
 
-const keyOf = ({ account, region, policy: name, server }: Omit<Reckoned, 'due' | 'counts' | 'state'>) =>
-  `${account} ${region} ${name} ${server}`;
+const keyOf = ({
+  account,
+  region,
+  policy: name,
+  server,
+}: Omit<Reckoned, 'due' | 'isGone' | 'counts' | 'state'>) => `${account} ${region} ${name} ${server}`;
 
 /** Each series as a line, of the audit and of the reckoning. */
-function linesOf(series: (Pick<Reckoned, 'state' | 'counts' | 'name'> & Omit<Reckoned, 'due'>)[]): string[] {
+function linesOf(
+  series: (Pick<Reckoned, 'state' | 'counts' | 'name'> & Omit<Reckoned, 'due' | 'isGone'>)[],
+): string[] {
   return series
     .map(
       (one) =>
@@ -273,8 +279,8 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
       // The digest.
       const { text, good } = digest(found, [], undefined);
       const late = expected.filter(({ state }) => state === 'late' || state === 'never');
-      const watched = expected.filter(({ state, name }) =>
-        state === 'adhoc' ? name !== '' : !['released', 'orphaned'].includes(state),
+      const watched = expected.filter(({ state, isGone }) =>
+        state === 'adhoc' ? !isGone : !['released', 'orphaned'].includes(state),
       );
       const failed = watched.filter(({ counts }) => counts.failed > 0);
       const stuck = watched.filter(({ counts }) => counts.stuck > 0);

@@ -100,7 +100,9 @@ export interface Reckoned {
   region: string;
   policy: string;
   server: string;
+  /** Of a server that is gone, the name that its images have. */
   name: string;
+  isGone: boolean;
   state: 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
   /** Since when the next snapshot has been due, where it is late. */
   due: Date | undefined;
@@ -115,6 +117,11 @@ function kindOf({ status, bytes, createdAt }: KnownSnapshot, now: Date): keyof C
   if (['killed', 'error'].includes(status)) return 'failed';
   if (!['queued', 'saving'].includes(status)) return 'unknown';
   return now.getTime() - createdAt.getTime() > HOUR_MS ? 'stuck' : 'pending';
+}
+
+/** A server's name, or its id, without the characters that the name of an image can't have. */
+function nameInImages({ id, name }: KnownServer): string {
+  return name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || id;
 }
 
 function isSelected({ select }: KnownPolicy, { name, tag }: KnownServer): boolean {
@@ -145,13 +152,13 @@ export function reckon(regions: KnownRegion[], policies: KnownPolicy[], now: Dat
       const counts: Counts = { good: 0, pending: 0, stuck: 0, failed: 0, unknown: 0 };
       for (const one of its) counts[kindOf(one, now)] += 1;
       const bytes = its.reduce((sum, one) => sum + one.bytes, 0);
-      const name = server.exists ? server.name : '';
       return {
         account,
         region,
         policy,
         server: server.id,
-        name,
+        name: server.exists ? server.name : nameInImages(server),
+        isGone: !server.exists,
         counts,
         bytes,
         images: its.map(({ id }) => id),

@@ -85,9 +85,7 @@ test.skipIf(!regionTwo)(
     await cloud.deleteServer(own);
     await eventually('gone', async () => ((await cloud.server(own)) ? undefined : true));
     const { warnings } = await run('cleanup', shrinking);
-    expect(textsOf(warnings).join('\n')).toContain(
-      `server ${own} no longer exists: 1 of 3 daily snapshots stays`,
-    );
+    expect(textsOf(warnings).join('\n')).toContain(`(${own}) no longer exists: 1 of 3 daily snapshots stays`);
     expect((await ours(own)).map((image) => image.autosnap_slot)).toEqual([slotOf(slotAt(-6))]);
   },
 );

@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { finishReport } from '../../lib/reporting/report.ts';
-import { FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
+import { CLOUD_REMEDIES, FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
 import { textsOf } from '../texts.ts';
 
@@ -26,6 +26,8 @@ test('the remedies of e-mails are those of docs/reasons.md', () => {
   const cells = [...page.matchAll(/^\| `([A-Z_]+)` \| .* \| (.*) \|$/gm)];
   const documented = Object.fromEntries(cells.map(([, code, cell]) => [code, cell!.replaceAll('`', '')]));
   expect(documented).toMatchObject(FAILURE_REMEDIES);
+  const errors = [...page.matchAll(/^\| [0-9, to-]+ \| `([A-Z_]+)` \| (.*) \|$/gm)];
+  expect(Object.fromEntries(errors.map(([, error, cell]) => [error, cell]))).toEqual(CLOUD_REMEDIES);
 });
 
 test('remedies that depend on the case have a sentence of their own', () => {

@@ -152,7 +152,7 @@ test('the series of a server that is not in the region is kept completely, even 
   const made = plan(FIVE, { orphans: { after: '1h', keep: 1 } }, [], { gone: ['another'] });
   expect(actions(made)).toBe('keep keep keep keep keep');
   expect(text(made)[0]?.[3]).toBe('keep 11-20: its server is not in this region: the series is kept whole');
-  expect(made.warnings).toEqual(['DFW: server s is not in this region: all 5 daily snapshots stay']);
+  expect(made.warnings).toEqual(['DFW: server web-1 (s) is not in this region: all 5 daily snapshots stay']);
 });
 
 test('a server in the listing does not count as deleted, even if a request by id says so', () => {
@@ -170,8 +170,8 @@ describe('a server that was deleted in every region', () => {
       'keep 11-21: last 3 of 3',
       'keep 11-20: its server is gone: the series is kept whole',
     ]);
-    expect(made.warnings).toEqual(['DFW: server s no longer exists: 5 of 5 daily snapshots stay']);
-    expect(made.series[0]).toMatchObject({ name: '', server: 's', floor: 1 });
+    expect(made.warnings).toEqual(['DFW: server web-1 (s) no longer exists: 5 of 5 daily snapshots stay']);
+    expect(made.series[0]).toMatchObject({ name: 'web-1', server: 's', floor: 1 });
   });
 
   test.each([
@@ -195,7 +195,7 @@ describe('a server that was deleted in every region', () => {
     expect(floored.series[0]).toMatchObject({ floor: 3 });
     expect(actions(floored)).toBe('keep keep keep delete delete');
     expect(text(floored)[0]?.[3]).toBe('delete 11-20: its server is gone, and orphans keeps 3');
-    expect(floored.warnings).toEqual(['DFW: server s no longer exists: 3 of 5 daily snapshots stay']);
+    expect(floored.warnings).toEqual(['DFW: server web-1 (s) no longer exists: 3 of 5 daily snapshots stay']);
   });
 
   test('keeps a series without any good snapshot', () => {

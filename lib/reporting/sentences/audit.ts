@@ -8,12 +8,12 @@ const MOST_IMAGES = 3;
 /** What an audit has found. */
 export const auditSentences = {
   // Troubles of series.
-  SERIES_LATE: ({ server, where, policy, newestGood, lateMs, cause }, say) => {
+  SERIES_LATE: ({ server, where, policy, newestGood, lateMs, cause, failure }, say) => {
     const why = cause && say(cause);
     const state = newestGood
       ? `${why ?? `${durationText(lateMs)} late`}; the newest good snapshot is of ${minuteText(newestGood)}`
       : `${why ? `${why}; ` : ''}there is no good snapshot`;
-    return `${server} in ${where}, ${policy}: ${state}`;
+    return `${server} in ${where}, ${policy}: ${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`;
   },
   SERIES_SCHEDULE_ENDED: () => 'the schedule has ended',
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
@@ -114,8 +114,17 @@ export const auditSentences = {
   INCIDENTS_NOT_SENT: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
 
-/** The clause of an audit's sentence if the record of the coverage can't be read. */
+/** The clauses of an audit's sentence if the record of the coverage can't be read. */
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
+export const MORE_DROPPED_UNKNOWN = 'what else is no longer covered is not known';
+
+/** The clauses of an audit's sentence about policies that do less than they are configured for. */
+export const CLAUSES = {
+  nothingSelected: (policy: string, isEmpty: boolean) =>
+    isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
+  runsMissing: ({ job, policy }: { job: string; policy: string }) => `no ${job} run of ${policy} succeeds`,
+  notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
+};
 
 function remedyForDropped(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;

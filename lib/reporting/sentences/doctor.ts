@@ -28,8 +28,7 @@ export const doctorSentences = {
   ALERTS_TO_NOBODY: ({ pending }) =>
     `nobody is notified of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
   ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
-  PROJECT_TWICE: ({ project, account }) =>
-    `the account ${account} has the same project ${project}, so the same servers get each snapshot twice`,
+  PROJECT_TWICE: ({ project, account }) => `the account ${account} has the same project ${project}`,
   RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
   RIGHTS_UNKNOWN: ({ roles }) =>
     `the user's roles ${rolesText(roles)}: it is not certain that it may make and delete images`,
@@ -96,7 +95,8 @@ export const doctorRemedies = {
   LOGIN_WITHOUT_REGIONS: () => 'Put the credentials of another user or project into the secret.',
   ALERTS_BY_HEARTBEAT: ({ pending }) => alertsRemedy(pending),
   ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
-  PROJECT_TWICE: () => 'Remove one of the two accounts from the policy.',
+  PROJECT_TWICE: () =>
+    'Name one of the two in all policies: both are counted, and a policy with both takes each snapshot twice.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
   CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',

@@ -1,14 +1,24 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
 import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
+import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode } from '../reasons.ts';
 import type { Sentences } from './sentence.ts';
 
+/** The number of failures of a run that an e-mail has. */
+const MOST_FAILURES = 5;
+
+/** The length of an error's message in an e-mail. */
+const MOST_CHARACTERS = 500;
+
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
-  RUN_FAILED: ({ job, policy, failures: [first, ...more] }) =>
-    `${job} ${policy} failed: ${first?.text}${more.length > 0 ? `, and ${more.length} more` : ''}`,
+  RUN_FAILED: ({ job, policy, failures }) => {
+    const named = failures.slice(0, MOST_FAILURES).map(({ text }) => text);
+    const more = failures.length - named.length;
+    return `${job} ${policy} failed: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
+  },
   SERVER_FAILED: ({ policy, where, server, name, message }) =>
     `${name || server} in ${where}, ${policy}: ${message}`,
   SERVERS_FAILED: ({ job, policy, count }) => `${job} ${policy} failed for ${counted(count, 'more server')}`,
@@ -24,10 +34,13 @@ export const incidentSentences = {
 export const incidentTitles = {
   POLICY_ACCOUNT_UNREADABLE: ({ account }) => `account ${account} can't be read`,
   POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
-  RUN_FAILED: ({ job, policy }) => `${job} ${policy} failed`,
+  RUN_FAILED: ({ job, policy, failures }) =>
+    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? ': servers were busy' : ''}`,
   SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
-  SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }) =>
-    `${nameOf(server)}: ${TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble'}`,
+  SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
+    const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
+    return `${nameOf(server)}: ${cause ? say(cause) : (TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble')}`;
+  },
   RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
   NOTHING_SELECTED: ({ policy, selector }) =>
     `${policy}: ${selector === undefined ? 'it selects no server' : 'a selector matches no server'}`,
@@ -63,7 +76,26 @@ export const HEADLINES = {
 
 /** What the e-mail says of a problem that comes and goes. */
 export const RECURS =
-  'It ended and began again within a day. The next e-mail about it comes when it has stayed away for a day.';
+  'It ended and began again within a day. The next e-mail about it comes when it has lasted or stayed away for a day.';
+
+/** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
+export const LASTS = 'It has lasted for a day now.';
+
+/** The texts of the e-mail in place of one that the topic has refused. */
+export function refusedMailTexts(
+  subject: string,
+  message: string,
+  stage: string,
+): Record<'subject' | 'text', string> {
+  return {
+    subject: 'an e-mail about an incident was refused',
+    text: [
+      `The topic of alerts has refused this e-mail twice: "${subject}". It is not sent again.`,
+      `The error: ${printable(message).slice(0, MOST_CHARACTERS)}`,
+      `What it was about is on the report page: npx serverless report --stage ${stage}`,
+    ].join('\n\n'),
+  };
+}
 
 /** The deployment's stage, and the account of the problem. */
 interface Place {
@@ -95,6 +127,10 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   ID_UNREADABLE: 'Look at the other failures first.',
+  SERIES_SCHEDULE_ENDED: 'Correct its last field, the year: * means every year.',
+  SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
+  SERIES_REGION_WITHOUT_IMAGES:
+    "Ask the cloud's support, or take the region out of the regions of the policy.",
   SERIES_LATE: "Look at the failures of the policy's snapshot runs.",
   SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
   SERIES_FAILED:
@@ -102,16 +138,41 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERIES_STUCK: 'Delete these images by hand.',
 };
 
+/** What to do about an error of the cloud: the same as in docs/reasons.md. */
+export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
+  BAD_REQUEST:
+    "Read the cloud's message, which names what it refuses. If it is nothing of yours, ask the cloud's support.",
+  UNAUTHORIZED: 'Put the current key or password into the secret.',
+  MFA_REQUIRED: 'Put the API key of the user into the secret, or a user without multi-factor authentication.',
+  FORBIDDEN:
+    "Give the user in the secret the role that may do this. If the cloud's message names a quota or a lock, raise or remove that.",
+  NOT_FOUND:
+    "Look in the cloud's console whether the server and the region's image service are there. If they are, ask the cloud's support.",
+  CONFLICT: "Nothing: it is tried again. If it lasts, look at the server in the cloud's console.",
+  RATE_LIMITED:
+    'Nothing: the next run tries again. If it lasts, ask the cloud for higher rate limits, or let the policies run at different times.',
+  OVER_QUOTA: 'Ask the cloud for a higher quota, or keep fewer snapshots.',
+  UNAVAILABLE: "Nothing: the next run tries again. If it lasts, look at the cloud's status page.",
+  NO_ANSWER: "Nothing: the next run tries again. If it lasts, look at the cloud's status page.",
+  BAD_ANSWER: "Nothing: the next run tries again. If it lasts, ask the cloud's support.",
+  NO_ENDPOINT: "Ask the cloud's support, or take the region out of the regions of the policy.",
+  OUT_OF_TIME: 'Nothing: the next run tries again. If it happens often, make the policy smaller.',
+};
+
 const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
-  POLICY_ACCOUNT_UNREADABLE: repairAccount,
-  POLICY_REGION_UNREADABLE: repairAccount,
+  POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, place) => repairAccount(account, problem, place),
+  POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [
     `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
     rerun(stage),
   ],
-  SERVER_FAILED: ({ cause, ...server }, { stage }) => repairServer(server, cause, stage),
+  SERVER_FAILED: ({ cause = 'SERVER_FAILED', error, ...server }, { stage }) =>
+    repairServer(server, { cause, error }, stage),
   SERVERS_FAILED: (_, { stage }) => [showServers(stage)],
-  SERVER_IN_TROUBLE: ({ problem, ...server }, { stage }) => repairServer(server, problem.code, stage),
+  SERVER_IN_TROUBLE: ({ problem, ...server }, { stage }) => {
+    const reason = problem.code === 'SERIES_LATE' ? (problem.cause ?? problem) : problem;
+    return repairServer(server, { cause: reason.code }, stage);
+  },
   RUNS_MISSING: ({ job }, { stage }) => [
     `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage}`,
   ],
@@ -123,8 +184,10 @@ const REMEDIES: { [C in ReasonCode]?: Remedy<C> } = {
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
 };
 
-function repairAccount(_: Reason, { stage, account }: Place): string[] {
+function repairAccount(what: string, problem: Reason, { stage, account }: Place): string[] {
+  const remedy = problem.code === 'CLOUD' && cloudRemedy(problem.error);
   return [
+    ...(remedy ? [`${what} (${problem.error}): ${remedy}`] : []),
     `look whether the cloud is up and the secret of ${account} is right: npx serverless invoke -f doctor --stage ${stage}`,
     rerun(stage),
   ];
@@ -142,11 +205,20 @@ function rerun(stage: string): string {
 
 function repairServer(
   server: { name: string; server: string },
-  cause: ReasonCode | undefined,
+  { cause, error }: { cause: ReasonCode; error?: string | undefined },
   stage: string,
 ): string[] {
-  const remedy = cause && FAILURE_REMEDIES[cause];
-  return [...(remedy ? [`${nameOf(server)} (${cause}): ${remedy}`] : []), showServers(stage)];
+  const remedy =
+    error === undefined ? FAILURE_REMEDIES[cause] : (cloudRemedy(error) ?? FAILURE_REMEDIES[cause]);
+  const code = error ?? cause;
+  return [
+    `${nameOf(server)} (${code}): ${remedy ?? `Do what docs/reasons.md has for ${cause}.`}`,
+    showServers(stage),
+  ];
+}
+
+function cloudRemedy(error: string): string | undefined {
+  return (CLOUD_REMEDIES as Partial<Record<string, string>>)[error];
 }
 
 function showServers(stage: string): string {

@@ -53,12 +53,14 @@ export const runSentences = {
     `the policy ${policy} is no longer configured: its ${count} snapshots, ${gigabytes(bytes)}, are all kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
     `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+  ACCOUNT_NOT_IN_POLICY: ({ policy, count, bytes }) =>
+    `the policy ${policy} is no longer for this account: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
     `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they stay, also past their end`,
-  SERIES_OF_GONE_SERVER: ({ server, policy, count, kept }) =>
-    `server ${server} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
-  SERIES_OF_SERVER_ELSEWHERE: ({ server, policy, count }) =>
-    `server ${server} is not in this region: ${count === 1 ? `its ${policy} snapshot stays` : `all ${count} ${policy} snapshots stay`}`,
+  SERIES_OF_GONE_SERVER: ({ server, name, policy, count, kept }) =>
+    `server ${nameAndId(server, name)} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
+  SERIES_OF_SERVER_ELSEWHERE: ({ server, name, policy, count }) =>
+    `server ${nameAndId(server, name)} is not in this region: ${count === 1 ? `its ${policy} snapshot stays` : `all ${count} ${policy} snapshots stay`}`,
   ADOPTED: ({ count, name }) => `${count} images of ${name} made by autosnap.py are adopted`,
   ADOPTED_TWICE: ({ policies }) =>
     `adopt: the policies ${policies.join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
@@ -167,4 +169,9 @@ function unprotectedText({
   const more = names.length - MOST_NAMES;
   const list = names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
   return `${where}: the ${DATA[kind]} of ${list} are in no snapshot: back them up in another way, then add ${kind} to accept in the policy ${policy}`;
+}
+
+/** "web-1 (5b9c…)", or the id alone if no name is known. */
+function nameAndId(server: string, name: string): string {
+  return name ? `${name} (${server})` : server;
 }
