@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { namingOf } from '../../lib/audit/naming.ts';
+import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import { summaryOf } from '../../lib/audit/summary.ts';
 import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit/troubles.ts';
@@ -52,6 +53,7 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     expect(iconOf(html) === iconOf(well)).toBe(notices.length === 0 && name !== 'late');
     const note = trouble.noteOf?.(example);
     expect(html.includes(`<span class="${name}">${note}</span>`)).toBe(note !== undefined);
+    expect(STYLE.includes(`.standing .${name}{`)).toBe(note !== undefined);
   });
 
   test('is in the summary and in the metric Troubles, if it is listed and counted', () => {
