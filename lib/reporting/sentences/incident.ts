@@ -160,7 +160,8 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
 };
 
 // What has dropped out has a command of its own: see acceptance.ts.
-const REMEDIES: { [C in Exclude<keyof typeof incidentTitles, `DROPPED_${string}`>]: Remedy<C> } = {
+type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
+const REMEDIES: { [C in Remediable]: Remedy<C> } = {
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, place) => repairAccount(account, problem, place),
   POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [
