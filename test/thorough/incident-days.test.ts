@@ -165,7 +165,7 @@ test('an outage at the time of a weekly snapshot is mailed until the snapshots e
 });
 
 test.each<[string, (deployment: Deployment) => void]>([
-  ['deleted', ({ cloud }) => void cloud.region('DFW').servers.splice(1)],
+  ['deleted', ({ cloud }) => void cloud.region('DFW').servers.splice(1, 1)],
   [
     'moved to another policy',
     ({ cloud }) => void Object.assign(cloud.region('DFW').servers[1]!.metadata, { autosnap: 'b' }),
