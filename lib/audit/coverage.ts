@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { isExpected } from './headline.ts';
 import type { Audit } from './model.ts';
+import { SeenCleanups } from './seen-cleanups.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
@@ -25,6 +26,7 @@ const RecordedPolicy = v.object({
   seen: v.string(),
   /** A hash of what it selects. */
   selection: v.exactOptional(v.string()),
+  cleanups: v.exactOptional(SeenCleanups),
 });
 
 const AccountCoverage = v.object({

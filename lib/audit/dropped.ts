@@ -188,15 +188,17 @@ function renewedAccount(
   const { account } = kept;
   const covered = coveredServers(audit, account);
   const its = audit.policies.filter((one) => one.account === account);
-  const policies = its.map(({ policy, readable, selection }): CoveringPolicy => {
+  const policies = its.map(({ policy, readable, selection, cleanups }): CoveringPolicy => {
     const earlier = kept.policies.find((one) => one.policy === policy);
-    if (earlier && !readable) return earlier;
+    const seen = cleanups ? { cleanups } : {};
+    if (earlier && !readable) return { ...earlier, ...seen };
     const servers = covered.values().filter((server) => server.policies.includes(policy));
     return {
       policy,
       servers: [...servers].length,
       seen: audit.at,
       ...(selection === undefined ? {} : { selection }),
+      ...seen,
     };
   });
   const renewedServers = covered.values().map((one): [string, CoveredServer] => {

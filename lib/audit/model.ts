@@ -1,4 +1,5 @@
 import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { SeenCleanups } from './seen-cleanups.ts';
 
 // The types of an audit's result, from which the report page, the digest and the metrics are made.
 
@@ -14,6 +15,8 @@ export interface AuditedPolicy {
   cleansAtRate?: true;
   /** A hash of its servers and regions: another one shows that the policy was changed. */
   selection?: string;
+  /** Its last cleanups with the current rules; absent if earlier audits are not known. */
+  cleanups?: SeenCleanups;
   /**
    * Whether a selector matches no server, or the policy selects none, so that the policy protects fewer servers than
    * configured.
