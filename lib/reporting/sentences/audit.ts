@@ -95,7 +95,7 @@ export const auditSentences = {
   COVERAGE_UNREADABLE: ({ message }) =>
     `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
-    'another version recorded what earlier audits saw covered: this audit begins a new record, and compared nothing',
+    'another version recorded what earlier audits saw covered: this audit begins a new record, and compared only what it knows to have dropped out',
   COVERAGE_NOT_RECORDED: ({ message = 'other audits are recording at the same time' }) =>
     `what this audit saw covered was not recorded: ${message}`,
 
@@ -113,6 +113,10 @@ export const auditSentences = {
   DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
   INCIDENTS_NOT_SENT: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
+
+/** Why a record of the coverage that is there can't be read. */
+export const DAMAGED_RECORD =
+  'coverage.json is damaged: restore it, or delete it: then audits compare again, and keep what has dropped out';
 
 /** The clauses of an audit's sentence if the record of the coverage can't be read. */
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
