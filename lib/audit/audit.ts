@@ -25,10 +25,10 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
-import { cleanupsSeen, leftByTwo, type SeenCleanups } from './seen-cleanups.ts';
+import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {

@@ -4,7 +4,6 @@ import type { Reason } from '../reporting/reasons.ts';
 import { DAMAGED_RECORD } from '../reporting/sentences/audit.ts';
 import { isExpected } from './headline.ts';
 import type { Audit, Dropped } from './model.ts';
-import { SeenCleanups } from './seen-cleanups.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
@@ -29,7 +28,7 @@ const RecordedPolicy = v.object({
   seen: v.string(),
   /** A hash of what it selects. */
   selection: v.exactOptional(v.string()),
-  cleanups: v.exactOptional(SeenCleanups),
+  cleanups: v.exactOptional(v.object({ rules: v.string(), since: v.string(), runs: v.array(v.string()) })),
 });
 
 const AccountCoverage = v.object({

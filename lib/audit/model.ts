@@ -1,5 +1,4 @@
 import type { Finding, Reason } from '../reporting/reasons.ts';
-import type { SeenCleanups } from './seen-cleanups.ts';
 
 // The types of an audit's result, from which the report page, the digest and the metrics are made.
 
@@ -35,6 +34,16 @@ export interface AuditedPolicy {
   unreadable?: 'account' | string[];
   /** Problems because of which the policy's runs fail, or do less than configured. */
   problems: Reason[];
+}
+
+/** The good cleanups of a policy in an account that audits have seen since its rules changed. */
+export interface SeenCleanups {
+  /** A hash of the rules. */
+  rules: string;
+  /** When an audit first saw these rules. */
+  since: string;
+  /** When the last two cleanups ended, the older one first. */
+  runs: string[];
 }
 
 /** The protection of a deployment's servers at the time `at`. Times are ISO, in UTC. */

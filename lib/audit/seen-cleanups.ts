@@ -1,26 +1,14 @@
 import { createHash } from 'node:crypto';
-import * as v from 'valibot';
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { GoodRun } from './missing.ts';
+import type { SeenCleanups } from './model.ts';
 
 /**
  * A cleanup that ends this soon after the rules were first seen may have begun with earlier ones.
  * Nor is the record of a new job, which the first audit itself makes, a run.
  */
 const OVERLAP_MS = 15 * 60_000;
-
-/** The good cleanups of a policy in an account that audits have seen since its rules changed. */
-export const SeenCleanups = v.object({
-  /** A hash of the rules. */
-  rules: v.string(),
-  /** When an audit first saw these rules. */
-  since: v.string(),
-  /** When the last two cleanups ended, the older one first. */
-  runs: v.array(v.string()),
-});
-
-export type SeenCleanups = v.InferOutput<typeof SeenCleanups>;
 
 /**
  * Adds the last good cleanup to those that earlier audits have recorded; begins anew when the rules
