@@ -29,8 +29,14 @@ export const auditSentences = {
     const names = servers.map(({ server, where, policy }) => `${server} in ${where}, ${policy}`).join('; ');
     return `copies are behind: ${names}${more > 0 ? `; and ${more} more` : ''}`;
   },
-  SERIES_FAILED: ({ server, where, policy, images }) =>
-    `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes each once it is a day old and a newer snapshot is good`,
+  SERIES_FAILED: ({ server, where, policy, images, held = [] }) => {
+    const others =
+      held.length < images.length
+        ? '; cleanup deletes each once it is a day old and a newer snapshot is good'
+        : '';
+    const kept = held.length > 0 ? `; held: ${someOf(held)}: release it, and cleanup deletes it then` : '';
+    return `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}${others}${kept}`;
+  },
   SERIES_ADHOC_FAILED: ({ server, where, policy, images, endless }) => {
     const some = endless.length < images.length ? '; cleanup deletes an ad-hoc snapshot after its end' : '';
     const others = endless.length > 0 ? `; delete ${someOf(endless)} by hand: no cleanup does` : '';

@@ -134,7 +134,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERIES_LATE: "Look at the failures of the policy's snapshot runs.",
   SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
   SERIES_FAILED:
-    "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good.",
+    "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
   SERIES_STUCK: 'Delete these images by hand.',
 };
 
