@@ -28,10 +28,11 @@ import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
 import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
+import { schedulesSeen } from './seen-schedules.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
@@ -141,7 +142,9 @@ function withMissing(
     const failed = failedRuns
       .filter((run) => isRunOf(run, one, accounts))
       .map((run) => ({ ...run, account: one.account }));
-    const byJob = policy ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now) : {};
+    const byJob = policy
+      ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now, one.schedules)
+      : {};
     const missing = missingRuns(byJob);
     const overdue = Object.values(byJob);
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
@@ -196,6 +199,11 @@ async function auditAccount(
         const before = own?.policies.find((one) => one.policy === policy.policy)?.cleanups;
         return coverage && goodRuns && cleanupsSeen(before, policy, goodRuns, run.now);
       },
+      schedulesOf: (policy) => {
+        const before = own ? own.policies.find((one) => one.policy === policy.policy) : undefined;
+        const recorded = own ? (before ? (before.schedules ?? 'unknown') : 'none') : 'unknown';
+        return coverage && schedulesSeen(recorded, policy, run.now);
+      },
       byHand: byHand.filter((one) => one.account === account),
     });
   } catch (error) {
@@ -234,12 +242,14 @@ async function auditRegions(
     remembered,
     selectedSince,
     cleanupsOf,
+    schedulesOf,
     byHand,
   }: {
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
     cleanupsOf: (policy: Policy) => SeenCleanups | undefined;
+    schedulesOf: (policy: Policy) => SeenSchedules | undefined;
     byHand: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
@@ -305,6 +315,7 @@ async function auditRegions(
     const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
     const cleanups = cleanupsOf(policy);
+    const schedules = schedulesOf(policy);
     const own = regions.filter(({ region }) => wanted.includes(region));
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
@@ -368,6 +379,7 @@ async function auditRegions(
         goneEverywhere: gone,
         selectedSince,
         leftByTwoCleanups: leftByTwo(cleanups),
+        scheduledSince: schedules?.snapshot && new Date(schedules.snapshot.since),
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
@@ -382,6 +394,7 @@ async function auditRegions(
         readable,
         nothingSelected,
         ...(cleanups ? { cleanups } : {}),
+        ...(schedules ? { schedules } : {}),
         ...(unknown.length > 0 ? { unreadable: unknown } : {}),
         problems,
       }),
@@ -509,7 +522,10 @@ async function checkedCopiesOf(
 function auditedPolicy(
   deployed: Policy,
   { now }: Run,
-  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'cleanups' | 'unreadable' | 'problems'>,
+  found: Pick<
+    AuditedPolicy,
+    'readable' | 'nothingSelected' | 'cleanups' | 'schedules' | 'unreadable' | 'problems'
+  >,
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];

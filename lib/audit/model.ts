@@ -18,6 +18,8 @@ export interface AuditedPolicy {
   selection?: string;
   /** Its last cleanups with the current rules; absent if earlier audits are not known. */
   cleanups?: SeenCleanups;
+  /** Its schedules; absent if earlier audits are not known. */
+  schedules?: SeenSchedules;
   /**
    * Whether a selector matches no server, or the policy selects none, so that the policy protects fewer servers than
    * configured.
@@ -37,6 +39,9 @@ export interface AuditedPolicy {
   /** Problems because of which the policy's runs fail, or do less than configured. */
   problems: Reason[];
 }
+
+/** The schedules of a policy by job, and since when audits have seen each. */
+export type SeenSchedules = Record<string, { expression: string; since: string }>;
 
 /** The good cleanups of a policy in an account that audits have seen since its rules changed. */
 export interface SeenCleanups {

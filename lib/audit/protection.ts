@@ -38,6 +38,8 @@ export interface RegionProtection {
  * - `copies`: the policy's copies, if it makes any and they could be read. `obstacleTo` returns why
  *   an image can't be copied.
  * - `goneEverywhere`: the servers that no region of the account has.
+ * - `scheduledSince`: since when the policy has its schedule, if known. No snapshot is late by what
+ *   the schedule says of the time before.
  * - `selectedSince`: since when the policy selects a server, if known. The first snapshot is due
  *   from then on.
  * - `leftByTwoCleanups`: the time before two cleanups with the current rules, if known.
@@ -53,6 +55,7 @@ export function protectionOf(
     obstacleTo = () => undefined,
     goneEverywhere = new Set(),
     selectedSince,
+    scheduledSince,
     leftByTwoCleanups,
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
@@ -63,6 +66,7 @@ export function protectionOf(
     obstacleTo?: CopyContext['obstacleTo'];
     goneEverywhere?: ReadonlySet<string>;
     selectedSince?: SelectedSince | undefined;
+    scheduledSince?: Date | undefined;
     leftByTwoCleanups?: Date | undefined;
   },
 ): RegionProtection {
@@ -103,7 +107,8 @@ export function protectionOf(
     const goes =
       forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
     const oldest = snapshots.map(({ createdAt }) => createdAt).sort((a, b) => a.getTime() - b.getTime())[0];
-    const nextRun = { policy, newest: newestSlot(snapshots, now), oldest, now, selectedSince };
+    const newest = newestSlot(snapshots, now);
+    const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
     const facts = snapshotFacts(items, { server: server ?? placeholder, now, goes });
     return {
@@ -300,6 +305,7 @@ function expected(
     oldest,
     now,
     selectedSince,
+    scheduledSince,
   }: {
     policy: Policy;
     newest: Date | undefined;
@@ -307,6 +313,7 @@ function expected(
     oldest: Date | undefined;
     now: Date;
     selectedSince: SelectedSince | undefined;
+    scheduledSince: Date | undefined;
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   const next = nextRunAfter(schedule, newest, now);
@@ -320,7 +327,7 @@ function expected(
   const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
   const selected = earlier(selectedSince?.(server.id, policy), oldest);
-  const since = newestGood ? new Date(newestGood) : later(server.createdAt, selected);
+  const since = newestGood ? later(new Date(newestGood), scheduledSince) : later(server.createdAt, selected);
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;
