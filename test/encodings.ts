@@ -37,8 +37,7 @@ export const ENCODINGS: Record<string, (text: string) => string> = {
   'in base64 for URLs': (text) => Buffer.from(`me:${text}`).toString('base64url'),
   'as JavaScript writes code points': (text) =>
     [...text].map((c) => `\\u{${c.codePointAt(0)!.toString(16)}}`).join(''),
-  'in octal': (text) =>
-    [...Buffer.from(text)].map((b) => `\\${b.toString(8).padStart(3, '0')}`).join(''),
+  'in octal': (text) => [...Buffer.from(text)].map((b) => `\\${b.toString(8).padStart(3, '0')}`).join(''),
 };
 
 const NAMED: Record<string, string> = {
@@ -83,8 +82,7 @@ export const ALTERATIONS: Record<string, (text: string) => string> = {
     Buffer.from(text)
       .toString('hex')
       .replace(/[a-f]/, (c) => c.toUpperCase()),
-  'in JSON, four times': (text) =>
-    JSON.stringify(JSON.stringify(JSON.stringify(JSON.stringify(text)))),
+  'in JSON, four times': (text) => JSON.stringify(JSON.stringify(JSON.stringify(JSON.stringify(text)))),
   'in capitals': (text) => text.toUpperCase(),
   'in small letters': (text) => text.toLowerCase(),
   'cut after 12 characters': (text) => `${text.slice(0, 12)}…`,

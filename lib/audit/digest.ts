@@ -70,7 +70,9 @@ export function digest(
   ).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
   const problems = policyProblems(audit, naming);
-  const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join('; ');
+  const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(
+    '; ',
+  );
   const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
   const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>

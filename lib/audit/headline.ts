@@ -35,8 +35,7 @@ export function sentence(audit: Audit): string {
 /** The snapshots that failed or are stuck, also of servers that an older snapshot still protects. */
 function imageTexts({ policies, series }: Audit): string[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
-  const nameOf = (one: AuditedSeries) =>
-    `${shortName(one.name || `server ${one.server}`)}${suffixOf(one)}`;
+  const nameOf = (one: AuditedSeries) => `${shortName(one.name || `server ${one.server}`)}${suffixOf(one)}`;
   return (['failed', 'stuck'] as const).flatMap((state) => {
     const servers = new Map(
       series
@@ -52,9 +51,7 @@ function imageTexts({ policies, series }: Audit): string[] {
 
 /** How soon a quota keeps the policies from taking snapshots: the one with the least room. */
 function quotaTexts({ warnings }: Audit): string[] {
-  const ahead = warnings
-    .filter((one) => one.code === 'QUOTA_AHEAD')
-    .sort((a, b) => a.days - b.days);
+  const ahead = warnings.filter((one) => one.code === 'QUOTA_AHEAD').sort((a, b) => a.days - b.days);
   return firstOf(ahead, CLAUSES.quotaAhead).map(printable);
 }
 
@@ -92,9 +89,7 @@ function policyTexts({ policies, series }: Audit): string[] {
   const missing = policies.flatMap((one) =>
     (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one) })),
   );
-  const notRotating = new Set(
-    series.flatMap((one) => ((one.notRotating ?? 0) > 0 ? serverKey(one) : [])),
-  );
+  const notRotating = new Set(series.flatMap((one) => ((one.notRotating ?? 0) > 0 ? serverKey(one) : [])));
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
     ...firstOf(missing, CLAUSES.runsMissing),

@@ -175,7 +175,12 @@ const DECODERS: readonly Decoder[] = [
       if (/^\\u./i.test(escaped))
         return String.fromCodePoint(Number(`0x${escaped.slice(2).replace(/[{}]/g, '')}`));
       if (/^\\\d{3}/.test(escaped))
-        return Buffer.from(escaped.slice(1).split('\\').map((one) => Number.parseInt(one, 8))).toString();
+        return Buffer.from(
+          escaped
+            .slice(1)
+            .split('\\')
+            .map((one) => Number.parseInt(one, 8)),
+        ).toString();
       return LETTERS[escaped.slice(1)] ?? escaped.slice(1);
     },
   },

@@ -31,9 +31,12 @@ describe('a subject', () => {
     expect(subject).toBe(`${PREFIX}${'a-word-that-is-much-t... '.repeat(1)}a-word-that-is-much-t...`);
   });
 
-  test.each(['DROPPED_SERVER', 'DROPPED_FROM_POLICY'] as const)('%s names the id if the name is not ASCII', (code) => {
-    const facts = { account: 'a', where: 'DFW', server: 'id-1', name: '数据库', policies: ['daily'] };
-    const reason = { code, ...facts, others: ['weekly'], seen: '2026-11-24T00:00:00Z' };
-    expect(titleOf(reason)).toMatch(/^server id-1 is no longer covered/);
-  });
+  test.each(['DROPPED_SERVER', 'DROPPED_FROM_POLICY'] as const)(
+    '%s names the id if the name is not ASCII',
+    (code) => {
+      const facts = { account: 'a', where: 'DFW', server: 'id-1', name: '数据库', policies: ['daily'] };
+      const reason = { code, ...facts, others: ['weekly'], seen: '2026-11-24T00:00:00Z' };
+      expect(titleOf(reason)).toMatch(/^server id-1 is no longer covered/);
+    },
+  );
 });

@@ -66,8 +66,19 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     '2 of 2 servers protected; a snapshot of web-1 failed; a snapshot of 2 servers is stuck',
     [
       seriesOf([shown(0), shown(1, { state: 'failed' })], { name: 'web-1' }),
-      seriesOf([shown(0), shown(1, { state: 'stuck' }), shown(3, { state: 'stuck' })], { name: 'web-2', stuck: 2 }),
-    ].flatMap((one) => (one.stuck > 0 ? [one, { ...one, policy: 'weekly' }, { ...one, server: 'x', state: 'adhoc' as const, countedBy: 'daily' }] : [one])),
+      seriesOf([shown(0), shown(1, { state: 'stuck' }), shown(3, { state: 'stuck' })], {
+        name: 'web-2',
+        stuck: 2,
+      }),
+    ].flatMap((one) =>
+      one.stuck > 0
+        ? [
+            one,
+            { ...one, policy: 'weekly' },
+            { ...one, server: 'x', state: 'adhoc' as const, countedBy: 'daily' },
+          ]
+        : [one],
+    ),
   ],
   [
     '1 of 1 server protected',

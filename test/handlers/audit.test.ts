@@ -170,9 +170,7 @@ test('a schedule that has ended protects no server', async () => {
 });
 
 test('a schedule that pauses for years protects no server', async () => {
-  const h = await fleet(
-    policy({ schedule: 'cron(0 0 1-23 11 ? 2026,2030)', servers: { names: ['web-1'] } }),
-  );
+  const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026,2030)', servers: { names: ['web-1'] } }));
   const { sentence, policies } = await h.run('audit', {});
   expect(sentence).toMatch(
     /^0 of 1 server protected; web-1 in DFW: the schedule pauses until 2030-11-01 00:00(;|$)/,

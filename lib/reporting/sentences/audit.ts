@@ -21,6 +21,8 @@ export const auditSentences = {
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
   SERIES_REGION_WITHOUT_IMAGES: ({ where }) =>
     `the account's catalogue has no image service in ${where}, so no image of the server can be made`,
+  SERIES_REGION_WITHOUT_VOLUMES: ({ where }) =>
+    `the account's catalogue has no volume service in ${where}, so no snapshot of the server, whose disk is a volume, can be verified`,
   SERIES_DRILL_FAILED: ({ name, where, policy, slot, failed, proven }) =>
     `${name} in ${where}, ${policy}: the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${
       proven ? `one passed ${minuteText(proven)}` : 'none has passed'
@@ -128,13 +130,13 @@ export const MORE_DROPPED_UNKNOWN = 'what else is no longer covered is not known
 export const CLAUSES = {
   nothingSelected: (policy: string, isEmpty: boolean) =>
     isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
-  runsMissing: ({ job, policy }: { job: string; policy: string }) => `no ${job} run of ${policy} has reported`,
+  runsMissing: ({ job, policy }: { job: string; policy: string }) =>
+    `no ${job} run of ${policy} has reported`,
   snapshotsIn: {
     failed: (servers: string) => `a snapshot of ${servers} failed`,
     stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
   },
-  quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) =>
-    `the quota of ${where} has ${quotaRoom(days)}`,
+  quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) => `the quota of ${where} has ${quotaRoom(days)}`,
   failures: (count: number) => `${counted(count, 'failure')} in the last day`,
   notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
 };
@@ -144,7 +146,9 @@ function remedyForDropped(dropped: Dropped): string {
 }
 
 function scheduleEnded(resumes: string | undefined): string {
-  return resumes === undefined ? 'the schedule has ended' : `the schedule pauses until ${minuteText(resumes)}`;
+  return resumes === undefined
+    ? 'the schedule has ended'
+    : `the schedule pauses until ${minuteText(resumes)}`;
 }
 
 function someOf(images: readonly string[]): string {
