@@ -57,7 +57,7 @@ export function digest(
         policy === late.policy &&
         account === late.account,
     );
-  const reasonOf = (trouble: Required<SeriesTrouble>['digest'], one: AuditedSeries): Reason => {
+  const reasonOf = (trouble: SeriesTrouble['digest'], one: AuditedSeries): Reason => {
     const reason = trouble.reasonOf(one, naming);
     if (reason.code !== 'SERIES_LATE') return reason;
     const failure = failureOf(one)?.text;
@@ -65,9 +65,10 @@ export function digest(
   };
   const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.line));
   const failed = failures.lines.filter((line) => !joined.has(line));
-  const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: own }) =>
-    own ? [{ title: own.title, reasons: series.filter(isIn).map((s) => reasonOf(own, s)) }] : [],
-  ).filter(({ reasons }) => reasons.length > 0);
+  const troubles = SERIES_TROUBLES.map(({ isIn, digest: own }) => ({
+    title: own.title,
+    reasons: series.filter(isIn).map((one) => reasonOf(own, one)),
+  })).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
   const problems = policyProblems(audit, naming);
   const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(

@@ -137,7 +137,7 @@ export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
 }
 
 /** The reason for a series that is late or has no good snapshot. */
-export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason {
+export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
   const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',

@@ -636,7 +636,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     message: string;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };
-  SERVER_IN_TROUBLE: { server: string; name: string; problem: Reason; ageSeconds?: number };
+  SERVER_IN_TROUBLE: { server: string; name: string; problem: SeriesProblem; ageSeconds?: number };
   RUNS_MISSING: { job: string; policy: string };
   NOTHING_SELECTED: { policy: string; selector?: string };
   RUNS_WAITING: { count: number };
@@ -723,6 +723,20 @@ export type ReasonCode = keyof Facts;
 
 /** A code and its facts. */
 export type Reason<C extends ReasonCode = ReasonCode> = { [K in C]: { code: K } & Facts[K] }[C];
+
+/**
+ * What is wrong with a series, in the digest and in e-mails about incidents. Each has a title and a
+ * remedy in sentences/incident.ts.
+ */
+export type SeriesProblem = Reason<
+  | 'SERIES_LATE'
+  | 'SERIES_DRILL_FAILED'
+  | 'SERIES_BEHIND'
+  | 'SERIES_FAILED'
+  | 'SERIES_ADHOC_FAILED'
+  | 'SERIES_STUCK'
+  | 'SERIES_NOT_ROTATED'
+>;
 
 /** The code of a reason, and for a refused job also those of its reasons. */
 export function codesIn(reason: Reason): ReasonCode[] {

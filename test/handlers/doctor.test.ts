@@ -519,7 +519,7 @@ test('a wrong clock is a warning', async () => {
   h.cloud.advance(-7 * 60_000);
   const outcome = await tried(h, policy());
   expect(troubles(outcome)).toEqual([
-    "warn clock: the cloud's clock is 7 minutes behind the one here → The age of an image is judged by both: correct the one that is wrong.",
+    "warn clock: the cloud's clock is 7 minutes behind the one here → Image ages use both clocks: correct the wrong one.",
   ]);
   expect(outcome.error).toBeUndefined();
 });

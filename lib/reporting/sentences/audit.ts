@@ -57,7 +57,7 @@ export const auditSentences = {
         : `no snapshot is taken until ${minuteText(resumes)}`
     }: correct it: its last field is the year, * for every one`,
   POLICY_RUN_MISSING: ({ job }) =>
-    `no ${job} run has reported for longer than its schedule allows: is its rule enabled, or were its runs killed?`,
+    `no ${job} run has reported within the time that its schedule allows: is its rule enabled, or were its runs killed?`,
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
     `the account ${account} can't be read: ${say(problem)}`,
   POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,
@@ -111,10 +111,10 @@ export const auditSentences = {
   ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
     `the ad-hoc snapshot ${image} of ${of}, taken ${minuteText(taken)}, does not exist any more: if nobody deleted it, the cloud could not finish it: take another`,
   SERVER_ON_IMAGE_SCHEDULE: ({ name }) =>
-    `${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
+    `${name} also has Rackspace's own image schedule, and both block each other: disable Rackspace's schedule`,
 
   // What keeps the audit from being published.
-  GOOD_RUNS_UNREADABLE: ({ message }) => `which runs have ended well can't be read: ${message}`,
+  GOOD_RUNS_UNREADABLE: ({ message }) => `the records of successful runs can't be read: ${message}`,
   PAGE_NOT_WRITTEN: ({ message }) => `the report page was not written: ${message}`,
   PAGE_WITHOUT_LINK: ({ message }) => `the report page has no link: ${message}`,
   REPORTS_UNREADABLE: ({ message }) => `the day's reports can't be read: ${message}`,
