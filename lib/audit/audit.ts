@@ -19,7 +19,14 @@ import type { Run } from '../runtime/run.ts';
 import { JOBS, scheduleOf } from '../runtime/work-item.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
-import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
+import {
+  type Inventory,
+  lacksVolumeService,
+  otherDoubts,
+  type RegionInventory,
+  type UncertainServer,
+  unservedVolumes,
+} from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
@@ -263,10 +270,15 @@ async function auditRegions(
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
   // If the volume snapshots of a region can't be listed, the whole region counts as unreadable,
   // because a partial result would look complete.
-  const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
+  // Without a volume service only the servers on volumes are unprotected.
+  const regions = found.regions.filter((one) => one.volumesUnread === undefined || lacksVolumeService(one));
   const unreadable = [
     ...found.unreadable,
-    ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
+    ...found.regions.flatMap((one) =>
+      one.volumesUnread && !lacksVolumeService(one)
+        ? [{ region: one.region, problem: one.volumesUnread }]
+        : [],
+    ),
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, goneInEveryRegion(regions));
@@ -335,8 +347,11 @@ async function auditRegions(
       ...itsUnreadable.map(
         (one): Reason => ({ code: 'POLICY_REGION_UNREADABLE', where: one.region, problem: one.problem }),
       ),
-      ...own.flatMap(({ region, doubts }) =>
-        doubts.map((problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: region, problem })),
+      ...unservedVolumes(own, selection.servers),
+      ...own.flatMap((one) =>
+        otherDoubts(one).map(
+          (problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: one.region, problem }),
+        ),
       ),
       ...selection.missingIds.map(
         (server): Reason => ({

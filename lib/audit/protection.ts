@@ -8,7 +8,11 @@ import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
 import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
-import type { RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
+import {
+  lacksVolumeService,
+  type RegionInventory,
+  type UncertainServer,
+} from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copy-freshness.ts';
@@ -117,7 +121,13 @@ export function protectionOf(
       name: (server ?? placeholder)?.name ?? planned.get(id)?.name ?? '',
       policy: policy.policy,
       ...(grows
-        ? { ...expected(server, facts.newestGood, nextRun), gaps: forecast?.gaps ?? [] }
+        ? {
+            ...expected(server, facts.newestGood, nextRun),
+            ...(server.volumeBacked && lacksVolumeService(inventory)
+              ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region }, facts)
+              : {}),
+            gaps: forecast?.gaps ?? [],
+          }
         : isUnsure
           ? {
               ...expected(placeholder, facts.newestGood, nextRun),
