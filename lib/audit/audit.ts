@@ -15,6 +15,7 @@ import type { Session } from '../openstack/session.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
+import { JOBS, scheduleOf } from '../runtime/work-item.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
@@ -487,14 +488,16 @@ async function checkedCopiesOf(
 }
 
 function auditedPolicy(
-  { policy, account, schedule, cleanup, servers, regions }: Policy,
+  deployed: Policy,
   { now }: Run,
   found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'unreadable' | 'problems'>,
 ): AuditedPolicy {
+  const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];
   return {
     policy,
     account,
+    jobs: JOBS.filter((job) => scheduleOf(job, deployed)),
     selection: createHash('sha256').update(JSON.stringify({ servers, regions })).digest('hex').slice(0, 16),
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     ...(nextCleanup ? { nextCleanup: isoSeconds(nextCleanup) } : {}),

@@ -6,6 +6,8 @@ import type { Finding, Reason } from '../reporting/reasons.ts';
 export interface AuditedPolicy {
   policy: string;
   account: string;
+  /** The jobs that the policy enables. */
+  jobs?: string[];
   /** When the next run is due; for a rate, computed from the newest snapshot. */
   nextRun?: string;
   /** When the next cleanup is due; for a rate, the latest possible time. */

@@ -5,6 +5,8 @@ import {
   causesOfProblem,
   codesOfProblem,
   droppedIn,
+  isTransientError,
+  isUnprotected,
   Problem,
   problemCount,
   problemTitle,
@@ -43,8 +45,6 @@ const Incident = v.object({
   notifiedAt: v.exactOptional(v.string()),
   /** The headline of the notification. */
   title: v.exactOptional(v.string()),
-  /** Only consequences are left, which nobody is notified of unless their reasons change. */
-  isEnded: v.exactOptional(v.literal(true)),
   problems: v.array(Tracked),
 });
 const Mail = v.object({ subject: v.string(), text: v.string() });
@@ -94,7 +94,10 @@ export function openDrops({ incidents }: Pick<IncidentLog, 'incidents'>): Droppe
 export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
   /** Incidents to notify people of now. */
   begun: Incident[];
-  /** Problems that came and went, or joined an incident, and have now lasted for a day. */
+  /**
+   * Problems that came and went, or joined an incident, or made their server late, and have now
+   * lasted for a day.
+   */
   lasting: Incident[];
   /** Incidents that people were notified of, and that are over. */
   ended: Incident[];
@@ -105,18 +108,22 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  *
  * A consequence of an open incident joins it without a mail. People are notified of an incident at
  * once, or, if all its problems are transient, when a second audit sees it. An incident is over
- * when two audits have seen none of its problems, except for consequences. The problems of an
- * account or region that can't be read stay open, and so do drops out of coverage while its record
- * can't be read or written.
+ * when two audits have seen none of its causes, and what they have left behind is gone too: runs
+ * that failed meanwhile, and servers whose snapshots are late for no other reason. If that lasts
+ * for a day longer than the causes, it becomes an incident of its own. So does, at the end, each
+ * consequence with a cause of its own. The problems of an account or region that can't be read stay
+ * open, and so do drops out of coverage while its record can't be read or written.
  *
  * A server that fails for a cause of the cloud joins the open incident of another server that fails
- * for the same cause in the same region of the account.
+ * for the same cause in the same region of the account. So does an account that can't be read for
+ * the same cause as another one, and a failure of a server in a further policy.
  *
- * A problem that has a new cause is treated like one that has just begun. If a problem begins again
+ * A problem that has a new cause is treated like one that has just begun. So is one that has left
+ * its server without any good snapshot. If a problem begins again
  * within a day of its end, people are notified once more, and the problem is over only when it has
  * stayed away for a day: a problem that comes and goes causes three mails, however often it does so.
- * If such a problem, or one that joined an incident, is then present for a whole day, people are
- * notified of it once.
+ * If such a problem, or one that joined an incident, or one whose server has become late, is then
+ * present for a whole day, people are notified of it once.
  */
 export function updateIncidents(
   log: Pick<IncidentLog, 'incidents' | 'gone'>,
@@ -149,22 +156,21 @@ export function updateIncidents(
       return [{ ...problem, absentSince: since, ...(hasGone && !isGone(problem) ? { goneAt: at } : {}) }];
     });
     const causes = problems.filter(({ joined }) => !joined);
-    const isOver = incident.isEnded || causes.every(isGone);
-    if (!isOver) incidents.push({ ...incident, problems });
-    else {
-      if (incident.notifiedAt && !incident.isEnded && causes.length > 0)
-        ended.push({ ...incident, problems: problems.filter(isGone) });
+    const leavesNothing =
+      problems.every((problem) => isGone(problem) || !isLeftBehind(problem)) ||
+      causes.every(({ goneAt = at }) => isOlder(goneAt, DAY_MS));
+    if (!causes.every(isGone) || !leavesNothing) incidents.push({ ...incident, problems });
+    else if (incident.notifiedAt) {
+      if (causes.length > 0) ended.push({ ...incident, problems: problems.filter(isGone) });
       for (const { key, sharedCause, goneAt } of problems) {
-        if (!incident.notifiedAt || !goneAt || isOlder(goneAt, DAY_MS)) continue;
+        if (!goneAt || isOlder(goneAt, DAY_MS)) continue;
         gone.push({ key, at: goneAt }, ...(sharedCause ? [{ key: sharedCause, at: goneAt }] : []));
       }
-      const left = problems.filter((problem) => !isGone(problem));
-      if (left.length > 0) incidents.push({ ...incident, isEnded: true, problems: left });
     }
   }
 
   const tracked = new Set(incidents.flatMap(({ problems }) => problems.map(({ key }) => key)));
-  for (const problem of seen.toSorted((a, b) => WIDTH[a.kind] - WIDTH[b.kind])) {
+  for (const problem of seen.toSorted(widestFirst)) {
     if (tracked.has(problem.key)) continue;
     const previous = earlier.get(problem.key);
     const recurs = previous
@@ -178,18 +184,17 @@ export function updateIncidents(
       known: [...new Set([...(previous?.known ?? []), ...codesOfProblem(problem)])],
     };
     const home = incidents.find(({ problems }) =>
-      problems.some((one) => !one.absentSince && joins(problem, one)),
+      problems.some((one) => joins(problem, one) && (!one.absentSince || isLeftBehind(problem))),
     );
     if (home) {
       // A new cause is still news when nothing explains it any more.
       home.problems.push({ ...own, known: previous?.known ?? own.known, joined: true });
       continue;
     }
-    const same = incidents.find(
-      ({ since, isEnded, problems: [first] }) => since === at && !isEnded && isSameCause(first!, own),
-    );
-    const related = same ?? incidents.find((incident) => mayJoin(own, incident));
-    if (related) related.problems.push(related.since === at ? own : { ...own, added: true });
+    const same = incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, own));
+    const ofServer = same ?? incidents.find(({ problems }) => problems.some((one) => isSameServer(own, one)));
+    const related = ofServer ?? incidents.find(({ problems }) => problems.some((one) => mayJoin(own, one)));
+    if (related) related.problems.push(ofServer ? own : { ...own, added: true });
     else incidents.push({ since: at, problems: [own] });
   }
   const begun: Incident[] = [];
@@ -197,24 +202,41 @@ export function updateIncidents(
     const present = incident.problems.filter(({ absentSince }) => absentSince === undefined);
     const mayPass =
       present.every(({ isTransient }) => isTransient) && !isOlder(incident.since, TWO_AUDITS_MS);
-    if (incident.isEnded || incident.notifiedAt || present.length === 0 || mayPass) continue;
+    if (incident.notifiedAt || present.length === 0 || mayPass) continue;
     incident.notifiedAt = at;
     incident.title = headline(incident);
     begun.push(incident);
   }
   const lasting = incidents.flatMap((incident): Incident[] => {
-    if (!incident.notifiedAt || incident.isEnded) return [];
-    const problems = incident.problems.filter(
-      ({ recurs, added, lasts, joined, absentSince, presentSince = at }) =>
-        (recurs || added) && !lasts && !joined && !absentSince && isOlder(presentSince, DAY_MS),
-    );
-    for (const problem of problems) problem.lasts = true;
+    if (!incident.notifiedAt) return [];
+    const problems = incident.problems.flatMap((problem) => {
+      const { key, recurs, added, lasts, joined, presentSince = at } = problem;
+      const current = byKey.get(key);
+      if (!current || lasts || joined || !isOlder(presentSince, DAY_MS)) return [];
+      if (!recurs && !added && !hasBecomeLate(problem, current)) return [];
+      problem.lasts = true;
+      return [{ ...problem, reasons: current.reasons }];
+    });
     return problems.length > 0 ? [{ ...incident, title: headline({ ...incident, problems }), problems }] : [];
   });
+  begun.sort(({ problems: [a] }, { problems: [b] }) => gravestFirst(a!, b!));
   return { incidents, gone, begun, lasting, ended };
 }
 
-/** Problems that affect most come first, so that their consequences can join them. */
+/**
+ * Orders problems: those that affect most come first, so that their consequences can join them, and
+ * of those of one kind the ones that leave servers without snapshots.
+ */
+function widestFirst(a: Problem, b: Problem): number {
+  return WIDTH[a.kind] - WIDTH[b.kind] || gravestFirst(a, b);
+}
+
+/** Orders problems: those that leave servers without snapshots come first. */
+function gravestFirst(a: Problem, b: Problem): number {
+  const isMinor = ({ job = 'snapshot' }: Problem) => Number(job !== 'snapshot');
+  return isMinor(a) - isMinor(b);
+}
+
 const WIDTH: Record<Problem['kind'], number> = {
   unreadable: 0,
   run: 1,
@@ -246,13 +268,13 @@ function follows(problem: Problem, from: Problem): boolean {
       if (from.region === undefined || problem.region === from.region) return true;
       // A run fails in part where a region can't be read.
       return problem.region === undefined && (problem.kind === 'policy' || problem.isTotal === false);
-    // No server gets a snapshot.
+    // No server gets a snapshot, or none in the region.
     case 'run':
     case 'missing':
       return (
         problem.kind === 'server' &&
         sharesPolicy &&
-        from.isTotal === true &&
+        (from.isTotal === true || failedIn(from, problem.region)) &&
         from.job === 'snapshot' &&
         problem.job === 'snapshot'
       );
@@ -266,6 +288,15 @@ function follows(problem: Problem, from: Problem): boolean {
   }
 }
 
+/** Whether a run failed in a region as a whole. */
+function failedIn({ reasons }: Problem, region: string | undefined): boolean {
+  return reasons.some(
+    (reason) =>
+      reason.code === 'RUN_FAILED' &&
+      reason.failures.some((failure) => failure.region !== undefined && failure.region === region),
+  );
+}
+
 /**
  * Whether a problem needs no mail of its own, because another explains it. A drop out of coverage
  * never does: it is not a consequence.
@@ -275,17 +306,48 @@ function joins(problem: Problem, other: Problem): boolean {
 }
 
 /**
- * Whether a server that fails is part of an open incident: another server of it fails for the same
- * cause, or the incident has counted the server among those that no record named.
+ * Whether the problem may be what a cause that is over has left behind: it ends with the next good
+ * run, or needs one.
  */
-function mayJoin(problem: TrackedProblem, { isEnded, problems }: Incident): boolean {
-  if (isEnded || problem.kind !== 'server') return false;
-  return problems.some(
-    (one) =>
-      one.goneAt === undefined &&
-      ((problem.sharedCause !== undefined && one.sharedCause === problem.sharedCause) ||
-        (isOfUnnamed(one) && isSameJob(one, problem))),
+function isLeftBehind({ kind, reasons }: Problem): boolean {
+  if (kind !== 'server') return kind === 'run' || kind === 'missing';
+  return reasons.every((reason) =>
+    reason.code === 'SERVER_IN_TROUBLE'
+      ? reason.problem.code === 'SERIES_LATE' && reason.problem.cause === undefined
+      : reason.code === 'SERVER_FAILED' && reason.error !== undefined && isTransientError(reason.error),
   );
+}
+
+/** Whether the same server fails for the same cause, as in a further policy. */
+function isSameServer(problem: TrackedProblem, one: TrackedProblem): boolean {
+  return (
+    problem.server !== undefined &&
+    one.goneAt === undefined &&
+    problem.account === one.account &&
+    problem.region === one.region &&
+    problem.server === one.server &&
+    causesOfProblem(problem).every((code) => one.known.includes(code))
+  );
+}
+
+/**
+ * Whether a problem is part of the open incident of another: an account can't be read for the same
+ * cause, a server fails for the same cause of the cloud, or the other stands for the server, which
+ * no record named.
+ */
+function mayJoin(problem: TrackedProblem, one: TrackedProblem): boolean {
+  if (one.goneAt !== undefined || problem.kind !== one.kind) return false;
+  switch (problem.kind) {
+    case 'unreadable':
+      return problem.cause === one.cause;
+    case 'server':
+      return (
+        (problem.sharedCause !== undefined && one.sharedCause === problem.sharedCause) ||
+        (isOfUnnamed(one) && isSameJob(one, problem))
+      );
+    default:
+      return false;
+  }
 }
 
 /** Whether a problem stands for servers that the record of a failed run does not name. */
@@ -303,14 +365,18 @@ function isSameCause(a: TrackedProblem, b: TrackedProblem): boolean {
 }
 
 /**
- * Whether a problem has another cause than before. That a server is late is a consequence of what
- * is known already.
+ * Whether a problem has another cause than before, or has left a server without any good snapshot.
+ * That a server is late is a consequence of what is known already.
  */
 function isNews(current: Problem, { joined, known }: TrackedProblem): boolean {
-  const codes = joined
-    ? codesOfProblem(current).filter((code) => code !== 'SERIES_LATE')
-    : causesOfProblem(current);
-  return codes.some((code) => !known.includes(code));
+  const codes = codesOfProblem(current).filter((code) => code !== 'SERIES_LATE');
+  const causes = joined || isUnprotected(current) ? codes : causesOfProblem(current);
+  return causes.some((code) => !known.includes(code));
+}
+
+/** Whether a server has become late since people were notified of its problem. */
+function hasBecomeLate({ known }: TrackedProblem, current: Problem): boolean {
+  return codesOfProblem(current).includes('SERIES_LATE') && !known.includes('SERIES_LATE');
 }
 
 /** The headline of an incident, for the subject of a mail. */

@@ -1,10 +1,11 @@
 import { identityOf } from '../audit/dropped-text.ts';
-import { worstFirst } from '../audit/headline.ts';
+import { isExpected, worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
 import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
+import { JOBS } from '../runtime/work-item.ts';
 import { causeOfServer, isTransientError, type Problem } from './problem.ts';
 
 const MINUTE_MS = 60_000;
@@ -17,11 +18,13 @@ const RESUMED_MS = 60 * MINUTE_MS;
 export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
   const naming = namingOf(audit);
   const accounts = new Set(audit.policies.map(({ account }) => account));
+  const runs = failedRuns.flatMap((run) => {
+    const own = audit.policies.filter((one) => isRunOf(run, one, accounts) && mayRun(one, run.job));
+    return own.length > 0 ? [withoutDeselected(run, own, audit)] : [];
+  });
   const found = [
     ...audit.policies.flatMap(unreadableIn),
-    ...failedRuns
-      .filter((run) => audit.policies.some((policy) => isRunOf(run, policy, accounts)))
-      .flatMap((run) => problemsOfRun(run, now)),
+    ...runs.flatMap((run) => problemsOfRun(run, now)),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
     ...audit.warnings.flatMap(problemOfCoverage),
@@ -51,6 +54,38 @@ function withoutNamed(problem: Problem, all: readonly Problem[]): Problem[] {
   );
   const count = first.count - found.length;
   return count > 0 ? [{ ...problem, reasons: [{ ...first, count }] }] : [];
+}
+
+/** Whether the policy still enables a job of a failed run. */
+function mayRun({ jobs = [...JOBS] }: AuditedPolicy, job: string): boolean {
+  return jobs.includes(job);
+}
+
+/**
+ * A failed run without the servers that the policy no longer selects, because they were deleted,
+ * excepted or retagged, or their id was removed: no later run can end their failure. Servers stay
+ * as long as their region can't be read. So do failed deletions and copies, which concern the
+ * snapshots of such servers, too.
+ */
+function withoutDeselected(
+  run: RecordedFailure,
+  policies: readonly AuditedPolicy[],
+  { series }: Audit,
+): RecordedFailure {
+  if (run.job !== 'snapshot' && run.job !== 'drill') return run;
+  if (policies.some(({ readable }) => !readable)) return run;
+  const isSelected = ({ server, region }: { server: string; region: string }) =>
+    series.some(
+      (one) =>
+        policies.some(({ policy, account }) => one.policy === policy && one.account === account) &&
+        one.server === server &&
+        one.region === region &&
+        isExpected(one),
+    ) ||
+    policies.some(({ problems }) =>
+      problems.some((problem) => problem.code === 'POLICY_ID_UNKNOWN' && problem.server === server),
+    );
+  return { ...run, servers: run.servers.filter(isSelected) };
 }
 
 /** The problem with `namesAccount`, unless its text names the account or it has no account. */

@@ -61,12 +61,25 @@ export const Problem = v.object({
 
 export type Problem = v.InferOutput<typeof Problem>;
 
+/** Stands beside the codes of a problem's reasons if the server has no good snapshot at all. */
+const UNPROTECTED = 'UNPROTECTED';
+
 /** The codes of a problem's reasons and of their causes. */
 export function codesOfProblem(problem: Problem): string[] {
   const troubles = problem.reasons.flatMap((reason) =>
     reason.code === 'SERVER_IN_TROUBLE' ? [reason.problem.code] : [],
   );
-  return [...troubles, ...causesOfProblem(problem)];
+  return [...troubles, ...(isUnprotected(problem) ? [UNPROTECTED] : []), ...causesOfProblem(problem)];
+}
+
+/** Whether the server has no good snapshot at all. */
+export function isUnprotected({ reasons }: Problem): boolean {
+  return reasons.some(
+    (reason) =>
+      reason.code === 'SERVER_IN_TROUBLE' &&
+      reason.problem.code === 'SERIES_LATE' &&
+      reason.problem.newestGood === undefined,
+  );
 }
 
 /** The codes of what made something fail. Transient errors of the cloud count as one. */

@@ -45,17 +45,20 @@ function mailsOf(...audits: Problem[][]): string[] {
 
 const db = server('db');
 const web = server('web');
-const late = server('db', {
-  reasons: [
-    {
-      code: 'SERVER_IN_TROUBLE',
-      problem: { code: 'SERIES_LATE', server: 'db', where: 'DFW', policy: 'daily', lateMs: 1 },
-      server: 'db',
-      name: 'db',
-      ageSeconds: 1,
-    },
-  ],
-});
+const lateWith = (facts: { newestGood?: string }) =>
+  server('db', {
+    reasons: [
+      {
+        code: 'SERVER_IN_TROUBLE',
+        problem: { code: 'SERIES_LATE', server: 'db', where: 'DFW', policy: 'daily', lateMs: 1, ...facts },
+        server: 'db',
+        name: 'db',
+        ageSeconds: 1,
+      },
+    ],
+  });
+const late = lateWith({ newestGood: '2026-11-22T00:00:00Z' });
+const unprotected = lateWith({});
 const locked = server('db', {
   reasons: [
     {
@@ -75,6 +78,19 @@ const outage = problem('unreadable', { isTransient: true });
 const wrongKey = problem('unreadable', { cause: 'UNAUTHORIZED' });
 const crash = problem('run', { job: 'snapshot', isTotal: true });
 const partly = problem('run', { job: 'snapshot', isTotal: false });
+const regionFailed = problem('run', {
+  job: 'snapshot',
+  isTotal: false,
+  reasons: [
+    {
+      code: 'RUN_FAILED',
+      job: 'snapshot',
+      policy: 'daily',
+      failures: [{ code: 'REGION_UNREADABLE', text: 'DFW', region: 'DFW' }],
+    },
+  ],
+});
+const farLate = { ...late, key: 'far', server: 'far', region: 'ORD' };
 const lost = problem('dropped');
 const noRecord = problem('coverage', { account: '', policies: [], isTransient: true });
 const silence = problem('missing', { job: 'snapshot', isTotal: true });
@@ -101,6 +117,25 @@ describe('an incident', () => {
       'of several accounts with one cause is one',
       [[wrongKey, problem('unreadable', { account: 'b', cause: 'UNAUTHORIZED' })]],
       ['+unreadable+unreadable'],
+    ],
+    [
+      'is joined by an account that fails later for the same cause, which is mailed if it lasts',
+      Array.from({ length: 27 }, (_, hour) =>
+        hour < 2
+          ? [wrongKey]
+          : [wrongKey, problem('unreadable', { account: 'b', cause: 'UNAUTHORIZED', key: 'b' })],
+      ),
+      ['+unreadable', ...Array<string>(25).fill(''), '!unreadable'],
+    ],
+    [
+      'is joined by the same server in a further policy',
+      [[locked], [locked, { ...locked, key: 'db/weekly', policies: ['weekly'] }], [], [], []],
+      [`+${failed}`, '', '', `-${failed}+${failed}`, ''],
+    ],
+    [
+      'begins with what leaves servers without snapshots',
+      [[problem('missing', { job: 'cleanup' }), silence, lost]],
+      ['+missing+missing +dropped'],
     ],
     [
       'of two causes is two',
@@ -150,19 +185,34 @@ describe('what follows from an open incident joins it', () => {
 
   test.each<[string, Problem[][], string[]]>([
     [
-      'and its end is mailed although consequences last',
+      'and keeps it open: a run that failed meanwhile, until the next good one',
       [[wrongKey], [wrongKey, crash], [crash], [crash], [crash], [], []],
-      ['+unreadable', '', '', '-unreadable', '', '', ''],
+      ['+unreadable', '', '', '', '', '', '-unreadable+run'],
     ],
     [
-      'and lateness is no news after it',
-      [[wrongKey, late], [wrongKey, late], [late], [late], [late], [], []],
-      [`+unreadable+${problemTitle(late)}`, '', '', '-unreadable', '', '', ''],
+      'and keeps it open: a server that is late because of it, and becomes so only later',
+      [[wrongKey], [wrongKey, crash], [crash], [crash, late], [crash, late], [], []],
+      ['+unreadable', '', '', '', '', '', `-unreadable+run+${problemTitle(late)}`],
+    ],
+    [
+      'for a day, and is an incident of its own then',
+      [[wrongKey], [wrongKey, crash], ...Array<Problem[]>(25).fill([crash]), [crash], [crash, late]],
+      ['+unreadable', ...Array<string>(26).fill(''), '+run -unreadable', ''],
     ],
     [
       'until it has a cause of its own',
       [[wrongKey], [wrongKey, late], [late], [late], [locked], [locked], [], []],
-      ['+unreadable', '', '', '-unreadable', `+${failed}`, '', '', `-${failed}`],
+      ['+unreadable', '', '', '', `+${failed} -unreadable`, '', '', `-${failed}`],
+    ],
+    [
+      'but is mailed at its end if it has had one from the beginning',
+      [[wrongKey, locked], [wrongKey, locked], [locked], [locked], [locked]],
+      [`+unreadable+${failed}`, '', '', `+${failed} -unreadable`, ''],
+    ],
+    [
+      'in the region in which a run failed',
+      [[regionFailed], [regionFailed], [regionFailed, late, farLate]],
+      [`+${problemTitle(regionFailed)}`, '', `+${problemTitle(farLate)}`],
     ],
     [
       'also if that is seen before the end',
@@ -251,6 +301,16 @@ describe('a problem with another cause', () => {
       [`+${title}`, `+${title}`, ''],
     ],
     ['is not mailed again if the server is only late', [[locked], [late], [late]], [`+${failed}`, '', '']],
+    [
+      'is mailed again if the server has been late for a day',
+      [[locked], ...Array<Problem[]>(25).fill([late])],
+      [`+${failed}`, ...Array<string>(23).fill(''), `!${problemTitle(late)}`, ''],
+    ],
+    [
+      'is mailed again if the server has no good snapshot any more',
+      [[locked], [late], [unprotected], [unprotected]],
+      [`+${failed}`, '', `+${problemTitle(unprotected)}`, ''],
+    ],
   ])('%s', (_, audits, mailed) => {
     expect(mailsOf(...audits)).toEqual(mailed);
   });
