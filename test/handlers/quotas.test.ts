@@ -28,7 +28,7 @@ async function said(): Promise<{ doctor: string[]; audit: string[] }> {
   };
 }
 
-test('doctor and the audit say for how many days there is room, and so it comes', async () => {
+test('doctor and the audit say for how many days there is room, and the quota runs out on that day', async () => {
   region.addServer({ name: 'web-1' });
   region.addServer({ name: 'db-1' });
   region.imageQuota.count = 5;
