@@ -18,8 +18,9 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
  * sentence starts with the regions that can't be read, and ends with what keeps policies from doing
- * what they are configured for, and with the items that dropped out of coverage. A server is protected if none of its series is late. A new server without a snapshot is
- * waiting, not protected.
+ * what they are configured for, and with the items that dropped out of coverage. A server is
+ * protected if none of its series is late. A new server without a snapshot is waiting, not
+ * protected.
  */
 export function sentence(audit: Audit): string {
   return [protectionText(audit), ...policyTexts(audit), ...droppedText(audit)].join('; ');

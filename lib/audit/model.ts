@@ -17,8 +17,8 @@ export interface AuditedPolicy {
   /** A hash of its servers and regions: another one shows that the policy was changed. */
   selection?: string;
   /**
-   * Whether a selector matches no server, or the policy selects none, so that the policy protects fewer servers than
-   * configured.
+   * Whether a selector matches no server, or the policy selects none, so that the policy protects
+   * fewer servers than configured.
    */
   nothingSelected: boolean;
   /**
@@ -151,7 +151,8 @@ export interface AuditedSeries {
   region: string;
   server: string;
   /**
-   * The last known name when the server is gone or its existence is unknown; empty if none is known.
+   * The last known name when the server is gone or its existence is unknown; empty if none is
+   * known.
    */
   name: string;
   policy: string;
