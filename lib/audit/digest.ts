@@ -1,6 +1,7 @@
 import { printable } from '../openstack/printable.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
+import { CLAUSES } from '../reporting/sentences/audit.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
@@ -28,7 +29,10 @@ export interface Digest {
   /** Only ASCII characters, as SNS requires. */
   subject: string;
   text: string;
-  /** Whether nothing failed, no server is late, and everything could be read. */
+  /**
+   * Whether nothing failed, no server is late, no quota is almost used up, and everything could be
+   * read.
+   */
   good: boolean;
 }
 
@@ -70,7 +74,10 @@ export function digest(
   })).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
   const problems = policyProblems(audit, naming);
-  const headline = sentence(audit);
+  const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(
+    '; ',
+  );
+  const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
   const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
@@ -101,7 +108,8 @@ export function digest(
   return {
     subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
+    good:
+      failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
   };
 }
 

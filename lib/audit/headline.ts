@@ -3,7 +3,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { CLAUSES } from '../reporting/sentences/audit.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
-import { durationText, shortName } from './format.ts';
+import { counted, durationText, shortName } from './format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
@@ -17,13 +17,44 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
- * sentence starts with the regions that can't be read, and ends with what keeps policies from doing
- * what they are configured for, and with the items that dropped out of coverage. A server is
- * protected if none of its series is late. A new server without a snapshot is waiting, not
- * protected.
+ * sentence starts with the regions that can't be read, and ends with the snapshots that failed,
+ * with what keeps policies from doing what they are configured for, with quotas that are almost
+ * used up, and with the items that dropped out of coverage. A server is protected if none of its
+ * series is late. A new server without a snapshot is waiting, not protected.
  */
 export function sentence(audit: Audit): string {
-  return [protectionText(audit), ...policyTexts(audit), ...droppedText(audit)].join('; ');
+  return [
+    protectionText(audit),
+    ...imageTexts(audit),
+    ...policyTexts(audit),
+    ...quotaTexts(audit),
+    ...droppedText(audit),
+  ].join('; ');
+}
+
+/**
+ * The snapshots that failed or are stuck, also of servers that an older snapshot still protects.
+ */
+function imageTexts({ policies, series }: Audit): string[] {
+  const { suffixOf } = namingOf({ policies, series, uncovered: [] });
+  const nameOf = (one: AuditedSeries) => `${shortName(one.name || `server ${one.server}`)}${suffixOf(one)}`;
+  return (['failed', 'stuck'] as const).flatMap((state) => {
+    const servers = new Map(
+      series
+        .filter((one) => one[state] > 0 && isWatched(one))
+        .map((one) => [serverKey(one), nameOf(one)] as const),
+    );
+    const [name] = servers.values();
+    return name === undefined
+      ? []
+      : [CLAUSES.snapshotsIn[state](servers.size === 1 ? name : counted(servers.size, 'server'))];
+  });
+}
+
+/** How soon a quota keeps the policies from taking snapshots: the one with the least room. */
+function quotaTexts({ warnings }: Audit): string[] {
+  const ahead = warnings.filter((one) => one.code === 'QUOTA_AHEAD').sort((a, b) => a.days - b.days);
+  return firstOf(ahead, CLAUSES.quotaAhead).map(printable);
 }
 
 function protectionText(audit: Audit): string {
@@ -60,9 +91,7 @@ function policyTexts({ policies, series }: Audit): string[] {
   const missing = policies.flatMap((one) =>
     (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one) })),
   );
-  const notRotating = new Set(
-    series.flatMap((one) => ((one.notRotating ?? 0) > 0 ? `${one.account} ${one.region} ${one.server}` : [])),
-  );
+  const notRotating = new Set(series.flatMap((one) => ((one.notRotating ?? 0) > 0 ? serverKey(one) : [])));
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
     ...firstOf(missing, CLAUSES.runsMissing),
@@ -81,10 +110,14 @@ export function worstSeriesOfServers({ series }: Pick<Audit, 'series'>): Audited
   const expected = series.filter(isExpected).sort(worstFirst);
   const worstOf = new Map<string, AuditedSeries>();
   for (const one of expected) {
-    const server = `${one.account} ${one.region} ${one.server}`;
+    const server = serverKey(one);
     if (!worstOf.has(server)) worstOf.set(server, one);
   }
   return [...worstOf.values()];
+}
+
+function serverKey({ account, region, server }: AuditedSeries): string {
+  return `${account} ${region} ${server}`;
 }
 
 /**

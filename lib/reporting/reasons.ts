@@ -533,7 +533,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Results of an audit: troubles of series.
   /** `failure`: why the last snapshot run failed for the server, as a sentence. */
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: string };
-  SERIES_SCHEDULE_ENDED: None;
+  SERIES_SCHEDULE_ENDED: { resumes?: string };
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_DRILL_FAILED: {
@@ -554,7 +554,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: None;
+  POLICY_SCHEDULE_ENDED: { resumes?: string };
   POLICY_RUN_MISSING: { job: string };
   POLICY_ACCOUNT_UNREADABLE: { account: string; problem: Reason };
   POLICY_REGION_UNKNOWN: { where: string };

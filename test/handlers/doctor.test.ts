@@ -5,7 +5,7 @@ import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
 const SECRET = 'autosnap/test/rackspace';
-const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|application-credential-secret/;
+const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|xT9vQ2mLr7Wk4Zs8/;
 
 /** An account with one server in each region and everything that a valid policy needs. */
 async function account(): Promise<Harness> {

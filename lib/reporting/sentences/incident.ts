@@ -53,10 +53,10 @@ export const incidentTitles = {
   DROPPED_REGION: ({ account, where }) =>
     uncoveredText(`region ${shortName(where)} of account ${shortName(account)}`),
   DROPPED_POLICY: ({ policy, isElsewhere, accounts }) =>
-    `the policy ${shortName(policy)} is no longer deployed${isElsewhere ? ` for ${accounts.map(shortName).join(', ')}` : ''}`,
-  DROPPED_SERVER: ({ name, server }) => uncoveredText(shortName(name || `server ${server}`)),
-  DROPPED_FROM_POLICY: ({ name, server, policies }) =>
-    `${uncoveredText(shortName(name || `server ${server}`))} by ${policies.map(shortName).join(' and ')}`,
+    `the policy ${shortName(policy)} is no longer deployed${isElsewhere ? ` for ${accounts.map((account) => shortName(account)).join(', ')}` : ''}`,
+  DROPPED_SERVER: (server) => uncoveredText(serverOf(server)),
+  DROPPED_FROM_POLICY: ({ policies, ...server }) =>
+    `${uncoveredText(serverOf(server))} by ${policies.map((policy) => shortName(policy)).join(' and ')}`,
 } satisfies Partial<Sentences>;
 
 const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) => string> = {
@@ -127,12 +127,15 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_NOT_ROTATED: "Look at the report of the policy's cleanup.",
 };
 
+const EXCEPT =
+  'name it in servers.except; the audit then reports it as no longer covered until you accept that.';
+
 /** What to do about the failure of a server: the same as in docs/reasons.md. */
 export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...TROUBLE_REMEDIES,
-  SERVER_IN_STATE: 'Do what the reason names, or name the server in servers.except.',
-  SERVER_LOCKED: 'Unlock it, or name it in servers.except.',
-  VOLUME_SERVER_AT_RACKSPACE: 'Back it up with Cloud Block Storage, and name it in servers.except.',
+  SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
+  SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
+  VOLUME_SERVER_AT_RACKSPACE: `Back it up with Cloud Block Storage, and ${EXCEPT}`,
   CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
   CLOCK_BEHIND: 'Have that clock corrected.',
   IMAGE_NOT_FOUND: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",
@@ -254,6 +257,12 @@ export function dropRemedies(dropped: readonly Dropped[], stage: string): string
 
 function waitingText(count: number): string {
   return `${counted(count, 'run')} failed in all tries`;
+}
+
+/** "web-1", or "server 5b9c…" if a subject can't have the name. */
+function serverOf(server: { name: string; server: string }): string {
+  const name = nameOf(server);
+  return name === server.server ? `server ${name}` : name;
 }
 
 function uncoveredText(what: string): string {

@@ -1,5 +1,5 @@
 import { counted } from '../../audit/format.ts';
-import { gigabytes } from './quantity.ts';
+import { gigabytes, quotaRoom } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** What a job does not do in a region that can't be read. */
@@ -122,9 +122,7 @@ export const runSentences = {
     `${where}: it is not known which servers of ${policy} have ${DATA[kind]}, which are in no snapshot: ${message}`,
 
   QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
-    const room =
-      days === 0 ? 'no room for the next day' : `room for ${days} more day${days === 1 ? '' : 's'}`;
-    return `${where}: ${room}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots`;
+    return `${where}: ${quotaRoom(days)}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots`;
   },
 
   // What the cloud, or the bucket, says.
