@@ -79,7 +79,9 @@ test('a server that fails, by its name, until a run takes it again', async () =>
   expect(mails).toEqual([
     {
       subject: 'Autosnap autosnap-test: db: snapshot daily failed',
-      text: expect.stringContaining('db in DFW, daily: the server is in ERROR'),
+      text: expect.stringContaining(
+        "db in DFW, daily: the cloud can't make an image while the server is in ERROR",
+      ),
     },
   ]);
   h.db.vmState = 'active';
@@ -244,7 +246,9 @@ test('a late server that fails is one line of the digest, with the reason', asyn
   await h.run('audit', { digest: 'always' });
   const { text } = h.waiting.mails.at(-1)!;
   expect(text).toContain('\nLate\n- db in DFW, daily: 13 hours late; ');
-  expect(text).toContain('; its snapshot run failed: the server is in ERROR');
+  expect(text).toContain(
+    "; its snapshot run failed: the cloud can't make an image while the server is in ERROR",
+  );
   expect(text).not.toContain('\nFailed\n');
 });
 
@@ -477,7 +481,9 @@ test('the account, where there are several', async () => {
   expect(waiting.mails).toEqual([
     {
       subject: 'Autosnap autosnap-test: db: snapshot daily failed (customer-b)',
-      text: expect.stringContaining('- customer-b: db in DFW, daily: the server is in ERROR'),
+      text: expect.stringContaining(
+        "- customer-b: db in DFW, daily: the cloud can't make an image while the server is in ERROR",
+      ),
     },
   ]);
 });
