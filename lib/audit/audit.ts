@@ -28,9 +28,10 @@ import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
+import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
@@ -66,7 +67,7 @@ export async function audit(
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const found = await pMap(
     accounts,
-    ([account, own]) => auditAccount(account, own, { ...known, run, login }),
+    ([account, own]) => auditAccount(account, own, { ...known, goodRuns, run, login }),
     {
       concurrency: 4,
     },
@@ -167,8 +168,9 @@ async function auditAccount(
     login,
     bucketUntil,
     coverage,
+    goodRuns,
     byHand = [],
-  }: Pick<Extras, 'bucketUntil' | 'coverage' | 'byHand'> & {
+  }: Pick<Extras, 'bucketUntil' | 'coverage' | 'goodRuns' | 'byHand'> & {
     run: Run;
     login: (account: string) => Promise<Session>;
   },
@@ -190,6 +192,10 @@ async function auditAccount(
       run,
       remembered: own?.servers ?? [],
       selectedSince: coverage && sinceBy(own?.servers ?? [], run.now),
+      cleanupsOf: (policy) => {
+        const before = own?.policies.find((one) => one.policy === policy.policy)?.cleanups;
+        return coverage && goodRuns && cleanupsSeen(before, policy, goodRuns, run.now);
+      },
       byHand: byHand.filter((one) => one.account === account),
     });
   } catch (error) {
@@ -227,11 +233,13 @@ async function auditRegions(
     run,
     remembered,
     selectedSince,
+    cleanupsOf,
     byHand,
   }: {
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
+    cleanupsOf: (policy: Policy) => SeenCleanups | undefined;
     byHand: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
@@ -296,6 +304,7 @@ async function auditRegions(
   for (const policy of policies) {
     const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
+    const cleanups = cleanupsOf(policy);
     const own = regions.filter(({ region }) => wanted.includes(region));
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
@@ -358,6 +367,7 @@ async function auditRegions(
         obstacleTo: obstacle,
         goneEverywhere: gone,
         selectedSince,
+        leftByTwoCleanups: leftByTwo(cleanups),
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
@@ -371,6 +381,7 @@ async function auditRegions(
       auditedPolicy(policy, run, {
         readable,
         nothingSelected,
+        ...(cleanups ? { cleanups } : {}),
         ...(unknown.length > 0 ? { unreadable: unknown } : {}),
         problems,
       }),
@@ -498,7 +509,7 @@ async function checkedCopiesOf(
 function auditedPolicy(
   deployed: Policy,
   { now }: Run,
-  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'unreadable' | 'problems'>,
+  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'cleanups' | 'unreadable' | 'problems'>,
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];

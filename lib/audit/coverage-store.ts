@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { isRefused } from '../runtime/lease.ts';
-import { type AccountCoverage, coverageText, parseCoverage } from './coverage.ts';
+import { type Coverage, coverageText, parseCoverage } from './coverage.ts';
 
 /**
  * The key of the record. Each audit rewrites the record, so that the bucket's lifecycle rule does
@@ -13,19 +13,20 @@ export interface RecordedCoverage {
   /**
    * Undefined if there is no record, or if another version of the code wrote it in another format.
    */
-  accounts: AccountCoverage[] | undefined;
+  coverage: Coverage | undefined;
   etag: string | undefined;
 }
 
 /** Stores the record of the servers that policies cover. Every function throws the SDK's errors. */
 export interface CoverageStore {
+  /** @throws also if the record is damaged. */
   read(): Promise<RecordedCoverage>;
   /**
    * Replaces the record, unless another audit has replaced the version with this `etag`.
    *
    * @returns whether the record was replaced.
    */
-  replace(etag: string | undefined, accounts: readonly AccountCoverage[]): Promise<boolean>;
+  replace(etag: string | undefined, coverage: Coverage): Promise<boolean>;
 }
 
 /**
@@ -43,15 +44,15 @@ export function coverageStoreIn(bucket: string): CoverageStore {
     async read() {
       try {
         const { Body, ETag } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: KEY }));
-        return { accounts: parseCoverage((await Body?.transformToString()) ?? ''), etag: ETag };
+        return { coverage: parseCoverage((await Body?.transformToString()) ?? ''), etag: ETag };
       } catch (error) {
         if ((error as Error).name !== 'NoSuchKey') throw error;
-        return { accounts: undefined, etag: undefined };
+        return { coverage: undefined, etag: undefined };
       }
     },
-    async replace(etag, accounts) {
+    async replace(etag, coverage) {
       const condition = etag === undefined ? { IfNoneMatch: '*' } : { IfMatch: etag };
-      const Body = coverageText(accounts);
+      const Body = coverageText(coverage);
       try {
         await client.send(
           new PutObjectCommand({

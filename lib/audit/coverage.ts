@@ -1,6 +1,9 @@
 import * as v from 'valibot';
+import { KnownReason } from '../reporting/known-reason.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { DAMAGED_RECORD } from '../reporting/sentences/audit.ts';
 import { isExpected } from './headline.ts';
-import type { Audit } from './model.ts';
+import type { Audit, Dropped } from './model.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
@@ -25,6 +28,7 @@ const RecordedPolicy = v.object({
   seen: v.string(),
   /** A hash of what it selects. */
   selection: v.exactOptional(v.string()),
+  cleanups: v.exactOptional(v.object({ rules: v.string(), since: v.string(), runs: v.array(v.string()) })),
 });
 
 const AccountCoverage = v.object({
@@ -36,11 +40,18 @@ const AccountCoverage = v.object({
   servers: v.array(RecordedServer),
 });
 
-const Coverage = v.pipe(
-  v.string(),
-  v.parseJson(),
-  v.object({ version: v.literal(1), accounts: v.array(AccountCoverage) }),
+const VERSION = 1;
+
+const KnownDrop = v.custom<Dropped>(
+  (input) => v.is(KnownReason, input) && (input as Reason).code.startsWith('DROPPED_'),
 );
+
+const Recorded = v.object({
+  version: v.literal(VERSION),
+  accounts: v.array(AccountCoverage),
+  carried: v.exactOptional(v.array(KnownDrop)),
+});
+const OtherVersion = v.object({ version: v.pipe(v.number(), v.notValue(VERSION)) });
 
 /** A server that policies covered when an audit last saw it. */
 export type CoveredServer = v.InferOutput<typeof RecordedServer>;
@@ -57,14 +68,31 @@ export type CoveringPolicy = v.InferOutput<typeof RecordedPolicy>;
  */
 export type AccountCoverage = v.InferOutput<typeof AccountCoverage>;
 
-export function coverageText(accounts: readonly AccountCoverage[]): string {
-  return JSON.stringify({ version: 1, accounts });
+export interface Coverage {
+  accounts: readonly AccountCoverage[];
+  /** What dropped out of coverage by an earlier record, which is lost; see carried-drops.ts. */
+  carried: readonly Dropped[];
 }
 
-/** Parses a record. @returns undefined for a record of another version of the code. */
-export function parseCoverage(text: string): AccountCoverage[] | undefined {
-  const parsed = v.safeParse(Coverage, text);
-  return parsed.success ? parsed.output.accounts : undefined;
+export function coverageText({ accounts, carried }: Coverage): string {
+  return JSON.stringify({ version: VERSION, accounts, ...(carried.length > 0 ? { carried } : {}) });
+}
+
+/**
+ * Parses a record.
+ *
+ * @returns undefined for a record of another version of the code.
+ * @throws if the record is damaged.
+ */
+export function parseCoverage(text: string): Coverage | undefined {
+  const json = v.safeParse(v.pipe(v.string(), v.parseJson()), text);
+  const parsed = v.safeParse(Recorded, json.output);
+  if (json.success && parsed.success) {
+    const { accounts, carried = [] } = parsed.output;
+    return { accounts, carried };
+  }
+  if (json.success && v.is(OtherVersion, json.output)) return undefined;
+  throw new Error(DAMAGED_RECORD);
 }
 
 /** The servers of an account that its policies select in an audit, by their ids. */

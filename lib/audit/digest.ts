@@ -135,6 +135,7 @@ function isReported(warning: Finding, reported: readonly Reason[]): boolean {
     case 'SERIES_NOT_ROTATING':
       return reported.some(({ code }) => code === 'SERIES_NOT_ROTATED');
     case 'ADHOC_SNAPSHOT_FAILED':
+    case 'FAILED_IMAGE_HELD':
     case 'IMAGE_STUCK':
       return reported.flatMap(imagesOf).includes(warning.image);
     default:

@@ -1,5 +1,6 @@
 import type { Finding } from '../reporting/reasons.ts';
 import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
+import { stillDropped } from './carried-drops.ts';
 import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './coverage.ts';
 import {
   accountDropped,
@@ -21,6 +22,8 @@ export interface CoverageChange {
   warnings: Finding[];
   /** The new record, with which the next audit compares. */
   coverage: AccountCoverage[];
+  /** What the new record carries of a lost one; see carried-drops.ts. */
+  carried: Dropped[];
 }
 
 type Compared = Pick<Audit, 'at' | 'policies' | 'accounts' | 'series' | 'uncovered'>;
@@ -30,11 +33,14 @@ type Compared = Pick<Audit, 'at' | 'policies' | 'accounts' | 'series' | 'uncover
  * covered stays recorded, and is reported by each audit, until it is covered again or accepted. An
  * account, region or server that could not be read stays recorded and is not reported. A server for
  * which every region answers 404 is gone: it is removed from the record and not reported.
+ *
+ * @param carried what dropped out of coverage by an earlier record, which is lost.
  */
 export function compareCoverage(
   before: readonly AccountCoverage[],
   audit: Compared,
   acceptance: Acceptance | undefined,
+  carried: readonly Dropped[] = [],
 ): CoverageChange {
   const losses = new Map<string, CoverageLoss>();
   const lossOf: LossOf = (key, reasonOf) => {
@@ -45,7 +51,8 @@ export function compareCoverage(
   const sorted = before.map((one) => sortedOut(one, audit, lossOf));
   const reasons = new Map([...losses.values()].map((loss) => [loss, loss.reasonOf(loss)]));
   const isSettled = (loss: CoverageLoss) => isAccepted(reasons.get(loss)!, acceptance);
-  const dropped = [...reasons.values()];
+  const still = stillDropped(carried, audit, [...reasons.values()]);
+  const dropped = [...reasons.values(), ...still];
   const kept = sorted.map(({ account, project, policies, servers }) => ({
     account,
     project,
@@ -57,6 +64,7 @@ export function compareCoverage(
     accepted: dropped.filter((one) => isAccepted(one, acceptance)),
     warnings: unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
     coverage: renewed(kept, audit, before),
+    carried: still.filter((one) => !isAccepted(one, acceptance)),
   };
 }
 
@@ -191,15 +199,17 @@ function renewedAccount(
   const { account } = kept;
   const covered = coveredServers(audit, account);
   const its = audit.policies.filter((one) => one.account === account);
-  const policies = its.map(({ policy, readable, selection }): CoveringPolicy => {
+  const policies = its.map(({ policy, readable, selection, cleanups }): CoveringPolicy => {
     const earlier = kept.policies.find((one) => one.policy === policy);
-    if (earlier && !readable) return earlier;
+    const seen = cleanups ? { cleanups } : {};
+    if (earlier && !readable) return { ...earlier, ...seen };
     const servers = covered.values().filter((server) => server.policies.includes(policy));
     return {
       policy,
       servers: [...servers].length,
       seen: audit.at,
       ...(selection === undefined ? {} : { selection }),
+      ...seen,
     };
   });
   const renewedServers = covered.values().map((one): [string, CoveredServer] => {

@@ -89,9 +89,14 @@ function policyTexts({ policies, series }: Audit): string[] {
     !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
   const selecting = series.some(isExpected) ? policies.filter((one) => one.nothingSelected) : [];
   const missing = policies.flatMap((one) =>
-    (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one) })),
+    (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one), of: one })),
   );
-  const notRotating = new Set(series.flatMap((one) => ((one.notRotating ?? 0) > 0 ? serverKey(one) : [])));
+  // Without cleanups no snapshot is deleted, which the clause about the missing runs implies.
+  const isCleanupMissing = ({ policy, account }: AuditedSeries) =>
+    missing.some((one) => one.job === 'cleanup' && one.of.policy === policy && one.of.account === account);
+  const notRotating = new Set(
+    series.flatMap((one) => ((one.notRotating ?? 0) > 0 && !isCleanupMissing(one) ? serverKey(one) : [])),
+  );
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
     ...firstOf(missing, CLAUSES.runsMissing),

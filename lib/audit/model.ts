@@ -16,6 +16,8 @@ export interface AuditedPolicy {
   cleansAtRate?: true;
   /** A hash of its servers and regions: another one shows that the policy was changed. */
   selection?: string;
+  /** Its last cleanups with the current rules; absent if earlier audits are not known. */
+  cleanups?: SeenCleanups;
   /**
    * Whether a selector matches no server, or the policy selects none, so that the policy protects
    * fewer servers than configured.
@@ -34,6 +36,16 @@ export interface AuditedPolicy {
   unreadable?: 'account' | string[];
   /** Problems because of which the policy's runs fail, or do less than configured. */
   problems: Reason[];
+}
+
+/** The good cleanups of a policy in an account that audits have seen since its rules changed. */
+export interface SeenCleanups {
+  /** A hash of the rules. */
+  rules: string;
+  /** When an audit first saw these rules. */
+  since: string;
+  /** When the last two cleanups ended, the older one first. */
+  runs: string[];
 }
 
 /** The protection of a deployment's servers at the time `at`. Times are ISO, in UTC. */

@@ -1,6 +1,5 @@
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
-import { intervalMs } from '../config/schedule.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
@@ -41,6 +40,7 @@ export interface RegionProtection {
  * - `goneEverywhere`: the servers that no region of the account has.
  * - `selectedSince`: since when the policy selects a server, if known. The first snapshot is due
  *   from then on.
+ * - `leftByTwoCleanups`: the time before two cleanups with the current rules, if known.
  */
 export function protectionOf(
   inventory: RegionInventory,
@@ -53,6 +53,7 @@ export function protectionOf(
     obstacleTo = () => undefined,
     goneEverywhere = new Set(),
     selectedSince,
+    leftByTwoCleanups,
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
@@ -62,6 +63,7 @@ export function protectionOf(
     obstacleTo?: CopyContext['obstacleTo'];
     goneEverywhere?: ReadonlySet<string>;
     selectedSince?: SelectedSince | undefined;
+    leftByTwoCleanups?: Date | undefined;
   },
 ): RegionProtection {
   const { now } = run;
@@ -73,7 +75,9 @@ export function protectionOf(
     read,
     { ...run, goneEverywhere },
   );
-  const overdueDeletions = overdueDeletionsIn(inventory, policy, read, run);
+  const overdueDeletions = leftByTwoCleanups
+    ? overdueDeletionsIn(inventory, policy, read, { ...run, now: leftByTwoCleanups })
+    : new Set<string>();
   const serverOf = new Map(inventory.servers.map((server) => [server.id, server]));
   const selected = new Set(selectServers(inventory.servers, policy.servers).servers);
   const planned = new Map(
@@ -182,9 +186,8 @@ function placeholderServers(
 }
 
 /**
- * The ids of the snapshots that a cleanup two cleanup intervals ago should have deleted. Plans that
- * cleanup with the images that were certainly finished by then, and with the current policy; so
- * after a change of the policy, snapshots are reported until the next cleanups have deleted them.
+ * The ids of the snapshots that a cleanup at the time `now` should have deleted, of the images that
+ * were certainly finished by then.
  */
 function overdueDeletionsIn(
   inventory: RegionInventory,
@@ -192,14 +195,13 @@ function overdueDeletionsIn(
   read: Reader,
   run: Pick<Run, 'now' | 'policies'>,
 ): ReadonlySet<string> {
-  const cleanupMs = intervalMs(policy.cleanup, run.now) ?? DAY_MS;
-  const then = new Date(run.now.getTime() - 2 * cleanupMs);
+  const { now: then } = run;
   // The last update of an image is when it is finished, or later.
   const finished = inventory.images.filter(
     ({ createdAt, updatedAt }) =>
       then.getTime() - createdAt.getTime() > DAY_MS || (updatedAt !== undefined && updatedAt <= then),
   );
-  const plan = planCleanup({ ...inventory, images: finished }, policy, read, { ...run, now: then });
+  const plan = planCleanup({ ...inventory, images: finished }, policy, read, run);
   const items = plan.series.flatMap((series) => series.items);
   return new Set(items.filter(({ action }) => action !== 'keep').map(({ snapshot }) => snapshot.id));
 }

@@ -26,7 +26,7 @@ export interface ComparedAudit {
  *
  * @param auditOf makes the audit; it gets the recorded coverage, if that can be read, and whether
  *   no audit has recorded any. `knownDrops` returns the items that dropped out of coverage by the
- *   last audit that could read the record, for as long as the record can't be read.
+ *   last audit that could read the record, if the record can't be read or was lost.
  * @throws {ValidationError} if the event accepts items without a store.
  */
 export async function withCoverage(
@@ -43,10 +43,12 @@ export async function withCoverage(
   if (store) {
     const recorded = await readCoverage(store);
     const isFirst = 'etag' in recorded && recorded.etag === undefined;
-    const audit = await auditOf(recorded.accounts, isFirst);
+    // Without a record, no server was covered.
+    const accounts = isFirst ? [] : recorded.coverage?.accounts;
+    const audit = await auditOf(accounts, isFirst);
     return 'problem' in recorded
       ? withoutRecord(audit, await knownDrops(), recorded.problem, acceptance)
-      : recordCoverage(audit, recorded, { store, acceptance });
+      : recordCoverage(audit, recorded, { store, acceptance, knownDrops });
   }
   if (acceptance === undefined) return { audit: await auditOf(undefined, true), accepted: [], failures: [] };
   throw invalidEvent(
@@ -60,14 +62,12 @@ export async function withCoverage(
  */
 async function readCoverage(
   store: CoverageStore,
-): Promise<RecordedCoverage | { accounts: undefined; problem: Finding }> {
+): Promise<RecordedCoverage | { coverage: undefined; problem: Finding }> {
   try {
-    const { accounts, etag } = await store.read();
-    // Without a record, no server was covered.
-    return { accounts: accounts ?? (etag === undefined ? [] : undefined), etag };
+    return await store.read();
   } catch (error) {
     const { message } = error as Error;
-    return { accounts: undefined, problem: { code: 'COVERAGE_UNREADABLE', message } };
+    return { coverage: undefined, problem: { code: 'COVERAGE_UNREADABLE', message } };
   }
 }
 
@@ -78,19 +78,29 @@ async function readCoverage(
 async function recordCoverage(
   audit: Audit,
   recorded: RecordedCoverage,
-  { store, acceptance }: { store: CoverageStore; acceptance: Acceptance | undefined },
+  {
+    store,
+    acceptance,
+    knownDrops,
+  }: {
+    store: CoverageStore;
+    acceptance: Acceptance | undefined;
+    knownDrops: () => Promise<Dropped[]>;
+  },
 ): Promise<ComparedAudit> {
   let found: Dropped[] = [];
   try {
-    let { accounts, etag } = recorded;
+    let { coverage, etag } = recorded;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const change = compareCoverage(accounts ?? [], audit, acceptance);
+      const before = coverage ?? { accounts: [], carried: await knownDrops() };
+      const change = compareCoverage(before.accounts, audit, acceptance, before.carried);
+      const next = { accounts: change.coverage, carried: change.carried };
       found = [...change.dropped, ...change.accepted];
-      const isOfOtherVersion = etag !== undefined && accounts === undefined;
-      if (!(await store.replace(etag, change.coverage))) {
-        ({ accounts, etag } = await store.read());
+      const isOfOtherVersion = etag !== undefined && coverage === undefined;
+      if (!(await store.replace(etag, next))) {
+        ({ coverage, etag } = await store.read());
         // The record may be this one: if the first response was lost, the SDK's retry fails.
-        const isRecorded = accounts && coverageText(accounts) === coverageText(change.coverage);
+        const isRecorded = coverage && coverageText(coverage) === coverageText(next);
         if (!isRecorded) continue;
       }
       const { dropped, accepted } = change;

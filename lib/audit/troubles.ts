@@ -1,8 +1,8 @@
-import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
+import type { Reason, ReasonCode, SeriesProblem } from '../reporting/reasons.ts';
 import { copyNote, seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { isWatched, seriesLate } from './headline.ts';
-import type { AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
+import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
 
 const MOST_NAMED = 5;
@@ -83,7 +83,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   },
   {
     name: 'failed',
-    isIn: (series) => series.failed > 0 && isWatched(series),
+    isIn: (series) => failedIn(series).length > 0 && isWatched(series),
     digest: { title: 'Snapshots that failed', reasonOf: seriesFailed },
     noticesOf: (all, naming) => all.map((one) => seriesFailed(one, naming)),
     isCounted: true,
@@ -105,22 +105,42 @@ export function isLate({ state }: AuditedSeries): boolean {
 }
 
 function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
-  const failed = imagesIn(series, 'failed', naming);
-  if (series.state !== 'adhoc') return { code: 'SERIES_FAILED', ...failed };
-  const endless = series.snapshots.filter(({ state, goes }) => state === 'failed' && goes === undefined);
+  const snapshots = failedIn(series);
+  const failed = imagesOf(series, snapshots, naming);
+  if (series.state !== 'adhoc') {
+    const held = snapshots.filter(isHeld).map(({ image }) => image);
+    return { code: 'SERIES_FAILED', ...failed, ...(held.length > 0 ? { held } : {}) };
+  }
+  const endless = snapshots.filter(({ goes }) => goes === undefined);
   return { code: 'SERIES_ADHOC_FAILED', ...failed, endless: endless.map(({ image }) => image) };
 }
 
 function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
-  return { code: 'SERIES_STUCK', ...imagesIn(series, 'stuck', naming) };
+  const stuck = series.snapshots.filter(({ state }) => state === 'stuck');
+  return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming) };
 }
 
-function imagesIn(series: AuditedSeries, state: 'failed' | 'stuck', { placeOf }: Naming) {
+/**
+ * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
+ * is none once a newer snapshot is good.
+ */
+function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
+  const failed = snapshots.filter(({ state }) => state === 'failed');
+  return failed.filter((one) => !isHeld(one) || one.slot > newestGood);
+}
+
+const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];
+
+function isHeld({ reasons }: AuditedSnapshot): boolean {
+  return reasons.some(({ code }) => HOLDS.includes(code));
+}
+
+function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { placeOf }: Naming) {
   return {
     server: series.name || series.server,
     where: placeOf(series),
     policy: series.policy,
-    images: series.snapshots.filter((one) => one.state === state).map(({ image }) => image),
+    images: snapshots.map(({ image }) => image),
   };
 }
 

@@ -95,8 +95,8 @@ export function problemsOf(
 }
 
 /** The path of an unknown key without the key itself: `a key of servers`. */
-function hiddenPath({ path = [] }: v.BaseIssue<unknown>): string {
-  const parent = path.slice(0, -1).map(({ key }) => String(key));
+function hiddenPath({ path }: v.BaseIssue<unknown>): string {
+  const parent = (path ?? []).slice(0, -1).map(({ key }) => String(key));
   return parent.length > 0 ? `a key of ${parent.join('.')}` : 'a key';
 }
 

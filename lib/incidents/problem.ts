@@ -1,17 +1,9 @@
 import * as v from 'valibot';
 import type { Dropped } from '../audit/model.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
+import { KnownReason } from '../reporting/known-reason.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { sentenceOf, sentencesOf, titleOf } from '../reporting/sentences.ts';
-
-/** A reason that this version of the code has a sentence for, with the facts that it needs. */
-const KnownReason = v.custom<Reason>((input) => {
-  try {
-    return Boolean(sentenceOf(input as Reason) && titleOf(input as Reason));
-  } catch {
-    return false;
-  }
-});
+import { sentencesOf, titleOf } from '../reporting/sentences.ts';
 
 /** One problem, as one audit sees it. */
 export const Problem = v.object({

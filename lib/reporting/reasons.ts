@@ -257,6 +257,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
   /** `until`: when cleanup deletes it; absent if no cleanup does. */
+  FAILED_IMAGE_HELD: { image: string; of: string; status: string; isProtected: boolean };
   ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string; until?: string };
   IMAGE_EXPOSED: { image: string; of: string; exposure: string };
   IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
@@ -311,6 +312,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   JOB_REFUSED: { job: 'cleanup' | 'offsite' | 'drill' | 'restore'; reasons: readonly Reason[] };
   REGION_UNKNOWN: { where: string; problem: Reason };
   IMAGE_UNKNOWN: { field: 'hold' | 'release'; image: string; regions: readonly string[] };
+  HOLD_OF_FAILED: { image: string; status: string };
   HOLD_REFUSED: { error: string; message: string };
   COPIES_WITHOUT_BUCKET: None;
 
@@ -546,7 +548,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
   COPIES_BEHIND: { servers: readonly { server: string; where: string; policy: string }[]; more: number };
-  SERIES_FAILED: OfSeries & { images: readonly string[] };
+  /** `held` are those of the images that are held or protected. */
+  SERIES_FAILED: OfSeries & { images: readonly string[]; held?: readonly string[] };
   /** `endless`: those of the images that no cleanup will delete. */
   SERIES_ADHOC_FAILED: OfSeries & { images: readonly string[]; endless: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };

@@ -7,7 +7,7 @@ import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
-import { type Decision, endOf, retain, retainAdhoc } from './retention.ts';
+import { type Decision, endOf, heldBecause, retain, retainAdhoc } from './retention.ts';
 import { selectsServer } from './selector.ts';
 
 /** A snapshot in a plan: it is kept, deleted in this run, or deferred to a later run. */
@@ -208,6 +208,10 @@ function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): R
     const serverIs = server ? 'idle' : 'not here';
     const since = isoSeconds(s.createdAt);
     warnings.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
+  }
+  if (s.policy !== ADHOC && s.state === 'failed' && heldBecause(s, now)) {
+    const isProtected = s.hold === 'protected';
+    warnings.push({ code: 'FAILED_IMAGE_HELD', ...which, status: s.status, isProtected });
   }
   if (s.policy === ADHOC && s.state === 'failed') {
     const end = endOf(s);

@@ -8,15 +8,15 @@ import type { Reason } from '../reporting/reasons.ts';
 import { finishReport, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSnapshot, readMarker } from './marker.ts';
+import { isSnapshot, readMarker, stateOf } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
 /**
  * Sets or removes the hold of an image. While the hold lasts, cleanups neither delete nor count the
  * image.
  *
- * @throws {ValidationError} when no region has the image, another project owns it, or the end of
- *   the hold has passed.
+ * @throws {ValidationError} when no region has the image, another project owns it, it has failed,
+ *   or the end of the hold has passed.
  */
 export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -30,6 +30,9 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
     const { regions } = session;
     const field = 'hold' in event ? 'hold' : 'release';
     throw new ValidationError({ code: 'IMAGE_UNKNOWN', field, image: id, regions });
+  }
+  if ('hold' in event && stateOf(image) === 'failed' && image.volumeSnapshotIds.length === 0) {
+    throw new ValidationError({ code: 'HOLD_OF_FAILED', image: id, status: image.status });
   }
   try {
     if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);

@@ -371,7 +371,8 @@ export function isSafety(image: Image): boolean {
   return mark.split(' ')[0] === readRequest(image).request;
 }
 
-function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): SnapshotState {
+/** The state of an image, as far as the image alone shows it. */
+export function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): SnapshotState {
   switch (status) {
     case 'active':
       if (volumeSnapshotIds.length > 0) return 'good';

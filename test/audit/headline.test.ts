@@ -100,6 +100,11 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     of({ missing: ['cleanup', 'offsite'] }),
   ],
   [
+    '1 of 1 server protected; no cleanup run of daily succeeds',
+    [server('web', 0, { notRotating: 3 })],
+    of({ missing: ['cleanup'] }),
+  ],
+  [
     '2 of 2 servers protected; the snapshots of 1 server are not rotating',
     [...good(1), server('web', 0, { notRotating: 3 })],
   ],

@@ -33,6 +33,7 @@ function look(
     now?: string;
     gone?: string[];
     everywhere?: boolean;
+    leftByTwoCleanups?: string;
   } = {},
 ) {
   const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW, gone = [] } = options;
@@ -46,6 +47,7 @@ function look(
       now: new Date(now),
       adhoc: true,
       goneEverywhere,
+      ...(options.leftByTwoCleanups ? { leftByTwoCleanups: new Date(options.leftByTwoCleanups) } : {}),
     },
   );
 }
@@ -388,8 +390,13 @@ test('a snapshot has the result of its last drill, and a series its newest proof
 
 describe('a series that is not rotated', () => {
   const week = ['24', '23', '22', '21', '20', '19', '18'].map((day) => image(`2026-11-${day}T00:00:00Z`));
-  const stalled = (images: Image[], event: Record<string, unknown> = {}) => {
-    const { series, warnings } = look(images, { event });
+  const YESTERDAY = '2026-11-23T22:00:00Z';
+  const stalled = (
+    images: Image[],
+    event: Record<string, unknown> = {},
+    leftByTwoCleanups: string | undefined = YESTERDAY,
+  ) => {
+    const { series, warnings } = look(images, { event, leftByTwoCleanups });
     return { notRotating: series[0]?.notRotating, warnings };
   };
 
@@ -410,7 +417,6 @@ describe('a series that is not rotated', () => {
 
   test.each<[string, Image[], Record<string, unknown>]>([
     ['what was released since the last cleanup waits for the next', week.slice(0, 4), {}],
-    ['so does what two cleanups may not have seen yet', week, { cleanup: 'rate(3 days)' }],
     ['what the rules keep', week, { keep: { last: 7 } }],
     ['what is held', week.map((one, i) => (i > 2 ? { ...one, protected: true } : one)), {}],
     ['what others can see', week.map((one, i) => (i > 2 ? { ...one, visibility: 'shared' } : one)), {}],
@@ -420,11 +426,20 @@ describe('a series that is not rotated', () => {
     expect(warnings.map(({ code }) => code)).not.toContain('SERIES_NOT_ROTATING');
   });
 
+  test.each([
+    ['is not known to have had two cleanups', undefined],
+    ['has had the first of them a week ago', '2026-11-20T22:00:00Z'],
+  ])('is not, if it %s', (_, time) => {
+    const { series, warnings } = look(week, time ? { leftByTwoCleanups: time } : {});
+    expect(series[0]).not.toHaveProperty('notRotating');
+    expect(warnings).toEqual([]);
+  });
+
   test('shows a few of many', () => {
     const many = Array.from({ length: 14 }, (_, i) =>
       image(new Date(Date.UTC(2026, 10, 24 - i)).toISOString()),
     );
-    const { notRotating, warnings } = stalled(many, { cleanup: 'rate(1 hour)' });
+    const { notRotating, warnings } = stalled(many, {}, '2026-11-24T08:00:00Z');
     expect(notRotating).toBe(10);
     expect(findingText(warnings[0]!)).toMatch(
       /^DFW: .*no rule keeps 10 snapshots of web.*: \S+, \S+, \S+ …; the report/,

@@ -122,6 +122,22 @@ describe('failed and stuck snapshots are trouble', () => {
   });
 });
 
+test('a failed snapshot that is held says so, and is trouble only without a newer good one', () => {
+  const held = shown(1, { state: 'failed', reasons: [{ code: 'HELD' }] });
+  const failed = shown(2, { state: 'failed' });
+  const textOf = (series: AuditedSeries) => {
+    const audit = auditOf([series]);
+    const found = SERIES_TROUBLES.find(({ name }) => name === 'failed')!;
+    return found.isIn(series) ? sentenceOf(found.digest!.reasonOf(series, namingOf(audit))) : undefined;
+  };
+  expect(textOf(seriesOf([shown(0), held]))).toBeUndefined();
+  expect(textOf(seriesOf([shown(0), held, failed]))).toMatch(/given up image-2; cleanup deletes each/);
+  expect(textOf(seriesOf([held, failed, shown(3)]))).toMatch(
+    /given up image-1, image-2; cleanup deletes each .*; held: image-1: release it, and cleanup deletes it then$/,
+  );
+  expect(textOf(seriesOf([held, shown(3)]))).toMatch(/given up image-1; held: image-1: release it/);
+});
+
 test('the summary has the codes and sentences of problems, warnings and failures, and counts the codes', () => {
   const [policy] = WELL.policies;
   const summary = summaryOf(

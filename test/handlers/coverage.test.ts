@@ -673,18 +673,83 @@ describe('accepting', () => {
 });
 
 describe('the record', () => {
-  test.each([
-    ['a later version', '{"version":2,"accounts":[]}'],
-    ['another shape', '{"version":1,"servers":{}}'],
-    ['no JSON', 'coverage'],
-  ])('of %s is ignored, which is reported once', async (_, text) => {
+  test('of a later version is replaced, which is reported once', async () => {
     const h = await audited();
-    h.s3.objects.set(COVERAGE, text);
+    h.s3.objects.set(COVERAGE, '{"version":2,"accounts":[]}');
     h.web1.metadata = {};
     expect(await next(h)).toMatchObject({ drops: [], codes: { COVERAGE_OF_OTHER_VERSION: 1 } });
     expect(await next(h)).toMatchObject({ drops: [], warnings: [] });
     h.web2.metadata = {};
     expect((await next(h)).dropped).toEqual([expect.stringContaining('web-2')]);
+  });
+
+  /** web-1 has dropped out, which was mailed; then the record is replaced, or deleted. */
+  const lost = async (text: string | undefined) => {
+    const waiting = await startWaiting();
+    const h = await audited();
+    h.web1.metadata = {};
+    await next(h);
+    if (text === undefined) h.s3.objects.delete(COVERAGE);
+    else h.s3.objects.set(COVERAGE, text);
+    const hours = async (...all: string[]) => {
+      for (const hour of all) {
+        setTime(`2026-11-23T${hour}:30:00Z`);
+        expect(await next(h)).toMatchObject({ drops: ['DROPPED_SERVER 1'] });
+      }
+    };
+    return { ...h, waiting, hours };
+  };
+
+  test.each([
+    ['of another shape', '{"version":1,"servers":{}}'],
+    ['that is no JSON', 'coverage'],
+    ['that is cut off', '{"version":1,"acc'],
+    ['that is empty', ''],
+    ['of nothing', '{}'],
+    ['that is null', 'null'],
+  ])('%s is damaged: it stays as it is, and what had dropped before is still reported', async (_, text) => {
+    const h = await lost(text);
+    await h.hours('08', '09', '10');
+    expect(h.s3.objects.get(COVERAGE)).toBe(text);
+    const { warnings, sentence } = await next(h);
+    expect(textsOf(warnings).join()).toContain('coverage.json is damaged: restore it, or delete it');
+    expect(sentence).toMatch(/; web-1 is no longer covered; what else is no longer covered is not known$/);
+    const subjects = h.waiting.mails.map(({ subject }) => subject.replace(/.*: /, ''));
+    expect(subjects).toEqual([
+      'web-1 is no longer covered',
+      "the record of what policies covered can't be read",
+    ]);
+    h.s3.objects.delete(COVERAGE);
+    await h.hours('11', '12', '13');
+    expect(h.waiting.mails.map(({ subject }) => subject).slice(2)).toEqual([
+      expect.stringMatching("ended: the record of what policies covered can't be read"),
+    ]);
+  });
+
+  test.each([
+    ['deleted', undefined],
+    ['replaced by another version', '{"version":2,"accounts":[]}'],
+  ])('that was %s does not end what had dropped before, until it is accepted', async (_, text) => {
+    const h = await lost(text);
+    await h.hours('08', '09', '10');
+    expect(h.waiting.mails).toHaveLength(1);
+    expect((await next(h, { acceptDropped: { servers: ['nope'] } })).codes).toMatchObject({
+      NOTHING_TO_ACCEPT: 1,
+    });
+    expect(await next(h, { acceptDropped: { servers: ['web-1'] } })).toMatchObject({
+      accepted: [expect.stringContaining('web-1')],
+      warnings: [],
+    });
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('that was deleted does not end what had dropped before, until it is covered again', async () => {
+    const h = await lost(undefined);
+    await h.hours('08', '09');
+    h.web1.metadata = { ...TAG };
+    expect((await next(h)).drops).toEqual([]);
+    h.web1.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
   test('that can not be read is reported, stops nothing, and is left as it is', async () => {

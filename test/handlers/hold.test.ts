@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, history, idsIn, idsOf } from '../history.ts';
+import { textsOf } from '../texts.ts';
 
 const holdOf = ({ properties }: { properties: Record<string, string> }) => properties.autosnap_hold;
 const changes = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'PATCH');
@@ -47,6 +48,47 @@ describe('a hold', () => {
     ]);
     expect(holdOf(h.images[0]!)).toBe('none');
   });
+
+  test.each(['killed', 'error'])('of an image that is %s is refused: it holds no data', async (status) => {
+    const h = await history(2);
+    const image = h.images[0]!;
+    image.status = status as CloudImage['status'];
+    const { error } = await h.fail('hold', { hold: image.id });
+    expect(error.message).toContain(`the image ${image.id} has failed (${status}) and holds no data`);
+    expect(changes(h)).toEqual([]);
+    // Its release is not refused.
+    expect((await h.run('hold', { release: image.id })).totals).toEqual({ released: 1 });
+  });
+
+  test.each<[string, Partial<CloudImage>]>([
+    ['held', { properties: { autosnap_hold: 'forever' } }],
+    ['protected', { protected: true }],
+  ])(
+    'of a failed image is said by cleanup and audit, which call it no trouble of the server: %s',
+    async (_, kept) => {
+      const h = await history(1);
+      const { properties, ...changed } = kept;
+      const failed = addSnapshot(h, h.web, 3, { status: 'killed', ...changed });
+      Object.assign(failed.properties, properties);
+      deploy([policy()]);
+      const { warnings } = await h.run('cleanup', { policy: 'daily' });
+      expect(warnings).toMatchObject([
+        { code: 'FAILED_IMAGE_HELD', text: expect.stringContaining(failed.id) },
+      ]);
+      const { codes, ...found } = await h.run('audit', {});
+      expect(codes).toMatchObject({ FAILED_IMAGE_HELD: 1 });
+      expect(textsOf(found.warnings).join()).toContain(
+        properties
+          ? 'it is held: release it, and cleanup deletes it'
+          : 'it is protected: remove the protection',
+      );
+      const metrics = h
+        .logs()
+        .split('\n')
+        .findLast((line) => line.includes('"Troubles"'));
+      expect(JSON.parse(metrics!)).toMatchObject({ policy: 'daily', Troubles: 0 });
+    },
+  );
 
   test('works on an image without the property, in another region', async () => {
     const h = await history(1);

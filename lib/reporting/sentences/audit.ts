@@ -31,8 +31,14 @@ export const auditSentences = {
     const names = servers.map(({ server, where, policy }) => `${server} in ${where}, ${policy}`).join('; ');
     return `copies are behind: ${names}${more > 0 ? `; and ${more} more` : ''}`;
   },
-  SERIES_FAILED: ({ server, where, policy, images }) =>
-    `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}; cleanup deletes each once it is a day old and a newer snapshot is good`,
+  SERIES_FAILED: ({ server, where, policy, images, held = [] }) => {
+    const others =
+      held.length < images.length
+        ? '; cleanup deletes each once it is a day old and a newer snapshot is good'
+        : '';
+    const kept = held.length > 0 ? `; held: ${someOf(held)}: release it, and cleanup deletes it then` : '';
+    return `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}${others}${kept}`;
+  },
   SERIES_ADHOC_FAILED: ({ server, where, policy, images, endless }) => {
     const some = endless.length < images.length ? '; cleanup deletes an ad-hoc snapshot after its end' : '';
     const others = endless.length > 0 ? `; delete ${someOf(endless)} by hand: no cleanup does` : '';
@@ -101,7 +107,7 @@ export const auditSentences = {
   COVERAGE_UNREADABLE: ({ message }) =>
     `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
-    'another version recorded what earlier audits saw covered: this audit begins a new record, and compared nothing',
+    'another version recorded what earlier audits saw covered: this audit begins a new record, and compared only what it knows to have dropped out',
   COVERAGE_NOT_RECORDED: ({ message = 'other audits are recording at the same time' }) =>
     `what this audit saw covered was not recorded: ${message}`,
 
@@ -119,6 +125,10 @@ export const auditSentences = {
   DIGEST_NOT_SENT: ({ message }) => `the digest was not sent: ${message}`,
   INCIDENTS_NOT_SENT: ({ message }) => `the mail about incidents was not sent: ${message}`,
 } satisfies Partial<Sentences>;
+
+/** Why a record of the coverage that is there can't be read. */
+export const DAMAGED_RECORD =
+  'coverage.json is damaged: restore it, or delete it: then audits compare again, and keep what has dropped out';
 
 /** The clauses of an audit's sentence if the record of the coverage can't be read. */
 export const DROPPED_UNKNOWN = 'what is no longer covered is not known';

@@ -120,7 +120,7 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
   SERIES_BEHIND: "Look at the failures of the policy's offsite runs.",
   SERIES_FAILED:
-    "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good.",
+    "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
   SERIES_ADHOC_FAILED:
     'Take others. Cleanup deletes the images after their ends; delete those without an end by hand.',
   SERIES_STUCK: 'Delete these images by hand.',

@@ -68,6 +68,8 @@ export const runSentences = {
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
     `image ${image} of ${of} is ${status} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+  FAILED_IMAGE_HELD: ({ image, of, status, isProtected }) =>
+    `image ${image} of ${of} has failed (${status}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
   ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
     `the ad-hoc snapshot ${image} of ${of} failed (${status}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
   IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
