@@ -28,7 +28,7 @@ export interface AuditedPolicy {
    * read.
    */
   readable: boolean;
-  /** The jobs of the policy without a recent run, good or failed; see missing.ts. */
+  /** The jobs of the policy without a recent run, good or failed; see missing-runs.ts. */
   missing?: string[];
   /** The longest time since a run of a job, divided by the time that its schedule allows. */
   runOverdue?: number;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
-import type { GoodRun } from './missing.ts';
+import type { GoodRun } from './missing-runs.ts';
 import type { SeenCleanups } from './model.ts';
 
 /**

@@ -70,7 +70,7 @@ export interface Session {
    */
   readonly regions: string[];
   /**
-   * Spreads further requests evenly under rate limits by verb, all regions together. See rates.ts.
+   * Spreads further requests evenly under rate limits by verb, all regions together. See rate-limits.ts.
    */
   spread(rates: Rates): void;
   /**
