@@ -70,7 +70,8 @@ export interface Session {
    */
   readonly regions: string[];
   /**
-   * Spreads further requests evenly under rate limits by verb, all regions together. See rate-limits.ts.
+   * Spreads further requests evenly under rate limits by verb, all regions together. See
+   * rate-limits.ts.
    */
   spread(rates: Rates): void;
   /**
