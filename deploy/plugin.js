@@ -10,9 +10,12 @@ import { eventsOf } from './rules.ts';
 import { alertWarnings } from './settings.ts';
 
 /**
- * @typedef {import('./policies.ts').Service & {
+ * @import { Service as Configured } from './policies.ts'
+ * @import { Resources } from './resources.ts'
+ *
+ * @typedef {Configured & {
  *   functions: Record<string, { events?: unknown[], package?: object }>,
- *   resources: { Resources: import('./resources.ts').Resources },
+ *   resources: { Resources: Resources },
  * }} Service
  * @typedef {{ service: Service, configurationInput: Service, extendConfiguration(path: string[],
  *   value: unknown): void, config: { servicePath: string }, classes: { Error: new (message: string)

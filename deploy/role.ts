@@ -27,8 +27,8 @@ export function addOwnStatements({
 }
 
 /**
- * The problems of a custom role for the functions. A role that lacks a permission may fail late: without
- * those for the bucket, for example, two runs at once would not know of each other.
+ * The problems of a custom role for the functions. A role that lacks a permission may fail late:
+ * without those for the bucket, for example, two runs at once would not know of each other.
  */
 export function roleProblems({
   provider,

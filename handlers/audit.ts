@@ -2,7 +2,7 @@ import { recentAdhocSnapshots } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
-import { type GoodRun, jobsWithoutRecord } from '../lib/audit/missing.ts';
+import { type GoodRun, jobsWithoutRecord } from '../lib/audit/missing-runs.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
 import { withCoverage } from '../lib/audit/record-coverage.ts';
@@ -129,8 +129,8 @@ async function notifyIncidents(
 }
 
 /**
- * Reads when each job last succeeded and last failed. A new job is recorded with the current time, so that it is
- * overdue only after its interval.
+ * Reads when each job last succeeded and last failed. A new job is recorded with the current time,
+ * so that it is overdue only after its interval.
  */
 async function recordedRuns(
   policies: readonly Policy[],

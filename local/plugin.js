@@ -1,3 +1,5 @@
+/** @import { Service } from '../deploy/policies.ts' */
+
 /**
  * A Serverless plugin: with `--stage local`, `invoke local` and `offline` use an embedded cloud
  * instead of Rackspace and AWS. It is the running `npm run cloud` that the environment names, or
@@ -6,7 +8,7 @@
 export default class EmbeddedCloud {
   /**
    * @param {{
-   *   service: Pick<import('../deploy/policies.ts').Service, 'service' | 'custom'> & {
+   *   service: Pick<Service, 'service' | 'custom'> & {
    *     functions: Record<string, { environment?: Record<string, unknown> } | null>,
    *   },
    *   getProvider(name: 'aws'): { getStage(): string },

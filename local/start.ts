@@ -136,7 +136,9 @@ function deletedText({ snapshots = [] }: Entry): string {
   return `${gone.length}: ${gone.at(-1)} to ${gone[0]}`;
 }
 
-/** The number of snapshots that the next runs delete, because of `maxDeletes` or the run deadline. */
+/**
+ * The number of snapshots that the next runs delete, because of `maxDeletes` or the run deadline.
+ */
 function deferredText({ snapshots = [] }: Entry): string {
   const count = snapshots.filter(({ outcome }) => outcome === 'deferred').length;
   return count === 0 ? 'none' : String(count);

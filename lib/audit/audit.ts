@@ -34,7 +34,7 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { pausedUntil } from './lateness.ts';
-import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
+import { type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';

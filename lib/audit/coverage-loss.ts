@@ -50,7 +50,9 @@ export const policyDropped =
     seen: lastSeen(loss.policies),
   });
 
-/** @param name the current name: the record has the name that the server had when it was covered. */
+/**
+ * @param name the current name: the record has the name that the server had when it was covered.
+ */
 export const serverDropped =
   (account: string, name: string) =>
   ({ servers: [server] }: CoverageLoss): Dropped => {

@@ -29,7 +29,10 @@ export interface Digest {
   /** Only ASCII characters, as SNS requires. */
   subject: string;
   text: string;
-  /** Whether nothing failed, no server is late, no quota is almost used up, and everything could be read. */
+  /**
+   * Whether nothing failed, no server is late, no quota is almost used up, and everything could be
+   * read.
+   */
   good: boolean;
 }
 

@@ -4,7 +4,8 @@ import type { Audit, Dropped } from './model.ts';
 
 /**
  * A summary of the items that dropped out of coverage: the first item, and the number of others; or
- * that they, or the others, are not known, because the record can't be read. Empty without such items.
+ * that they, or the others, are not known, because the record can't be read. Empty without such
+ * items.
  */
 export function droppedText({ dropped, warnings }: Pick<Audit, 'dropped' | 'warnings'>): string[] {
   const [first, ...more] = dropped;

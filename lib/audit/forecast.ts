@@ -3,7 +3,7 @@ import { orphanFloor } from '../snapshots/cleanup-plan.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { endOf, FAILED_FOR_MS, hasPassed } from '../snapshots/retention.ts';
 import { type Expiry, forecastExpiry } from './expiry-forecast.ts';
-import { gaps } from './gaps.ts';
+import { gaps } from './missing-snapshots.ts';
 import type { Gap } from './model.ts';
 
 /** The expiries and the gaps of a series, which follow from its snapshots and its policy. */

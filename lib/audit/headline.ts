@@ -17,10 +17,10 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
- * sentence starts with the regions that can't be read, and ends with the snapshots that failed, with
- * what keeps policies from doing what they are configured for, with quotas that are almost used up,
- * and with the items that dropped out of coverage. A server is protected if none of its series is late. A new server without a snapshot is
- * waiting, not protected.
+ * sentence starts with the regions that can't be read, and ends with the snapshots that failed,
+ * with what keeps policies from doing what they are configured for, with quotas that are almost
+ * used up, and with the items that dropped out of coverage. A server is protected if none of its
+ * series is late. A new server without a snapshot is waiting, not protected.
  */
 export function sentence(audit: Audit): string {
   return [
@@ -32,7 +32,9 @@ export function sentence(audit: Audit): string {
   ].join('; ');
 }
 
-/** The snapshots that failed or are stuck, also of servers that an older snapshot still protects. */
+/**
+ * The snapshots that failed or are stuck, also of servers that an older snapshot still protects.
+ */
 function imageTexts({ policies, series }: Audit): string[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
   const nameOf = (one: AuditedSeries) => `${shortName(one.name || `server ${one.server}`)}${suffixOf(one)}`;

@@ -21,8 +21,8 @@ export interface AuditedPolicy {
   /** Its schedules; absent if earlier audits are not known. */
   schedules?: SeenSchedules;
   /**
-   * Whether a selector matches no server, or the policy selects none, so that the policy protects fewer servers than
-   * configured.
+   * Whether a selector matches no server, or the policy selects none, so that the policy protects
+   * fewer servers than configured.
    */
   nothingSelected: boolean;
   /**
@@ -30,7 +30,7 @@ export interface AuditedPolicy {
    * read.
    */
   readable: boolean;
-  /** The jobs of the policy without a recent run, good or failed; see missing.ts. */
+  /** The jobs of the policy without a recent run, good or failed; see missing-runs.ts. */
   missing?: string[];
   /** The longest time since a run of a job, divided by the time that its schedule allows. */
   runOverdue?: number;
@@ -129,9 +129,9 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
 
 /**
  * Why a series has the state late or never regardless of its age: the schedule of its policy has
- * ended or pauses for years; the existence of its server is unknown, because the listing lacks the server and a GET of
- * it fails; or its region has no image service, or
- * no volume service although its disk is a volume.
+ * ended or pauses for years; the existence of its server is unknown, because the listing lacks the
+ * server and a GET of it fails; or its region has no image service, or no volume service although its
+ * disk is a volume.
  */
 export type LateCause = Reason<
   | 'SERIES_SCHEDULE_ENDED'
@@ -172,7 +172,8 @@ export interface AuditedSeries {
   region: string;
   server: string;
   /**
-   * The last known name when the server is gone or its existence is unknown; empty if none is known.
+   * The last known name when the server is gone or its existence is unknown; empty if none is
+   * known.
    */
   name: string;
   policy: string;

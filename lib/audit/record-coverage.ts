@@ -24,8 +24,8 @@ export interface ComparedAudit {
  * Makes an audit, compares it with the coverage that earlier audits recorded, and records its own
  * coverage. Without a store, only makes the audit.
  *
- * @param auditOf makes the audit; it gets the recorded coverage, if that can be read, and whether no
- *   audit has recorded any. `knownDrops` returns the items that dropped out of coverage by the
+ * @param auditOf makes the audit; it gets the recorded coverage, if that can be read, and whether
+ *   no audit has recorded any. `knownDrops` returns the items that dropped out of coverage by the
  *   last audit that could read the record, if the record can't be read or was lost.
  * @throws {ValidationError} if the event accepts items without a store.
  */

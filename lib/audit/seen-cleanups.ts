@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
-import type { GoodRun } from './missing.ts';
+import type { GoodRun } from './missing-runs.ts';
 import type { SeenCleanups } from './model.ts';
 
 /**
@@ -31,7 +31,9 @@ export function cleanupsSeen(
   return { ...before, runs: runs.slice(-2) };
 }
 
-/** The time by which everything that is due for deletion has been left by two cleanups, if known. */
+/**
+ * The time by which everything that is due for deletion has been left by two cleanups, if known.
+ */
 export function leftByTwo(cleanups: SeenCleanups | undefined): Date | undefined {
   const [older, newer] = cleanups?.runs ?? [];
   return older && newer ? new Date(Date.parse(older) - OVERLAP_MS) : undefined;

@@ -121,8 +121,8 @@ function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
 }
 
 /**
- * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it is
- * none once a newer snapshot is good.
+ * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
+ * is none once a newer snapshot is good.
  */
 function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
   const failed = snapshots.filter(({ state }) => state === 'failed');

@@ -16,8 +16,8 @@ export interface UnmanagedSnapshots {
 
 /**
  * Finds the snapshots of this deployment in a region that are in no audited series: their policy is
- * no longer deployed, or no longer includes this account or region; or they are ad-hoc snapshots, and no
- * policy includes this region.
+ * no longer deployed, or no longer includes this account or region; or they are ad-hoc snapshots,
+ * and no policy includes this region.
  *
  * @param counted the ids of the images in the audited series.
  */

@@ -18,8 +18,8 @@ export function cleanupTooRare(
   const from = cleanup.next(now);
   if (!from) return undefined;
   const cleanupsIn = (days: number) => firesIn(cleanup, from, addDays(from, days), MOST_CLEANUPS);
-  // Whole weeks from one fire time to another have the same mean whenever they begin. Other patterns,
-  // such as the first days of each month, have it in a year.
+  // Whole weeks from one fire time to another have the same mean whenever they begin. Other
+  // patterns, such as the first days of each month, have it in a year.
   const weeks = cleanupsIn(28);
   const isWeekly = weeks.length >= 4 && weeks.at(-1)! >= addDays(from, 21);
   const cleanups = isWeekly ? weeks : cleanupsIn(366);

@@ -27,7 +27,9 @@ export interface Drillable extends Snapshot {
    * may be running there.
    */
   isElsewhere?: boolean;
-  /** Whether the policy perhaps does not select the server now: then no drill boots a copy of it. */
+  /**
+   * Whether the policy perhaps does not select the server now: then no drill boots a copy of it.
+   */
   isUnselected?: boolean;
 }
 

@@ -38,8 +38,8 @@ interface Links {
 }
 
 /**
- * The mail about incidents that began, lasted or ended, in plain text: each problem with its place and
- * cause, and the commands that help. Undefined if nothing changed.
+ * The mail about incidents that began, lasted or ended, in plain text: each problem with its place
+ * and cause, and the commands that help. Undefined if nothing changed.
  */
 export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
   const { begun, lasting, ended, failedRuns } = news;

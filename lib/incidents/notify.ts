@@ -1,4 +1,4 @@
-import type { GoodRun } from '../audit/missing.ts';
+import type { GoodRun } from '../audit/missing-runs.ts';
 import type { Audit } from '../audit/model.ts';
 import { isRunOf } from '../reporting/failed-run.ts';
 import type { ReportStore } from '../reporting/report-store.ts';

@@ -40,7 +40,8 @@ export const Problem = v.object({
   cause: v.exactOptional(v.string()),
   /**
    * Of kind server: the account, the region and the code, if something of the cloud made the server
-   * fail. Servers with the same text are one incident, also if they begin to fail in different audits.
+   * fail. Servers with the same text are one incident, also if they begin to fail in different
+   * audits.
    */
   sharedCause: v.exactOptional(v.string()),
   /** Whether such problems often resolve without action, within the hour. */

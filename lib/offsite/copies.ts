@@ -34,7 +34,8 @@ export interface OriginalImage {
 }
 
 /**
- * One copy as a listing shows it. An object may exist although the listing lacks it; see copy-state.ts.
+ * One copy as a listing shows it. An object may exist although the listing lacks it; see
+ * copy-state.ts.
  */
 export interface Copy extends OriginalImage {
   /**

@@ -31,8 +31,8 @@ export interface CopyPlan {
 interface CopyPlanOptions {
   now: Date;
   /**
-   * Whether the policy no longer selects the server. Then no copy is begun, and those that are begun
-   * are finished.
+   * Whether the policy no longer selects the server. Then no copy is begun, and those that are
+   * begun are finished.
    */
   isDeselected?: boolean;
   /** The exports that are not yet copied to the store. */
@@ -50,8 +50,8 @@ export function newestGood(snapshots: readonly Snapshot[], now: Date): Snapshot 
 
 /**
  * Decides what to copy of one series: the snapshots with unfinished copies, and the newest good
- * snapshot, unless a good copy of it or of a newer snapshot exists or the policy no longer selects the
- * server.
+ * snapshot, unless a good copy of it or of a newer snapshot exists or the policy no longer selects
+ * the server.
  *
  * A copy with data but without a manifest is not verified yet. When its snapshot no longer exists,
  * it can never be verified. Then it is kept but does not count, because it may be the only copy.

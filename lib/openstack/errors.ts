@@ -65,8 +65,9 @@ export function errorFactsOf(error: CloudError): { error: CloudErrorCode; messag
 }
 
 /**
- * The message of an error. FORBIDDEN has the remedy for a missing role, which is conditional: the APIs
- * also answer 403 for quotas and protected images, and only the words of their messages differ.
+ * The message of an error. FORBIDDEN has the remedy for a missing role, which is conditional: the
+ * APIs also answer 403 for quotas and protected images, and only the words of their messages
+ * differ.
  */
 export function explain({ code, message }: CloudError): string {
   return code === 'FORBIDDEN'

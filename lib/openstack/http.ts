@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
-import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './limits.ts';
 import { LONGEST_WAIT_MS, type PacedQueue, type RequestTarget } from './pacing.ts';
 import { pause } from './pause.ts';
+import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './rate-limit-answer.ts';
 import type { Redactor } from './redact.ts';
 
 /** The remaining time of a run, in milliseconds; 0 or less means that the deadline is reached. */

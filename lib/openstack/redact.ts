@@ -56,7 +56,9 @@ export function redactor(...secrets: string[]): Redactor {
 
 /** This many characters in a row of a secret are a part that no text may repeat. */
 const PART_LENGTH = 8;
-/** A shorter secret is a part as a whole, unless it is too short to be recognized in other words. */
+/**
+ * A shorter secret is a part as a whole, unless it is too short to be recognized in other words.
+ */
 const MIN_PART_LENGTH = 4;
 /** What differs between two copies of a text that people would call the same. */
 const TAGS = /<\/?[a-z][^>]*>/gi;

@@ -72,7 +72,8 @@ export interface Session {
   /** The error of each request to a service in a region if the catalogue lacks it. */
   missingEndpoint(service: ServiceType, region: string): CloudError | undefined;
   /**
-   * Spreads further requests evenly under rate limits by verb, all regions together. See rates.ts.
+   * Spreads further requests evenly under rate limits by verb, all regions together. See
+   * rate-limits.ts.
    */
   spread(rates: Rates): void;
   /**

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pMap from 'p-map';
-import type { GoodRun } from '../audit/missing.ts';
+import type { GoodRun } from '../audit/missing-runs.ts';
 import { type IncidentLog, parseIncidentLog } from '../incidents/incidents.ts';
 import type { AccountJob, FailedRun, RecordedFailure } from './failed-run.ts';
 import type { Report } from './report.ts';

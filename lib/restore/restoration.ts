@@ -38,7 +38,9 @@ export interface Restoration {
   lines: string[];
   /** The event to invoke with next; absent when nothing is left to do, and for a plan. */
   next?: object;
-  /** The event that carries out the plan of a dry run: it names the image that the plan has chosen. */
+  /**
+   * The event that carries out the plan of a dry run: it names the image that the plan has chosen.
+   */
   apply?: object;
 }
 

@@ -96,7 +96,9 @@ export function logReason(level: 'warn' | 'error', reason: Reason): void {
   logger[level](sentenceOf(reason), { codes: codesIn(reason) });
 }
 
-/** Releases a lease at the end of a run. An error is only logged, because a lease expires by itself. */
+/**
+ * Releases a lease at the end of a run. An error is only logged, because a lease expires by itself.
+ */
 export async function releaseLease(lease: { release(): Promise<void> }): Promise<void> {
   await lease.release().catch(({ message }: Error) => {
     logReason('warn', { code: 'LEASE_NOT_RELEASED', message });

@@ -21,8 +21,8 @@ export function blockingState({
 }
 
 /**
- * Like {@link blockingState}, for a server of which the cloud has just refused to make an image: the
- * reason may also be that the server is locked.
+ * Like {@link blockingState}, for a server of which the cloud has just refused to make an image:
+ * the reason may also be that the server is locked.
  */
 export function blockingRefusal(server: ServerDetail): Reason | undefined {
   if (server.taskState !== null) return undefined;

@@ -4,7 +4,7 @@ import { intervalMs } from '../config/schedule.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
-import { spreadUnderLimits } from '../openstack/rates.ts';
+import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';

@@ -7,7 +7,7 @@ import { invalidEvent } from '../config/validation-error.ts';
 import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
-import { spreadUnderLimits } from '../openstack/rates.ts';
+import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import { getVolumeSnapshots, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';

@@ -15,8 +15,8 @@ import { exposedBecause } from './retention.ts';
  * Sets or removes the hold of an image. While the hold lasts, cleanups neither delete nor count the
  * image.
  *
- * @throws {ValidationError} when no region has the image, another project owns it, it has failed, or
- *   the end of the hold has passed.
+ * @throws {ValidationError} when no region has the image, another project owns it, it has failed,
+ *   or the end of the hold has passed.
  */
 export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
   const { owner, now } = run;

@@ -31,8 +31,8 @@ interface InventoryOptions {
  * Lists the servers and images of each region. A failure in one region does not stop the others.
  *
  * A listing proves that a server or an image exists, but not that it does not exist. So if a
- * listing lacks a server of `options.ids` or of a marker, or a volume snapshot of a marked image, it
- * is requested by its id. Only a 404 proves that it is gone.
+ * listing lacks a server of `options.ids` or of a marker, or a volume snapshot of a marked image,
+ * it is requested by its id. Only a 404 proves that it is gone.
  *
  * @param regions the policy's regions; undefined for all regions of the catalogue. A region that
  *   the catalogue lacks is unreadable.

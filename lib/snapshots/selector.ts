@@ -127,8 +127,8 @@ function tagsOf({ metadata }: Pick<Server, 'metadata'>, key: string): string[] {
 }
 
 /**
- * A name in one of the forms that Unicode has for the same letters: "é" may be one character or two,
- * and nobody sees which.
+ * A name in one of the forms that Unicode has for the same letters: "é" may be one character or
+ * two, and nobody sees which.
  */
 export function canonical(name: string): string {
   return name.normalize('NFC');

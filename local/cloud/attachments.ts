@@ -1,8 +1,8 @@
 import type { Context, Hono } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { novaMinor } from './flavors.ts';
 import { bodyOf } from './json-body.ts';
+import { fault } from './nova-fault.ts';
 import type { CloudServer, Region } from './state.ts';
 
 /** Nova's os-volume_attachments: list, attach and detach the volumes of a server. */

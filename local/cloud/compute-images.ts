@@ -1,10 +1,10 @@
 import type { Context, Hono } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { novaMinor } from './flavors.ts';
 import { seconds } from './image-json.ts';
 import { isVisible } from './image-list.ts';
 import { bodyOf } from './json-body.ts';
+import { fault } from './nova-fault.ts';
 import { refuseMetadata } from './nova-schema.ts';
 import type { CloudImage, Region } from './state.ts';
 

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { minorOf } from './microversions.ts';
+import { fault } from './nova-fault.ts';
 import type { CloudFlavor, Region } from './state.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { Hono } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { bodyOf } from './json-body.ts';
 import { makeImage } from './make-image.ts';
+import { fault } from './nova-fault.ts';
 import type { CloudServer, ImageSchedule, Region } from './state.ts';
 
 const CREATED_BY_KEY = 'org.openstack__1__created_by';

@@ -1,6 +1,6 @@
 import type { Context, MiddlewareHandler } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
+import { fault } from './nova-fault.ts';
 
 /** The newest microversions of the real clouds that the embedded cloud is compared with. */
 export const HIGHEST = { compute: '2.93', volume: '3.70' } as const;

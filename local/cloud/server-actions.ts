@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import type { Tokens } from './account.ts';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { isRackspace, novaMinor } from './flavors.ts';
 import { BadBody, bodyOf } from './json-body.ts';
 import { isVolumeBacked, makeImage } from './make-image.ts';
+import { fault } from './nova-fault.ts';
 import { refuseBody } from './nova-schema.ts';
 import { serverJson } from './server-json.ts';
 import { mostMetadata } from './server-metadata.ts';

@@ -1,7 +1,7 @@
 import type { Context, Hono } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { isRackspace } from './flavors.ts';
+import { fault } from './nova-fault.ts';
 import { briefServerJson, serverJson } from './server-json.ts';
 import type { CloudServer, Region } from './state.ts';
 

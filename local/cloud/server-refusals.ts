@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
+import { fault } from './nova-fault.ts';
 import type { CloudServer, Region } from './state.ts';
 
 /** Nova's refusal of an action on a locked server. */

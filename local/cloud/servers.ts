@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { Context, Hono } from 'hono';
 import { type BlockDevice, refuseDevices, volumesFor } from './block-devices.ts';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { isRackspace, novaMinor } from './flavors.ts';
 import { bodyOf } from './json-body.ts';
+import { fault } from './nova-fault.ts';
 import { refuseBody } from './nova-schema.ts';
 import { briefServerJson, serverJson } from './server-json.ts';
 import { mostMetadata } from './server-metadata.ts';

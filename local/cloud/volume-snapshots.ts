@@ -1,8 +1,8 @@
 import type { Context, Hono } from 'hono';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { bodyOf } from './json-body.ts';
 import { minorOf } from './microversions.ts';
+import { fault } from './nova-fault.ts';
 import type { CloudVolumeSnapshot, Region } from './state.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
 import { byCreationDescending } from './volume-store.ts';

@@ -1,11 +1,11 @@
 import { type Context, Hono } from 'hono';
 import type { Tokens } from './account.ts';
 import { cbsApp } from './cbs.ts';
-import { fault } from './fault.ts';
 import type { Env } from './faults.ts';
 import { imageMetadataOf } from './inheritance.ts';
 import { BadBody, bodyOf } from './json-body.ts';
 import { microversions } from './microversions.ts';
+import { fault } from './nova-fault.ts';
 import type { CloudVolume, Region } from './state.ts';
 import { addVolumeVersions } from './versions.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';

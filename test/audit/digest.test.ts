@@ -112,7 +112,7 @@ test('a day on which a quota is almost used up is not good, and the subject has 
   const { good, subject, text } = digest(audit({ warnings: [ahead] }), [], undefined);
   expect(good).toBe(false);
   expect(subject).toBe('autosnap-prod: 2 of 2 servers protected; the quota of DFW has room for 1 more day');
-  expect(text).toContain('\n- DFW: room for 1 more day: ');
+  expect(text).toContain('\n- DFW: room for 1 more day: 7 of 9 images used; ');
 });
 
 test('failures of servers that are protected are in the subject', () => {

@@ -1,5 +1,5 @@
-// A runtime for Lambda, as AWS's own for Node is: it loads the handler, asks the Runtime API for events, and answers.
-// It runs outside of the tests' process, with nothing but what Lambda gives.
+// A runtime for Lambda, as AWS's own for Node is: it loads the handler, asks the Runtime API for
+// events, and answers. It runs outside of the tests' process, with nothing but what Lambda gives.
 // Source: AWS Lambda developer guide, "Using the Lambda runtime API".
 import { join } from 'node:path';
 
@@ -12,7 +12,8 @@ async function post(path, body) {
 }
 
 /**
- * What Lambda answers for an error. All that can be seen of the error is logged, as AWS's runtime does.
+ * What Lambda answers for an error. All that can be seen of the error is logged, as AWS's runtime
+ * does.
  *
  * @param {unknown} thrown @param {string} where
  */

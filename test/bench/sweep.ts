@@ -28,7 +28,7 @@ export interface Sweep {
   delays: number[];
 }
 
-// The values of lib/snapshots/create.ts and lib/openstack/rates.ts.
+// The values of lib/snapshots/create.ts and lib/openstack/rate-limits.ts.
 const AT_ONCE = 8;
 const WORTH_SPREADING = 20;
 

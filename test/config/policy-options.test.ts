@@ -7,7 +7,9 @@ import { policy } from '../harness.ts';
 import { addSnapshot, history } from '../history.ts';
 import { copyEvent, rackspace } from '../offsite/rackspace.ts';
 
-/** Two events that differ in one option only, and the world and the job that show the difference. */
+/**
+ * Two events that differ in one option only, and the world and the job that show the difference.
+ */
 interface Effect {
   world(): Promise<Harness>;
   job: AnyJob;

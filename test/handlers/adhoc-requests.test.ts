@@ -119,7 +119,9 @@ describe('a repeated request', () => {
     h.dfw.addServer({ name: 'db' });
     const { report } = await again(h, '2026-11-23T08:00:00Z', { ...BY_HAND, request: 'after' });
     expect(report?.totals).toEqual({ taken: 2 });
-    expect(textsOf(report?.warnings)).toEqual([expect.stringContaining('which servers it has taken')]);
+    expect(textsOf(report?.warnings)).toEqual([
+      expect.stringContaining('the record of this ad-hoc request could not be read or written'),
+    ]);
   });
 
   test('is done if its snapshot exists, however late', async () => {

@@ -277,7 +277,7 @@ test('the ten most overdue servers have metrics of their own', async () => {
   expect(servers.toSorted()).toEqual(['s10', 's11', 's2', 's3', 's4', 's5', 's6', 's7', 's8', 's9']);
 });
 
-test('the metrics of servers do not meet by their names, and every name makes one', async () => {
+test('servers with equal names have separate metrics, and every name makes one', async () => {
   setTime(NOW);
   const h = await harness();
   deploy([policy()]);

@@ -35,7 +35,7 @@ describe("a drill's flavor, networks and security groups", () => {
       expect(await found({ drill: { schedule, flavor, networks: [PUBLIC] } })).toEqual([]);
     });
 
-    test('what is not there fails, and is told with what there is, only where servers are', async () => {
+    test('a missing value fails, and the available ones are listed, only in regions with servers', async () => {
       expect(await found({ drill: { schedule, flavor: 'huge', networks: [PUBLIC, 'lan'] } })).toEqual([
         'fail DFW: drill.flavor: there is no huge: there is 2 (512MB Standard Instance), compute1-4 (3.75 GB Compute v1), general1-1 (1 GB General Purpose v1), general1-2 (2 GB General Purpose v1) → Correct drill.flavor, or leave the region out of regions.',
         `fail DFW: drill.networks: there is no lan: there is ${PUBLIC} (public), 11111111-1111-1111-1111-111111111111 (private) → Correct drill.networks, or leave the region out of regions.`,
@@ -48,7 +48,7 @@ describe("a drill's flavor, networks and security groups", () => {
       ]);
     });
 
-    test('where the cloud does not say it, that is said', async () => {
+    test('reports that the cloud does not show the values', async () => {
       h.cloud.faults.push({ service: 'compute', path: /networks/, times: 9, answer: answers.forbidden });
       expect(await found({ drill: { schedule, networks: [PUBLIC] } })).toEqual([
         expect.stringMatching(/^warn DFW: drill\.networks: the available values could not be read: .* 403 /),

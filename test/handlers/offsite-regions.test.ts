@@ -70,7 +70,7 @@ describe('while the region of a server', () => {
       const { error, report } = await h.fail('offsite', copyEvent());
       expect(error.message).toContain("ORD can't be read");
       expect(textsOf(report?.warnings).join()).toContain(
-        'DFW: web: not copied: its newest snapshot was taken in ORD',
+        'DFW: web: not copied: its newest snapshot was taken in region ORD',
       );
       expect(copies()).toEqual(before);
       h.cloud.faults.length = 0;
@@ -83,7 +83,7 @@ describe('while the region of a server', () => {
     snapshotOf(0);
     h.cloud.catalogue.splice(1);
     const report = await h.run('offsite', copyEvent());
-    expect(textsOf(report.warnings).join()).toContain('its newest snapshot was taken in ORD');
+    expect(textsOf(report.warnings).join()).toContain('its newest snapshot was taken in region ORD');
     expect(copies()).toEqual([]);
   });
 

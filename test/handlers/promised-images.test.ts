@@ -21,20 +21,20 @@ describe.each([
     return h;
   }
 
-  test('without an id, and makes, is found by its name', async () => {
+  test('is found by its name if the answer has no id', async () => {
     const h = await answered({ edit: () => new Response(null, { status: 202 }) });
     const { entries } = await h.run('snapshot', event);
     expect(entries).toMatchObject([{ outcome: 'taken', image: h.cloud.region('DFW').images[0]!.id }]);
   });
 
   test.each<[string, string, FaultAnswer]>([
-    ['without an id, and does not make', 'IMAGE_NOT_FOUND', { status: 202, body: '' }],
+    ['an answer without an id, and no image', 'IMAGE_NOT_FOUND', { status: 202, body: '' }],
     [
-      'with an id, and does not make',
+      'an answer with an id, and no image',
       'IMAGE_LOST',
       { status: 202, headers: { location: `http://glance/images/${LOST}` }, body: '' },
     ],
-  ])('%s, has failed, and the next try takes it', async (_title, code, answer) => {
+  ])('%s: the snapshot has failed, and the next try takes another', async (_title, code, answer) => {
     const h = await answered(answer);
     const { report } = await h.fail('snapshot', event);
     expect(report!.entries).toMatchObject([{ outcome: 'failed', code }]);
@@ -47,7 +47,7 @@ describe('an active image', () => {
     ['without a size', { size: null }, /active, but has no size and no volume snapshots/],
     ['of no bytes', { size: 0 }, /active, but has no size and no volume snapshots/],
     [
-      'whose data lie nobody knows where',
+      'without the id of a volume snapshot',
       { properties: { block_device_mapping: '[{"snapshot_id": null}]' } },
       /its block_device_mapping names no volume snapshot/,
     ],
@@ -84,7 +84,7 @@ describe('the image of an ad-hoc snapshot that is gone', () => {
   const goneIn = async (h: Harness) =>
     textsOf((await h.run('audit', {})).warnings).filter((one) => one.includes('the ad-hoc snapshot'));
 
-  test('is said for a day', async () => {
+  test('is reported for a day', async () => {
     const h = await taken();
     h.dfw.removeImage(h.image);
     expect(await goneIn(h)).toEqual([
@@ -94,20 +94,20 @@ describe('the image of an ad-hoc snapshot that is gone', () => {
     expect(await goneIn(h)).toEqual([]);
   });
 
-  test('is not said while it is there', async () => {
+  test('is not reported while the image exists', async () => {
     const h = await taken();
     expect(await goneIn(h)).toEqual([]);
     // The listing says it.
     expect(h.cloud.received.filter(({ path }) => path.endsWith(h.image))).toEqual([]);
   });
 
-  test('is not said while only the listing lacks it', async () => {
+  test('is not reported while only the listing lacks the image', async () => {
     const h = await taken();
     h.dfw.unlisted.add(h.image);
     expect(await goneIn(h)).toEqual([]);
   });
 
-  test('is not said where the cloud does not answer for it', async () => {
+  test('is not reported if the cloud does not answer whether the image exists', async () => {
     const h = await taken();
     h.dfw.removeImage(h.image);
     h.cloud.faults.push({
@@ -118,14 +118,14 @@ describe('the image of an ad-hoc snapshot that is gone', () => {
     expect(await goneIn(h)).toEqual([]);
   });
 
-  test('is not said when a cleanup has deleted it at its end', async () => {
+  test('is not reported after a cleanup has deleted the expired image', async () => {
     const h = await taken({ ...BY_HAND, expires: '6h' });
     setTime('2026-11-23T13:00:00Z');
     expect((await h.run('cleanup', { policy: 'daily' })).totals).toMatchObject({ deleted: 1 });
     expect(await goneIn(h)).toEqual([]);
   });
 
-  test('is not said of a scheduled snapshot, whose server will be late', async () => {
+  test('is not reported of a scheduled snapshot, whose server becomes late instead', async () => {
     const h = await taken({ policy: 'daily' });
     expect(h.image).toBeDefined();
     for (const { id } of [...h.dfw.images]) h.dfw.removeImage(id);
@@ -133,7 +133,7 @@ describe('the image of an ad-hoc snapshot that is gone', () => {
     expect(await goneIn(h)).toEqual([]);
   });
 
-  test('is not known where the reports can not be read, which fails the audit', async () => {
+  test('is unknown if the reports cannot be read, which fails the audit', async () => {
     const h = await taken();
     h.s3.refuses = /prefix=runs/;
     const { error, report } = await h.fail('audit', {});

@@ -28,7 +28,7 @@ async function said(): Promise<{ doctor: string[]; audit: string[] }> {
   };
 }
 
-test('doctor and the audit say for how many days there is room, and so it comes', async () => {
+test('doctor and the audit say for how many days there is room, and the quota runs out on that day', async () => {
   region.addServer({ name: 'web-1' });
   region.addServer({ name: 'db-1' });
   region.imageQuota.count = 5;
@@ -48,7 +48,9 @@ test('no room for the next run fails in doctor', async () => {
   region.addServer({ name: 'web-1' });
   region.imageQuota.count = 0;
   const { doctor } = await said();
-  expect(doctor).toEqual([expect.stringMatching(/^fail DFW: no room for the next day: 0 of 0 images /)]);
+  expect(doctor).toEqual([
+    expect.stringMatching(/^fail DFW: no room for the next day: 0 of 0 images used; /),
+  ]);
 });
 
 test('the size of images', async () => {
@@ -59,7 +61,7 @@ test('the size of images', async () => {
   const mib = Math.ceil(region.images[0]!.size! / 2 ** 20);
   region.imageQuota.sizeMib = 3 * mib;
   expect((await said()).doctor).toEqual([
-    expect.stringMatching(/^warn DFW: room for 2 more days: .* of .* for images used/),
+    expect.stringMatching(/^warn DFW: room for 2 more days: .* GB of .* GB for images used; /),
   ]);
 });
 
@@ -69,8 +71,8 @@ test('volume snapshots and gigabytes, where servers are on volumes', async () =>
   region.maxVolumeSnapshots = 2;
   region.maxVolumeGigabytes = 45;
   expect((await said()).audit).toEqual([
-    expect.stringMatching(/^DFW: room for 2 more days: 0 of 2 volume snapshots used/),
-    expect.stringMatching(/^DFW: room for 1 more day: 20 of 45 GB for volumes and volume snapshots used/),
+    expect.stringMatching(/^DFW: room for 2 more days: 0 of 2 volume snapshots used; /),
+    expect.stringMatching(/^DFW: room for 1 more day: 20 of 45 GB for volumes and volume snapshots used; /),
   ]);
 });
 

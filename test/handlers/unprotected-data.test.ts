@@ -112,7 +112,7 @@ describe.each(['rackspace', 'password'] as const)('a cloud by %s', (kind) => {
     expect(await said()).toEqual(everywhere(line));
   });
 
-  test('where the cloud does not say it, that is said', async () => {
+  test('reports that the cloud does not show the attachments', async () => {
     region.addServer({ name: 'web-1' });
     h.cloud.faults.push({ service: 'volume', times: 99, answer: answers.forbidden });
     const { run, doctor, audit } = await said();

@@ -59,7 +59,7 @@ describe('a snapshot with a missing or broken volume snapshot', () => {
       const report = await h.run('cleanup', policy({ ...KEYSTONE, keep: { last: 2, daily: 30 } }));
       expect(deletions(h)).toEqual([]);
       expect(decisionOn(report, image)).toMatch(
-        /^kept: volume snapshot .*: what is left of it stays .*: daily 2026-11-20/,
+        /^kept: volume snapshot .*: its remaining data is kept as if .*: daily 2026-11-20/,
       );
     },
   );

@@ -59,9 +59,10 @@ function pagesOf({ images, servers, elsewhere, pageSize }: World, listing: keyof
 }
 
 /**
- * The servers that are gone, and of which the policy has snapshots in a region, while no snapshot there
- * names the region of its server. Regions may share an image service, so these servers may be of
- * another region, and their snapshots stay. Without `orphans` all snapshots of such servers stay.
+ * The servers that are gone, and of which the policy has snapshots in a region, while no snapshot
+ * there names the region of its server. Regions may share an image service, so these servers may be
+ * of another region, and their snapshots stay. Without `orphans` all snapshots of such servers
+ * stay.
  */
 function withoutHome({ event, servers, elsewhere, images }: World, region: string): string[] {
   if (!event.orphans) return [];

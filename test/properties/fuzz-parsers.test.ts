@@ -10,7 +10,7 @@ import { ValidationError } from '../../lib/config/validation-error.ts';
 import { policiesToCheck } from '../../lib/doctor/doctor.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
 import { type Credentials, readGrant } from '../../lib/openstack/identity.ts';
-import { ratesIn } from '../../lib/openstack/rates.ts';
+import { ratesIn } from '../../lib/openstack/rate-limits.ts';
 import { parseRestore } from '../../lib/restore/event.ts';
 import { parseSecret } from '../../lib/runtime/secrets.ts';
 import { policy } from '../harness.ts';

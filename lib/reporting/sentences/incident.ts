@@ -244,7 +244,9 @@ function showServers(stage: string): string {
   return `see all servers and their snapshots: npx serverless report --stage ${stage}`;
 }
 
-/** What to do about items that dropped out of coverage, with the command that accepts only these. */
+/**
+ * What to do about items that dropped out of coverage, with the command that accepts only these.
+ */
 export function dropRemedies(dropped: readonly Dropped[], stage: string): string[] {
   if (dropped.length === 0) return [];
   const event = JSON.stringify({ acceptDropped: acceptanceOf(dropped) });

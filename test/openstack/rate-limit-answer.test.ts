@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, vi } from 'vitest';
 import { listServers } from '../../lib/openstack/compute.ts';
-import { isQuota, type RateLimitAnswer, retryAfterMs } from '../../lib/openstack/limits.ts';
+import { isQuota, type RateLimitAnswer, retryAfterMs } from '../../lib/openstack/rate-limit-answer.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { gaps } from '../../lib/audit/gaps.ts';
+import { gaps } from '../../lib/audit/missing-snapshots.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { jobsWithoutRecord, missingRuns, runOverdue } from '../../lib/audit/missing.ts';
+import { jobsWithoutRecord, missingRuns, runOverdue } from '../../lib/audit/missing-runs.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';

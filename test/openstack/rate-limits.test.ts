@@ -1,6 +1,6 @@
 import { describe, expect, test as pure } from 'vitest';
 import type { Rates } from '../../lib/openstack/pacing.ts';
-import { ratesIn, spreadUnderLimits } from '../../lib/openstack/rates.ts';
+import { ratesIn, spreadUnderLimits } from '../../lib/openstack/rate-limits.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from './connected.ts';
 
