@@ -81,6 +81,9 @@ export const RECURS =
 /** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
 export const LASTS = 'It has lasted for a day now.';
 
+/** What the e-mail says of problems that are over. The audit does not know why they are. */
+export const ENDED = 'Ended: the audit no longer sees this:';
+
 /** The texts of the e-mail in place of one that the topic has refused. */
 export function refusedMailTexts(
   subject: string,
