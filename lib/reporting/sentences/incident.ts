@@ -134,7 +134,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
   SERIES_REGION_WITHOUT_IMAGES:
     "Ask the cloud's support, or take the region out of the regions of the policy.",
-  SERIES_LATE: "Look at the failures of the policy's snapshot runs.",
+  SERIES_LATE:
+    "Look at the failures of the policy's snapshot runs. If there are none, somebody deleted its snapshots: invoke snapshot with the policy, which takes one now.",
   SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
   SERIES_FAILED:
     "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
