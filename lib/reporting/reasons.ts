@@ -247,6 +247,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUSY_TOO_LONG: BusyServers;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
+  ACCOUNTS_SHARE_PROJECT: { project: string; accounts: readonly string[] };
   ACCOUNT_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   REGION_WITHOUT_POLICY: { count: number; bytes: number };
   SERIES_OF_GONE_SERVER: { server: string; name: string; policy: string; count: number; kept: number };

@@ -53,6 +53,8 @@ export const runSentences = {
     `the policy ${policy} is no longer configured: its ${count} snapshots, ${gigabytes(bytes)}, are all kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
     `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+  ACCOUNTS_SHARE_PROJECT: ({ project, accounts }) =>
+    `the accounts ${accounts.join(' and ')} are of the same project ${project}: name one of them in all policies`,
   ACCOUNT_NOT_IN_POLICY: ({ policy, count, bytes }) =>
     `the policy ${policy} is no longer for this account: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
