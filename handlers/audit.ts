@@ -49,7 +49,8 @@ export const handler = invocation(
         unknown.push({ code, message: error.message });
         return undefined;
       });
-    const goodRuns = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
+    const runs = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
+    const goodRuns = runs?.good;
     const byHand = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
     const compared = await withCoverage(coverageStore, acceptDropped, {
       auditOf: async (coverage, isFirst) => {
@@ -57,6 +58,7 @@ export const handler = invocation(
         return audit(policies, job, job.login, {
           pricePerGb,
           goodRuns,
+          failedRuns: runs?.failed,
           coverage,
           byHand,
           ...(copiesBucket
@@ -127,20 +129,23 @@ async function notifyIncidents(
 }
 
 /**
- * Reads when each job last succeeded. A new job is recorded with the current time, so that it is
+ * Reads when each job last succeeded and last failed. A new job is recorded with the current time, so that it is
  * overdue only after its interval.
  */
-async function recordedRuns(policies: readonly Policy[], now: Date): Promise<GoodRun[] | undefined> {
+async function recordedRuns(
+  policies: readonly Policy[],
+  now: Date,
+): Promise<{ good: GoodRun[]; failed: (AccountJob & { at: Date })[] } | undefined> {
   if (!store) return undefined;
-  const goodRuns = await store.goodRuns();
+  const [goodRuns, failed] = await Promise.all([store.goodRuns(), store.failedRunTimes()]);
   const newRuns = jobsWithoutRecord(policies, goodRuns);
   if (newRuns.length > 0) {
     // A failure before the first audit must be notified, so no good run may be recorded after it.
-    const failed = await store.failedRuns(() => false);
     const failureOf = ({ job, policy, account }: AccountJob) =>
       failed.find((one) => one.job === job && one.policy === policy && one.account === account);
     await Promise.all(newRuns.filter((run) => !failureOf(run)).map((run) => store.putGoodRun(run)));
-    return [...goodRuns, ...newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }))];
+    const added = newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }));
+    return { good: [...goodRuns, ...added], failed };
   }
-  return goodRuns;
+  return { good: goodRuns, failed };
 }

@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
+import type { ReasonCode } from '../lib/reporting/reasons.ts';
 import type { Entry, Report } from '../lib/reporting/report.ts';
 import { type Cloud, startCloud } from './cloud/cloud.ts';
 import { lambdaContext } from './context.ts';
@@ -89,7 +90,7 @@ function keepText(keep: Record<string, number | string>): string {
 
 function table(taken: Report, cleaned: Report): string {
   const rows = new Table({
-    head: ['server', 'region', 'taken', 'kept, and by which rules', 'deleted', 'deferred'].map((h) =>
+    head: ['server', 'region', 'taken', 'kept, and why', 'deleted', 'deferred'].map((h) =>
       styleText('bold', h),
     ),
     colWidths: [10, 8, 28, 34, 16, 10],
@@ -110,12 +111,23 @@ function table(taken: Report, cleaned: Report): string {
 
 function keptText({ snapshots = [] }: Entry): string {
   const kept = snapshots.filter(({ outcome }) => outcome === 'kept');
-  const rules = new Map<string, number>();
-  for (const code of kept.flatMap(({ codes }) => codes)) {
-    const rule = code.toLowerCase().split('_')[0]!;
-    rules.set(rule, (rules.get(rule) ?? 0) + 1);
-  }
-  return `${kept.length}: ${[...rules].map(([rule, n]) => `${rule} ${n}`).join(', ')}`;
+  const counts = Map.groupBy(
+    kept.flatMap(({ codes }) => codes),
+    labelOf,
+  );
+  return `${kept.length}: ${[...counts].map(([label, { length }]) => `${label} ${length}`).join(', ')}`;
+}
+
+/** The labels of reasons that are not like their codes. */
+const LABELS: Partial<Record<ReasonCode, string>> = {
+  HELD_UNTIL: 'held',
+  PROTECTED: 'held',
+  FAILED_ALONE: 'failed, no newer good one',
+};
+
+/** A reason to keep a snapshot in one or two words: `weekly`, `failed lately`. */
+function labelOf(code: ReasonCode): string {
+  return LABELS[code] ?? code.toLowerCase().replaceAll('_', ' ');
 }
 
 function deletedText({ snapshots = [] }: Entry): string {

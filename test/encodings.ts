@@ -35,4 +35,56 @@ export const ENCODINGS: Record<string, (text: string) => string> = {
   'in base64 after one byte': (text) => Buffer.from(`:${text}`).toString('base64'),
   'in base64 between a user and more': (text) => Buffer.from(`it:${text}, and more`).toString('base64'),
   'in base64 for URLs': (text) => Buffer.from(`me:${text}`).toString('base64url'),
+  'as JavaScript writes code points': (text) =>
+    [...text].map((c) => `\\u{${c.codePointAt(0)!.toString(16)}}`).join(''),
+  'in octal': (text) => [...Buffer.from(text)].map((b) => `\\${b.toString(8).padStart(3, '0')}`).join(''),
+};
+
+const NAMED: Record<string, string> = {
+  é: 'eacute',
+  '+': 'plus',
+  '/': 'sol',
+  '=': 'equals',
+  '\\': 'bsol',
+  '<': 'lt',
+  '>': 'gt',
+  '&': 'amp',
+  '"': 'quot',
+};
+const inside = (what: string) => (text: string) => `${text.slice(0, 8)}${what}${text.slice(8)}`;
+const base64 = (text: string | Buffer) => Buffer.from(text as string).toString('base64');
+
+/**
+ * How software may alter a text that it was sent, so that the text can't be found as it is, but a
+ * person could still read it.
+ */
+export const ALTERATIONS: Record<string, (text: string) => string> = {
+  'with a tag inside': inside('<wbr>'),
+  'in two elements': (text) => `<b>${text.slice(0, 6)}</b><i class="x">${text.slice(6)}</i>`,
+  'with a line break of HTML inside': inside('<br/>'),
+  'with a tab inside': inside('\t'),
+  'with a carriage return inside': inside('\r'),
+  'with a soft hyphen inside': inside('&shy;'),
+  'with a zero-width space inside': inside('\u200b'),
+  'with a colour of a terminal inside': inside('\u001b[1m'),
+  'in named entities': (text) => [...text].map((c) => (NAMED[c] ? `&${NAMED[c]};` : c)).join(''),
+  'in Latin-1, encoded for a URL': (text) =>
+    [...Buffer.from(text, 'latin1')].map((b) => `%${b.toString(16).padStart(2, '0')}`).join(''),
+  'escaped as JavaScript once did': (text) =>
+    [...text].map((c) => (c > '\u007f' ? `%u${c.charCodeAt(0).toString(16).padStart(4, '0')}` : c)).join(''),
+  'in base64 of JSON': (text) => base64(JSON.stringify({ apiKey: text })),
+  'in base64 of HTML': (text) => base64(ENCODINGS['escaped for HTML']!(text)),
+  'in base64 of Latin-1': (text) => base64(Buffer.from(text, 'latin1')),
+  'in base64 of base64': (text) => base64(base64(`user:${text}`)),
+  'in base64 of UTF-16': (text) => base64(Buffer.from(text, 'utf16le')),
+  'in hexadecimal with colons': (text) => Buffer.from(text).toString('hex').match(/../g)!.join(':'),
+  'in hexadecimal of mixed case': (text) =>
+    Buffer.from(text)
+      .toString('hex')
+      .replace(/[a-f]/, (c) => c.toUpperCase()),
+  'in JSON, four times': (text) => JSON.stringify(JSON.stringify(JSON.stringify(JSON.stringify(text)))),
+  'in capitals': (text) => text.toUpperCase(),
+  'in small letters': (text) => text.toLowerCase(),
+  'cut after 12 characters': (text) => `${text.slice(0, 12)}…`,
+  'without its first 5 characters': (text) => text.slice(5),
 };

@@ -12,6 +12,7 @@ import { listServers, type Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
+import { type AccountJob, isRunOf } from '../reporting/failed-run.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import { type Finding, type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
@@ -26,6 +27,7 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { isExpected } from './headline.ts';
+import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
@@ -38,6 +40,8 @@ interface Extras {
   pricePerGb?: number | undefined;
   /** The last good run of each job, if known. */
   goodRuns?: readonly GoodRun[] | undefined;
+  /** The last failed run of each job. */
+  failedRuns?: readonly (AccountJob & { at: Date })[] | undefined;
   /** The bucket of the copies, with a deadline for its requests. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
   /**
@@ -59,7 +63,7 @@ export async function audit(
   policies: readonly Policy[],
   run: Run,
   login: (account: string) => Promise<Session>,
-  { pricePerGb, goodRuns, ...known }: Extras = {},
+  { pricePerGb, goodRuns, failedRuns = [], ...known }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const audits = await pMap(
@@ -84,7 +88,7 @@ export async function audit(
   return {
     owner: run.deployment ?? run.owner,
     at: isoSeconds(run.now),
-    policies: goodRuns ? withMissing(audited, policies, goodRuns, series, run.now) : audited,
+    policies: goodRuns ? withMissing(audited, policies, { goodRuns, failedRuns }, series, run.now) : audited,
     series,
     accounts: found.flatMap(({ accounts: read }) => read),
     dropped: [],
@@ -129,15 +133,19 @@ function withRates(
 function withMissing(
   audited: readonly AuditedPolicy[],
   policies: readonly Policy[],
-  goodRuns: readonly GoodRun[],
+  { goodRuns, failedRuns }: Required<{ [K in 'goodRuns' | 'failedRuns']: NonNullable<Extras[K]> }>,
   series: readonly AuditedSeries[],
   now: Date,
 ): AuditedPolicy[] {
+  const accounts = new Set(policies.map(({ account }) => account));
   return audited.map((one) => {
     const isOfIt = (other: { policy: string; account: string }) =>
       other.policy === one.policy && other.account === one.account;
     const policy = policies.find(isOfIt);
-    const byJob = policy ? runOverdue(policy, goodRuns, series.filter(isOfIt), now) : {};
+    const failed = failedRuns
+      .filter((run) => isRunOf(run, one, accounts))
+      .map((run) => ({ ...run, account: one.account }));
+    const byJob = policy ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now) : {};
     const missing = missingRuns(byJob);
     const overdue = Object.values(byJob);
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
@@ -537,6 +545,7 @@ function auditedPolicy(
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];
+  const resumes = pausedUntil(schedule, now);
   return {
     policy,
     account,
@@ -547,6 +556,12 @@ function auditedPolicy(
     ...(schedule.exact ? {} : { runsAtRate: true }),
     ...(cleanup.exact ? {} : { cleansAtRate: true }),
     ...found,
-    problems: nextRun ? found.problems : [...found.problems, { code: 'POLICY_SCHEDULE_ENDED' }],
+    problems:
+      nextRun && !resumes
+        ? found.problems
+        : [
+            ...found.problems,
+            { code: 'POLICY_SCHEDULE_ENDED', ...(resumes ? { resumes: isoSeconds(resumes) } : {}) },
+          ],
   };
 }

@@ -133,7 +133,7 @@ export function copiedServers(all: readonly AuditedSeries[]): ServerCount {
 }
 
 /** The reason for a series whose copies are behind. */
-export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason {
+export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_BEHIND'> {
   const { name, server, policy, copied } = series;
   const { newest, ageSeconds } = copied ?? {};
   return {

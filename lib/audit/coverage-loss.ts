@@ -50,11 +50,12 @@ export const policyDropped =
     seen: lastSeen(loss.policies),
   });
 
+/** @param name the current name: the record has the name that the server had when it was covered. */
 export const serverDropped =
-  (account: string) =>
+  (account: string, name: string) =>
   ({ servers: [server] }: CoverageLoss): Dropped => {
     const { region: where, since: _, lost: __, ...facts } = server!;
-    return { code: 'DROPPED_SERVER', account, where, ...facts };
+    return { code: 'DROPPED_SERVER', account, where, ...facts, name };
   };
 
 /** @param covered the server as this audit sees it, with the policies that still cover it. */

@@ -1,6 +1,7 @@
 import { printable } from '../openstack/printable.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
+import { CLAUSES } from '../reporting/sentences/audit.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
@@ -28,7 +29,7 @@ export interface Digest {
   /** Only ASCII characters, as SNS requires. */
   subject: string;
   text: string;
-  /** Whether nothing failed, no server is late, and everything could be read. */
+  /** Whether nothing failed, no server is late, no quota is almost used up, and everything could be read. */
   good: boolean;
 }
 
@@ -56,7 +57,7 @@ export function digest(
         policy === late.policy &&
         account === late.account,
     );
-  const reasonOf = (trouble: Required<SeriesTrouble>['digest'], one: AuditedSeries): Reason => {
+  const reasonOf = (trouble: SeriesTrouble['digest'], one: AuditedSeries): Reason => {
     const reason = trouble.reasonOf(one, naming);
     if (reason.code !== 'SERIES_LATE') return reason;
     const failure = failureOf(one)?.text;
@@ -64,12 +65,16 @@ export function digest(
   };
   const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.line));
   const failed = failures.lines.filter((line) => !joined.has(line));
-  const troubles = SERIES_TROUBLES.flatMap(({ isIn, digest: own }) =>
-    own ? [{ title: own.title, reasons: series.filter(isIn).map((s) => reasonOf(own, s)) }] : [],
-  ).filter(({ reasons }) => reasons.length > 0);
+  const troubles = SERIES_TROUBLES.map(({ isIn, digest: own }) => ({
+    title: own.title,
+    reasons: series.filter(isIn).map((one) => reasonOf(own, one)),
+  })).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
   const problems = policyProblems(audit, naming);
-  const headline = sentence(audit);
+  const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(
+    '; ',
+  );
+  const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
   const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
@@ -100,7 +105,8 @@ export function digest(
   return {
     subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
-    good: failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0,
+    good:
+      failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
   };
 }
 

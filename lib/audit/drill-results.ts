@@ -38,7 +38,7 @@ export function hasFailedDrill(series: AuditedSeries): boolean {
 }
 
 /** The reason for a series whose last drill failed. */
-export function drillFailed(series: AuditedSeries, { placeOf }: Naming): Reason {
+export function drillFailed(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_DRILL_FAILED'> {
   const { name, policy, proof, snapshots } = series;
   const { failed = '', proven } = proof ?? {};
   const where = placeOf(series);

@@ -111,7 +111,9 @@ function sortedOut(
   }
 
   const covered = coveredServers(audit, account);
-  const uncovered = new Set(audit.uncovered.flatMap((one) => (one.account === account ? one.server : [])));
+  const uncovered = new Map(
+    audit.uncovered.flatMap((one) => (one.account === account ? [[one.server, one.name]] : [])),
+  );
   const selectionIn = (some: readonly { policy: string; selection?: string }[], policy: string) =>
     some.find((one) => one.policy === policy)?.selection;
   /** Whether somebody has changed what a policy selects, so that it loses servers on purpose. */
@@ -148,7 +150,8 @@ function sortedOut(
     if (!server.policies.some(isDeployed)) {
       return [...new Set(server.policies.flatMap((policy) => policyLosses.get(policy) ?? []))];
     }
-    if (uncovered.has(id)) return [lossOf(`server ${account} ${id}`, serverDropped(account))];
+    const name = uncovered.get(id);
+    if (name !== undefined) return [lossOf(`server ${account} ${id}`, serverDropped(account, name))];
     if (!now || now.regions.includes(region)) return undefined;
     return [lossOf(`region ${account} ${region}`, regionDropped(account, region))];
   };

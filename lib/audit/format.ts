@@ -39,16 +39,28 @@ export function minuteText(iso: string): string {
 /** SNS limits a subject to ASCII and to fewer than 100 characters. */
 const LONGEST_SUBJECT = 99;
 
+/** A longer word of a subject, such as a name, is cut before the end of the text is. */
+const LONGEST_WORD = 24;
+const ELLIPSIS = '...';
+
 /**
- * The subject of an e-mail: `text`, followed by `rest`. A text that is too long is cut at the end
- * of a word.
+ * The subject of an e-mail: `text`, followed by `rest`. In a text that is too long, long words are
+ * cut, because these are names. If it is still too long, it is cut at the end of a word.
  */
 export function subjectText(text: string, rest = ''): string {
   const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
   const room = LONGEST_SUBJECT - rest.length;
   if (line.length <= room) return line + rest;
-  const cut = line.slice(0, room - 3);
-  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), room / 2))}...${rest}`;
+  const shorter = line.replace(/[^ ]+/g, (word) => shortWord(word));
+  if (shorter.length <= room) return shorter + rest;
+  const cut = shorter.slice(0, room - ELLIPSIS.length);
+  return `${cut.slice(0, cut.lastIndexOf(' ')).replace(/[.:;,]+$/, '')}${ELLIPSIS}${rest}`;
+}
+
+/** A word of a subject, with the colon or comma that ends it. */
+function shortWord(word: string): string {
+  const [end = ''] = /[:;,)]*$/.exec(word) ?? [];
+  return shortName(word.slice(0, word.length - end.length), LONGEST_WORD) + end;
 }
 
 /** "newest copy of 2026-11-24 00:00, 9 hours old" */
@@ -58,10 +70,10 @@ export function copyText({ newest, ageSeconds = 0 }: { newest?: string; ageSecon
     : 'no copy yet';
 }
 
-/** A name for a sentence: printable, and at most 40 characters. */
-export function shortName(name: string): string {
+/** A name for a sentence: printable, and of at most `longest` characters. */
+export function shortName(name: string, longest = LONGEST_NAME): string {
   const characters = [...printable(name)];
-  return characters.length > LONGEST_NAME
-    ? `${characters.slice(0, LONGEST_NAME - 1).join('')}…`
+  return characters.length > longest
+    ? `${characters.slice(0, longest - ELLIPSIS.length).join('')}${ELLIPSIS}`
     : characters.join('');
 }

@@ -3,7 +3,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { CLAUSES } from '../reporting/sentences/audit.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
-import { durationText, shortName } from './format.ts';
+import { counted, durationText, shortName } from './format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
@@ -17,12 +17,42 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
- * sentence starts with the regions that can't be read, and ends with what keeps policies from doing
- * what they are configured for, and with the items that dropped out of coverage. A server is protected if none of its series is late. A new server without a snapshot is
+ * sentence starts with the regions that can't be read, and ends with the snapshots that failed, with
+ * what keeps policies from doing what they are configured for, with quotas that are almost used up,
+ * and with the items that dropped out of coverage. A server is protected if none of its series is late. A new server without a snapshot is
  * waiting, not protected.
  */
 export function sentence(audit: Audit): string {
-  return [protectionText(audit), ...policyTexts(audit), ...droppedText(audit)].join('; ');
+  return [
+    protectionText(audit),
+    ...imageTexts(audit),
+    ...policyTexts(audit),
+    ...quotaTexts(audit),
+    ...droppedText(audit),
+  ].join('; ');
+}
+
+/** The snapshots that failed or are stuck, also of servers that an older snapshot still protects. */
+function imageTexts({ policies, series }: Audit): string[] {
+  const { suffixOf } = namingOf({ policies, series, uncovered: [] });
+  const nameOf = (one: AuditedSeries) => `${shortName(one.name || `server ${one.server}`)}${suffixOf(one)}`;
+  return (['failed', 'stuck'] as const).flatMap((state) => {
+    const servers = new Map(
+      series
+        .filter((one) => one[state] > 0 && isWatched(one))
+        .map((one) => [serverKey(one), nameOf(one)] as const),
+    );
+    const [name] = servers.values();
+    return name === undefined
+      ? []
+      : [CLAUSES.snapshotsIn[state](servers.size === 1 ? name : counted(servers.size, 'server'))];
+  });
+}
+
+/** How soon a quota keeps the policies from taking snapshots: the one with the least room. */
+function quotaTexts({ warnings }: Audit): string[] {
+  const ahead = warnings.filter((one) => one.code === 'QUOTA_AHEAD').sort((a, b) => a.days - b.days);
+  return firstOf(ahead, CLAUSES.quotaAhead).map(printable);
 }
 
 function protectionText(audit: Audit): string {
@@ -63,11 +93,7 @@ function policyTexts({ policies, series }: Audit): string[] {
   const isCleanupMissing = ({ policy, account }: AuditedSeries) =>
     missing.some((one) => one.job === 'cleanup' && one.of.policy === policy && one.of.account === account);
   const notRotating = new Set(
-    series.flatMap((one) =>
-      (one.notRotating ?? 0) > 0 && !isCleanupMissing(one)
-        ? `${one.account} ${one.region} ${one.server}`
-        : [],
-    ),
+    series.flatMap((one) => ((one.notRotating ?? 0) > 0 && !isCleanupMissing(one) ? serverKey(one) : [])),
   );
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
@@ -87,10 +113,14 @@ export function worstSeriesOfServers({ series }: Pick<Audit, 'series'>): Audited
   const expected = series.filter(isExpected).sort(worstFirst);
   const worstOf = new Map<string, AuditedSeries>();
   for (const one of expected) {
-    const server = `${one.account} ${one.region} ${one.server}`;
+    const server = serverKey(one);
     if (!worstOf.has(server)) worstOf.set(server, one);
   }
   return [...worstOf.values()];
+}
+
+function serverKey({ account, region, server }: AuditedSeries): string {
+  return `${account} ${region} ${server}`;
 }
 
 /**
@@ -112,7 +142,7 @@ export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
 }
 
 /** The reason for a series that is late or has no good snapshot. */
-export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason {
+export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
   const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',

@@ -9,6 +9,25 @@ export function lateFrom(schedule: Schedule, due: Date): Date | undefined {
   return next && new Date((due.getTime() + next.getTime()) / 2);
 }
 
+const YEAR_MS = 365 * 24 * 3_600_000;
+/** A gap this many times as long as the interval before it is a pause of the schedule. */
+const PAUSE = 10;
+
+/**
+ * When a schedule continues that pauses now for more than a year, such as a daily one of the years
+ * 2024 and 2030. Nothing is protected meanwhile. Undefined for a schedule that does not pause:
+ * every interval of a leap day's is long.
+ */
+export function pausedUntil(schedule: Schedule, now: Date): Date | undefined {
+  const slot = schedule.slot(now);
+  const next = schedule.next(now);
+  if (!schedule.exact || !slot || !next) return undefined;
+  const gapMs = next.getTime() - slot.getTime();
+  const before = schedule.slot(new Date(slot.getTime() - 1));
+  const intervalMs = before ? slot.getTime() - before.getTime() : 0;
+  return gapMs > YEAR_MS && gapMs > PAUSE * intervalMs ? next : undefined;
+}
+
 /** How late a snapshot is. */
 export interface Lateness {
   /**

@@ -1,4 +1,5 @@
 import type { Policy } from '../config/policy.ts';
+import type { AccountJob } from '../reporting/failed-run.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
 import { isExpected } from './headline.ts';
 import type { AuditedSeries } from './model.ts';
@@ -6,17 +7,14 @@ import type { AuditedSeries } from './model.ts';
 const HOUR_MS = 3_600_000;
 /** Additional time for a run that starts late, takes long or is retried. */
 const SLACK_MS = 2 * HOUR_MS;
-/** The assumed age of a good run without a record. Records in the bucket expire after 30 days. */
+/** The assumed age of a run without a record. Records in the bucket expire after 30 days. */
 const MAX_AGE_MS = 28 * 24 * HOUR_MS;
 
 /**
  * When a job of a policy in an account last succeeded, or, if it never has, when an audit first
  * found no record of the job.
  */
-export interface GoodRun {
-  job: string;
-  policy: string;
-  account: string;
+export interface GoodRun extends AccountJob {
   at: Date;
 }
 
@@ -34,27 +32,30 @@ export function jobsWithoutRecord(
 }
 
 /**
- * For each job of a policy, the time since its last good run, divided by the time that its schedule
- * allows. From 1 on, the runs of the job are missing. The allowed time ends two hours after the
+ * For each job of a policy, the time since its last run, divided by the time that its schedule
+ * allows. From 1 on, the runs of the job are missing. A run that failed has come: it is reported as
+ * failed. The allowed time ends two hours after the
  * middle between the next scheduled run and the run after that, because a run may resume for half
  * an interval. For snapshots it ends as soon as all servers of the policy are late, so that people
- * are notified once, of the runs. A job without a record counts as last succeeded 28 days ago.
+ * are notified once, of the runs. A job without a record counts as last run 28 days ago.
  *
+ * @param runs the last good runs, and the last failed ones.
  * @param series the series of the policy.
  */
 export function runOverdue(
   policy: Policy,
-  goodRuns: readonly GoodRun[],
+  runs: readonly (AccountJob & { at: Date })[],
   series: readonly AuditedSeries[],
   now: Date,
 ): Partial<Record<WorkItem['job'], number>> {
   const overdue = JOBS.flatMap((job) => {
     const schedule = scheduleOf(job, policy);
     if (!schedule) return [];
-    const last = goodRuns.find(
+    const its = runs.filter(
       (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
     );
-    const since = last?.at ?? new Date(now.getTime() - MAX_AGE_MS);
+    const oldest = now.getTime() - MAX_AGE_MS;
+    const since = new Date(its.length > 0 ? Math.max(...its.map(({ at }) => at.getTime())) : oldest);
     const asked = schedule.next(since);
     const next = asked && schedule.next(asked);
     if (!asked || !next) return [];

@@ -28,9 +28,9 @@ export interface AuditedPolicy {
    * read.
    */
   readable: boolean;
-  /** The jobs of the policy without a recent good run; see missing.ts. */
+  /** The jobs of the policy without a recent run, good or failed; see missing.ts. */
   missing?: string[];
-  /** The longest time since a good run of a job, divided by the time that its schedule allows. */
+  /** The longest time since a run of a job, divided by the time that its schedule allows. */
   runOverdue?: number;
   /** The unreadable part: the whole account, or these regions. */
   unreadable?: 'account' | string[];
@@ -124,7 +124,7 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
 
 /**
  * Why a series has the state late or never regardless of its age: the schedule of its policy has
- * ended; the existence of its server is unknown, because the listing lacks the server and a GET of
+ * ended or pauses for years; the existence of its server is unknown, because the listing lacks the server and a GET of
  * it fails; or its region has no image service.
  */
 export type LateCause = Reason<

@@ -16,7 +16,7 @@ import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
 import { newestSlot } from './expiry-forecast.ts';
 import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
-import { latenessOf } from './lateness.ts';
+import { latenessOf, pausedUntil } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
@@ -317,7 +317,13 @@ function expected(
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   const next = nextRunAfter(schedule, newest, now);
-  if (!next) return lateFor({ code: 'SERIES_SCHEDULE_ENDED' }, { newestGood });
+  const resumes = pausedUntil(schedule, now);
+  if (!next || resumes) {
+    return lateFor(
+      { code: 'SERIES_SCHEDULE_ENDED', ...(resumes ? { resumes: isoSeconds(resumes) } : {}) },
+      { newestGood },
+    );
+  }
   const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
   const selected = earlier(selectedSince?.(server.id, policy), oldest);

@@ -1,4 +1,4 @@
-import type { Reason, ReasonCode } from '../reporting/reasons.ts';
+import type { Reason, ReasonCode, SeriesProblem } from '../reporting/reasons.ts';
 import { copyNote, seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { isWatched, seriesLate } from './headline.ts';
@@ -20,9 +20,9 @@ export interface SeriesTrouble {
   isIn(series: AuditedSeries): boolean;
   /**
    * The section of the digest, and the reason for each series in it. A day with such a section is
-   * not good.
+   * not good. E-mails about a trouble that is counted have the same reason.
    */
-  digest?: { title: string; reasonOf(series: AuditedSeries, naming: Naming): Reason };
+  digest: { title: string; reasonOf(series: AuditedSeries, naming: Naming): SeriesProblem };
   /**
    * The notices above the servers on the page about all series in this trouble. With such a notice,
    * the page's icon shows trouble.
@@ -104,7 +104,7 @@ export function isLate({ state }: AuditedSeries): boolean {
   return state === 'late' || state === 'never';
 }
 
-function seriesFailed(series: AuditedSeries, naming: Naming): Reason {
+function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
   const snapshots = failedIn(series);
   const failed = imagesOf(series, snapshots, naming);
   if (series.state !== 'adhoc') {
@@ -115,7 +115,7 @@ function seriesFailed(series: AuditedSeries, naming: Naming): Reason {
   return { code: 'SERIES_ADHOC_FAILED', ...failed, endless: endless.map(({ image }) => image) };
 }
 
-function seriesStuck(series: AuditedSeries, naming: Naming): Reason {
+function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
   const stuck = series.snapshots.filter(({ state }) => state === 'stuck');
   return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming) };
 }
@@ -144,7 +144,7 @@ function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], 
   };
 }
 
-function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): Reason {
+function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): SeriesProblem {
   const { name, server, policy, notRotating = 0 } = series;
   const where = placeOf(series);
   return { code: 'SERIES_NOT_ROTATED', server: name || server, where, policy, count: notRotating };

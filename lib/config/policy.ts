@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { parseDate, parseEnd } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
-import { anyOf, field, problemsOf, quotable, recordOf, strict } from './schema.ts';
+import { anyOf, field, isPlainWord, problemsOf, quotable, recordOf, strict } from './schema.ts';
 import { invalidEvent } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
@@ -456,7 +456,7 @@ export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S):
   }
   const result = v.safeParse(schema, event);
   if (result.success) return result.output;
-  throw invalidEvent(...problemsOf(result.issues, 'event'));
+  throw invalidEvent(...problemsOf(result.issues, 'event', isPlainWord));
 }
 
 /**

@@ -87,11 +87,22 @@ export function problemsOf(
 ): string[] {
   const problems = issues.map((issue) => {
     const isHidden = Array.isArray(issue.requirement) && !namesKey(String(issue.path?.at(-1)?.key));
-    const path = isHidden ? 'a key' : (v.getDotPath(issue) ?? whole);
+    const path = isHidden ? hiddenPath(issue) : (v.getDotPath(issue) ?? whole);
     return `${path}: ${issue.message}${correctionFor(issue)}`;
   });
   // A value such as 0.5 fails several checks, which have the same message.
   return [...new Set(problems)];
+}
+
+/** The path of an unknown key without the key itself: `a key of servers`. */
+function hiddenPath({ path }: v.BaseIssue<unknown>): string {
+  const parent = (path ?? []).slice(0, -1).map(({ key }) => String(key));
+  return parent.length > 0 ? `a key of ${parent.join('.')}` : 'a key';
+}
+
+/** Whether a key is a plain word, which is no secret that somebody has put in place of a key. */
+export function isPlainWord(key: string): boolean {
+  return /^[a-z]{1,20}$/i.test(key);
 }
 
 /** The known key that `key` probably misspells; undefined if no known key is similar. */

@@ -10,7 +10,7 @@ export const Problem = v.object({
   /**
    * - unreadable: an account or a region can't be read, so its state is unknown.
    * - run: a job's last run failed as a whole.
-   * - missing: a job had no good run for too long.
+   * - missing: a job had no run for too long.
    * - server: snapshots of a server are late, failed or stuck, or its drill failed.
    * - policy: a policy protects less than it claims.
    * - dropped: something dropped out of coverage.

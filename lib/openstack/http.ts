@@ -96,7 +96,7 @@ export function sender(
           },
         );
       }
-      return { headers: response.headers, body: parseBody(response, target, secrets.redact) };
+      return { headers: response.headers, body: parseBody(response, target, secrets.redactStrictly) };
     };
     try {
       for (let attempt = 1; ; attempt++) {
@@ -115,7 +115,7 @@ export function sender(
             queue.delay(target, Math.max(waitMs, retryAfterMs(refusal) ?? 0));
           }
           if (attempt > RETRIES || waitMs === 0 || waitMs >= deadline.remainingMs())
-            throw asCloudError(error, target, secrets.redact);
+            throw asCloudError(error, target, secrets.redactStrictly);
           if (!limited) await pause(waitMs);
         }
       }
@@ -161,7 +161,7 @@ export function downloader(
     const signal = AbortSignal.timeout(Math.ceil(remainingMs));
     const failure = (error: unknown) => {
       if (error instanceof HTTPError && isRateLimit(rateLimitAnswerOf(error.response))) traffic.rateLimited++;
-      return signal.aborted ? outOfTime(target) : asCloudError(error, target, secrets.redact);
+      return signal.aborted ? outOfTime(target) : asCloudError(error, target, secrets.redactStrictly);
     };
     traffic.calls++;
     const stream = got.stream(url, {

@@ -17,24 +17,104 @@ export interface Redactor {
    * MAX_RETURNED} characters of a text that is longer than {@link MAX_EXAMINED}.
    */
   redact(text: string): string;
+  /**
+   * Like {@link Redactor.redact}, for texts of a cloud that was sent the secret. If the redacted
+   * text still repeats a part of a secret, cut, split or encoded in another way, the whole text is
+   * replaced.
+   */
+  redactStrictly(text: string): string;
 }
+
+/** What replaces a text that repeats a part of a secret. */
+const WITHHELD = '[withheld: this text repeats a part of a secret]';
 
 export function redactor(...secrets: string[]): Redactor {
   const known = new Set<string>();
+  const parts = new Set<string>();
   const add = (secret: string) => {
-    if (secret) known.add(secret);
+    if (!secret || known.has(secret)) return;
+    known.add(secret);
+    for (const part of partsOf(secret)) parts.add(part);
   };
   secrets.forEach(add);
+  const redact = (long: string) => {
+    const text = long.slice(0, MAX_EXAMINED);
+    const spans = decodedTextsOf(text).flatMap((decodedText) =>
+      [...known].flatMap((secret) => spansOf(secret, decodedText)),
+    );
+    return masked(text, spans, long.length > MAX_EXAMINED ? MAX_RETURNED : text.length);
+  };
   return {
     add,
-    redact(long) {
-      const text = long.slice(0, MAX_EXAMINED);
-      const spans = decodedTextsOf(text).flatMap((decodedText) =>
-        [...known].flatMap((secret) => spansOf(secret, decodedText)),
-      );
-      return masked(text, spans, long.length > MAX_EXAMINED ? MAX_RETURNED : text.length);
+    redact,
+    redactStrictly(text) {
+      const clean = redact(text);
+      return repeatsPart(clean, parts) ? WITHHELD : clean;
     },
   };
+}
+
+/** This many characters in a row of a secret are a part that no text may repeat. */
+const PART_LENGTH = 8;
+/** A shorter secret is a part as a whole, unless it is too short to be recognized in other words. */
+const MIN_PART_LENGTH = 4;
+/** What differs between two copies of a text that people would call the same. */
+const TAGS = /<\/?[a-z][^>]*>/gi;
+const ENCODED_SIGNS = /&#?\w+;|%u[\da-f]{4}|\\u[\da-f]{4}|(?:[%=]|\\x)[\da-f]{2}/gi;
+
+/**
+ * A text reduced to what copies of it share: without spaces, control and invisible characters; and
+ * its ASCII letters and digits alone, with and without HTML tags.
+ */
+function essencesOf(text: string): string[] {
+  const lower = text.toLowerCase();
+  return [
+    lower.replace(/[\s\p{C}]/gu, ''),
+    ...[lower, lower.replace(TAGS, '')].map((some) =>
+      some.replace(ENCODED_SIGNS, '').replace(/[^a-z\d]/g, ''),
+    ),
+  ];
+}
+
+function partsOf(secret: string): string[] {
+  return essencesOf(secret)
+    .filter(({ length }) => length >= MIN_PART_LENGTH)
+    .flatMap((essence) => rowsIn(essence, Math.min(PART_LENGTH, essence.length)));
+}
+
+/** Each row of `length` characters in a text. */
+function rowsIn(text: string, length: number): string[] {
+  return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, i) => text.slice(i, i + length));
+}
+
+function repeatsPart(text: string, parts: ReadonlySet<string>): boolean {
+  const lengths = new Set([...parts].map(({ length }) => length));
+  return plainTextsOf(text).some((plain) =>
+    essencesOf(plain).some((essence) =>
+      lengths.values().some((length) => rowsIn(essence, length).some((row) => parts.has(row))),
+    ),
+  );
+}
+
+const BASE64 = /[\w+/-]{12,}/g;
+const HEX = /(?:[\da-f]{2}[:\s-]?){8,}/gi;
+
+/** A text with its escapes decoded, and what its base64 and hexadecimal parts stand for, twice. */
+function plainTextsOf(text: string): string[] {
+  const found = new Set(decodedTextsOf(text).map((decoded) => decoded.text));
+  let latest = [...found];
+  for (let depth = 0; depth < 2; depth++) {
+    latest = latest
+      .flatMap((one) => [
+        ...(one.match(BASE64) ?? []).map((part) => Buffer.from(part, 'base64').toString('latin1')),
+        ...(one.match(HEX) ?? []).map((part) =>
+          Buffer.from(part.replace(/[^\da-f]/gi, ''), 'hex').toString('latin1'),
+        ),
+      ])
+      .filter((one) => !found.has(one));
+    for (const one of latest) found.add(one);
+  }
+  return [...found];
 }
 
 /**
@@ -86,10 +166,21 @@ const DECODERS: readonly Decoder[] = [
     },
   },
   {
-    escapes: new RegExp(`${bytes('\\\\x')}|\\\\u[\\da-f]{4}|\\\\[^]`, 'gi'),
+    escapes: new RegExp(
+      `${bytes('\\\\x')}|\\\\u[\\da-f]{4}|\\\\u\\{[\\da-f]{1,5}\\}|(?:\\\\[0-3][0-7]{2})+|\\\\[^]`,
+      'gi',
+    ),
     decode(escaped) {
       if (/^\\x./i.test(escaped)) return fromBytes(escaped);
-      if (/^\\u./i.test(escaped)) return String.fromCharCode(Number(`0x${escaped.slice(2)}`));
+      if (/^\\u./i.test(escaped))
+        return String.fromCodePoint(Number(`0x${escaped.slice(2).replace(/[{}]/g, '')}`));
+      if (/^\\\d{3}/.test(escaped))
+        return Buffer.from(
+          escaped
+            .slice(1)
+            .split('\\')
+            .map((one) => Number.parseInt(one, 8)),
+        ).toString();
       return LETTERS[escaped.slice(1)] ?? escaped.slice(1);
     },
   },

@@ -537,7 +537,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Results of an audit: troubles of series.
   /** `failure`: why the last snapshot run failed for the server, as a sentence. */
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: string };
-  SERIES_SCHEDULE_ENDED: None;
+  SERIES_SCHEDULE_ENDED: { resumes?: string };
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_DRILL_FAILED: {
@@ -559,7 +559,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: None;
+  POLICY_SCHEDULE_ENDED: { resumes?: string };
   POLICY_RUN_MISSING: { job: string };
   POLICY_ACCOUNT_UNREADABLE: { account: string; problem: Reason };
   POLICY_REGION_UNKNOWN: { where: string };
@@ -639,7 +639,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     message: string;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };
-  SERVER_IN_TROUBLE: { server: string; name: string; problem: Reason; ageSeconds?: number };
+  SERVER_IN_TROUBLE: { server: string; name: string; problem: SeriesProblem; ageSeconds?: number };
   RUNS_MISSING: { job: string; policy: string };
   NOTHING_SELECTED: { policy: string; selector?: string };
   RUNS_WAITING: { count: number };
@@ -726,6 +726,20 @@ export type ReasonCode = keyof Facts;
 
 /** A code and its facts. */
 export type Reason<C extends ReasonCode = ReasonCode> = { [K in C]: { code: K } & Facts[K] }[C];
+
+/**
+ * What is wrong with a series, in the digest and in e-mails about incidents. Each has a title and a
+ * remedy in sentences/incident.ts.
+ */
+export type SeriesProblem = Reason<
+  | 'SERIES_LATE'
+  | 'SERIES_DRILL_FAILED'
+  | 'SERIES_BEHIND'
+  | 'SERIES_FAILED'
+  | 'SERIES_ADHOC_FAILED'
+  | 'SERIES_STUCK'
+  | 'SERIES_NOT_ROTATED'
+>;
 
 /** The code of a reason, and for a refused job also those of its reasons. */
 export function codesIn(reason: Reason): ReasonCode[] {

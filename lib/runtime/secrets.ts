@@ -20,9 +20,9 @@ const authUrl = v.pipe(
   text,
   v.check((url) => {
     const parsed = URL.parse(url);
-    if (parsed?.username || parsed?.password) return false;
+    if (parsed?.username || parsed?.password || /[?#]/.test(url)) return false;
     return parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed));
-  }, 'must be an https URL, without a user or a password in it'),
+  }, 'must be an https URL, without a user, a password or a query in it'),
 );
 
 const Rackspace = strict({

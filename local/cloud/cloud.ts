@@ -108,7 +108,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     domainName: 'rackspace_cloud_domain',
     applicationCredential: {
       id: '6cb5fa6a13184e6fab65ba2108adf50c',
-      secret: 'application-credential-secret',
+      secret: 'xT9vQ2mLr7Wk4Zs8',
     },
     role: 'admin',
   };

@@ -88,6 +88,17 @@ describe('a server', () => {
     expect(coverage[0]!.servers.map(({ server }) => server)).toEqual(isKept ? ['web'] : []);
   });
 
+  test('that was renamed and is no longer covered has its current name', () => {
+    const before = recordOf({ a: account() });
+    const audit = audited({ a: account({ servers: { web: { region: 'DFW', found: 'uncovered' } } }) });
+    const renamed = { ...audit, uncovered: audit.uncovered.map((one) => ({ ...one, name: 'shop-1' })) };
+    const { dropped } = compareCoverage(before, renamed, { servers: ['web'] });
+    expect(dropped).toEqual([]);
+    expect(compareCoverage(before, renamed, undefined).dropped).toMatchObject([
+      { code: 'DROPPED_SERVER', server: 'web', name: 'shop-1' },
+    ]);
+  });
+
   test('with only drills, ad-hoc snapshots or snapshots of former policies was never covered', () => {
     const states = ['released', 'orphaned', 'adhoc'] as const;
     const audit = auditOf(states.map((state) => seriesOf([], { name: state, state })));

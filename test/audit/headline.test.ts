@@ -63,12 +63,44 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     },
   ],
   [
-    '2 of 2 servers protected; no cleanup run of daily succeeds, and 1 more',
+    '2 of 2 servers protected; a snapshot of web-1 failed; a snapshot of 2 servers is stuck',
+    [
+      seriesOf([shown(0), shown(1, { state: 'failed' })], { name: 'web-1' }),
+      seriesOf([shown(0), shown(1, { state: 'stuck' }), shown(3, { state: 'stuck' })], {
+        name: 'web-2',
+        stuck: 2,
+      }),
+    ].flatMap((one) =>
+      one.stuck > 0
+        ? [
+            one,
+            { ...one, policy: 'weekly' },
+            { ...one, server: 'x', state: 'adhoc' as const, countedBy: 'daily' },
+          ]
+        : [one],
+    ),
+  ],
+  [
+    '1 of 1 server protected',
+    [...good(1), seriesOf([shown(1, { state: 'failed' })], { name: 'gone', state: 'orphaned' })],
+  ],
+  [
+    '1 of 1 server protected; the quota of DFW has no room for the next day, and 1 more',
+    good(1),
+    {
+      warnings: [
+        { code: 'QUOTA_AHEAD', where: 'ORD', kind: 'images', limit: 9, used: 7, days: 1 },
+        { code: 'QUOTA_AHEAD', where: 'DFW', kind: 'images', limit: 9, used: 9, days: 0 },
+      ],
+    },
+  ],
+  [
+    '2 of 2 servers protected; no cleanup run of daily has reported, and 1 more',
     good(2),
     of({ missing: ['cleanup', 'offsite'] }),
   ],
   [
-    '1 of 1 server protected; no cleanup run of daily succeeds',
+    '1 of 1 server protected; no cleanup run of daily has reported',
     [server('web', 0, { notRotating: 3 })],
     of({ missing: ['cleanup'] }),
   ],
@@ -89,7 +121,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   ...(
     [
       ['web-7', droppedServer()],
-      [`${'x'.repeat(39)}…`, droppedServer({ name: 'x'.repeat(255) })],
+      [`${'x'.repeat(37)}...`, droppedServer({ name: 'x'.repeat(255) })],
       ['server server-web-7', droppedServer({ name: '' })],
       ['account b', { code: 'DROPPED_ACCOUNT', account: 'b', policies: ['daily'], ...LAST_SEEN }],
       [
@@ -180,6 +212,6 @@ test('a region that two policies or accounts cannot read is named once for each 
 
 test('names cannot break the sentence, however long they are and whatever they contain', () => {
   const said = (name: string) => sentence(auditOf([server(name, 4)])).split('; ')[1];
-  expect(said('x'.repeat(255))).toBe(`${'x'.repeat(39)}… is 3 days late`);
+  expect(said('x'.repeat(255))).toBe(`${'x'.repeat(37)}... is 3 days late`);
   expect(said('a\r\nb\u202ec\u0000')).toBe('a b\ufffdc\ufffd is 3 days late');
 });

@@ -42,6 +42,13 @@ test('a snapshot run is missing as soon as all servers of the policy are late', 
   expect(isMissing([late], [runOf('snapshot', '2026-11-23T00:05:00Z')])).toBe(false);
 });
 
+test('the last of several runs counts', () => {
+  const runs = ['2026-11-20T00:05:00Z', '2026-11-24T00:05:00Z', '2026-11-22T00:05:00Z'];
+  const now = new Date('2026-11-24T12:05:00Z');
+  const all = runs.map((at) => runOf('snapshot', at));
+  expect(runOverdue(parsePolicy(policy()), all, [], now).snapshot).toBeCloseTo(12 / 37.9, 2);
+});
+
 test.each<[string, string, string | undefined, string, boolean, Record<string, unknown>?]>([
   ['the last run was the last slot', 'snapshot', '2026-11-24T00:05:00Z', '2026-11-24T23:59:00Z', false],
   ['a run goes on for half the interval', 'snapshot', '2026-11-23T00:05:00Z', '2026-11-24T13:59:00Z', false],

@@ -182,6 +182,34 @@ describe('the state of a series', () => {
     expect(series).not.toHaveProperty('nextRun');
   });
 
+  test.each([
+    ['of the years 2024 and 2030', 'cron(0 0 * * ? 2024,2030)', '2024-12-31T00:00:00Z', 'late'],
+    [
+      'of the years 2024 and 2030, on its last day',
+      'cron(0 0 * * ? 2024,2030)',
+      '2024-12-31T00:00:00Z',
+      'late',
+      '2025-01-01T00:00:00Z',
+    ],
+    ['of leap days', 'cron(0 0 29 2 ? *)', '2024-02-29T00:00:00Z', 'protected'],
+    ['of every fourth year', 'cron(0 0 1 1 ? 2020/4)', '2024-01-01T00:00:00Z', 'protected'],
+    ['of one month a year', 'cron(0 0 * 12 ? *)', '2025-12-31T00:00:00Z', 'protected'],
+    [
+      'of office hours',
+      'cron(0 8-17 ? * MON-FRI *)',
+      '2026-11-20T17:00:00Z',
+      'protected',
+      '2026-11-22T23:00:00Z',
+    ],
+  ])('a schedule %s', (_, schedule, newest, state, now: string = '2026-11-01T00:00:00Z') => {
+    const servers = [server({ createdAt: new Date('2020-01-01') })];
+    const series = only([image(newest)], { event: { schedule }, servers, now });
+    expect(series.state).toBe(state);
+    expect(series.cause).toEqual(
+      state === 'late' ? { code: 'SERIES_SCHEDULE_ENDED', resumes: '2030-01-01T00:00:00Z' } : undefined,
+    );
+  });
+
   test('only a good snapshot protects', () => {
     const images = [
       image('2026-11-24T00:00:00Z', { status: 'saving', sizeBytes: undefined }),

@@ -6,7 +6,8 @@ import { STYLE } from '../../lib/audit/page/style.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import { summaryOf } from '../../lib/audit/summary.ts';
 import { SERIES_TROUBLES, type SeriesTrouble, troublesIn } from '../../lib/audit/troubles.ts';
-import { sentenceOf } from '../../lib/reporting/sentences.ts';
+import { incidentRemedies } from '../../lib/reporting/sentences/incident.ts';
+import { sentenceOf, titleOf } from '../../lib/reporting/sentences.ts';
 import { auditOf, seriesOf, shown } from './audits.ts';
 
 /** A series with exactly one kind of trouble. */
@@ -36,13 +37,11 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     expect(isIn(WELL.series[0]!)).toBe(false);
   });
 
-  test('has a section in the digest, and makes the day bad, if it is listed there', () => {
+  test('has a section in the digest, and makes the day bad', () => {
     const { text, good } = digest(audit, [], undefined);
-    expect(good).toBe(trouble.digest === undefined);
-    if (trouble.digest) {
-      const { title, reasonOf } = trouble.digest;
-      expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example, naming))}\n\n`);
-    } else expect(text).toBe(digest(WELL, [], undefined).text.replace('2.0 GB', sizeOf(example)));
+    expect(good).toBe(false);
+    const { title, reasonOf } = trouble.digest;
+    expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example, naming))}\n\n`);
   });
 
   test('is on the page: in the notices, the icon and the row', () => {
@@ -67,7 +66,6 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
 test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]>([
   ['are counted by the metric', ({ isCounted }) => isCounted, ['late', 'unproven', 'failed', 'stuck']],
   ['are listed in the summary', ({ isListed }) => isListed, ['late', 'unproven', 'behind', 'notRotating']],
-  ['have a section in the digest', (trouble) => trouble.digest, SERIES_TROUBLES.map(({ name }) => name)],
   [
     'stand above the servers of the page',
     ({ noticesOf }) => noticesOf,
@@ -76,6 +74,28 @@ test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]
   ['stand at the row of a series', ({ noteOf }) => noteOf, ['unproven', 'behind']],
 ])('the troubles that %s', (_, has, names) => {
   expect(SERIES_TROUBLES.filter(has).map(({ name }) => name)).toEqual(names);
+});
+
+test.each([
+  [
+    'failed',
+    seriesOf([shown(1, { state: 'failed' })]),
+    'a snapshot failed',
+    /^web-1 \(SERIES_FAILED\): Look at /,
+  ],
+  [
+    'failed',
+    seriesOf([shown(1, { state: 'failed' })], { state: 'adhoc', policy: 'adhoc', countedBy: 'daily' }),
+    'an ad-hoc snapshot failed',
+    /^web-1 \(SERIES_ADHOC_FAILED\): Take others\. .+ delete those without an end by hand\.$/,
+  ],
+] as const)('an e-mail about a snapshot that %s says so, and what to do', (name, series, title, remedy) => {
+  const audit = auditOf([series]);
+  const { digest } = SERIES_TROUBLES.find((one) => one.name === name)!;
+  const problem = digest.reasonOf(series, namingOf(audit));
+  const reason = { code: 'SERVER_IN_TROUBLE', server: 's', name: 'web-1', problem } as const;
+  expect(titleOf(reason)).toBe(`web-1: ${title}`);
+  expect(incidentRemedies(reason, { stage: 'test', account: 'rackspace' })[0]).toMatch(remedy);
 });
 
 test('a policy that selects nothing and a policy with missing runs are in trouble too', () => {
@@ -147,7 +167,3 @@ test('the summary has the codes and sentences of problems, warnings and failures
     DIGEST_NOT_SENT: 1,
   });
 });
-
-function sizeOf({ bytes }: AuditedSeries): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`;
-}

@@ -135,7 +135,7 @@ test('a run that reaches its deadline leaves its parts, and the next one resumes
   const image = addSnapshot(1);
   h.cloud.dataMode.stallsAt = 17 * MIB;
   const { error, report } = await h.fail('offsite', event(), { remainingMs: 12_000 });
-  expect(error.message).toContain('stopped in time: 1 copy is left for the next try');
+  expect(error.message).toContain('run deadline reached: 1 copy deferred to the next try');
   expect(report?.entries[0]?.snapshots?.[0]?.reasons[0]).toMatch(/^16\.8 MB of 33\.6 MB are uploaded/);
   expect(await bucket.keys()).toEqual([]);
   expect(await bucket.uploads()).toBe(1);

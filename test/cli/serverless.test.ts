@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -100,6 +101,29 @@ test('serverless print shows the rules of the policies', async () => {
   expect(code).toBe(0);
 });
 
+/** Starts serverless-offline, and waits until it has scheduled the functions. */
+async function startOffline(command: string, ...args: string[]): Promise<ChildProcess> {
+  const offline = spawn(command, args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  await new Promise<void>((resolve, reject) => {
+    const listen = (chunk: Buffer) => {
+      output += chunk;
+      if (output.includes('Scheduling [cleanup]')) resolve();
+    };
+    offline.stdout.on('data', listen);
+    offline.stderr.on('data', listen);
+    offline.on('exit', () => reject(new Error(`${command} has ended:\n${output}`)));
+  });
+  return offline;
+}
+
+/** Ends a process and its children. */
+async function stop(offline: ChildProcess): Promise<void> {
+  const closed = once(offline, 'close');
+  process.kill(-offline.pid!);
+  await closed;
+}
+
 describe('npm run dev', () => {
   let offline: ChildProcess;
   const lambda = new LambdaClient({
@@ -117,22 +141,9 @@ describe('npm run dev', () => {
   };
 
   beforeAll(async () => {
-    offline = spawn('npm', ['run', 'dev'], { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
-    let output = '';
-    await new Promise<void>((resolve, reject) => {
-      const listen = (chunk: Buffer) => {
-        output += chunk;
-        if (output.includes('Scheduling [cleanup]')) resolve();
-      };
-      offline.stdout?.on('data', listen);
-      offline.stderr?.on('data', listen);
-      offline.on('exit', () => reject(new Error(`npm run dev has ended:\n${output}`)));
-    });
+    offline = await startOffline('npm', 'run', 'dev');
   });
-
-  afterAll(() => {
-    if (offline.pid) process.kill(-offline.pid);
-  });
+  afterAll(() => stop(offline));
 
   test("the AWS SDK's Lambda client invokes the functions, which share one cloud", async () => {
     const event = { adhoc: true, servers: { names: ['web-1'] } };
@@ -143,4 +154,15 @@ describe('npm run dev', () => {
       answer: { errorMessage: expect.stringMatching(/^The event is refused: adhoc: /) },
     });
   });
+});
+
+test('the debugger is in the process that runs the functions, not in that of npx', async ({
+  onTestFinished,
+}) => {
+  const contributing = readFileSync(new URL('CONTRIBUTING.md', ROOT), 'utf8');
+  const [, args = ''] = /`npx (--node-options=--inspect serverless [^`]+)`/.exec(contributing)!;
+  const offline = await startOffline('npx', ...args.split(' '));
+  onTestFinished(() => stop(offline));
+  const answer = await fetch('http://127.0.0.1:9229/json/list');
+  expect(await answer.json()).toMatchObject([{ url: expect.stringMatching(/\/serverless\.js$/) }]);
 });

@@ -57,6 +57,7 @@ describe('npm start', () => {
     const { code, stdout, stderr } = await start(change);
     expect(stderr).toBe('');
     expect(stdout).toMatch(/6 taken, 1 skipped[\s\S]*[1-9]\d* deleted, [1-9]\d* kept/);
+    expect(stdout).toMatch(/kept, and why[\s\S]* failed, no newer[│\s]*good one 5/);
     expect(code).toBe(0);
   });
 

@@ -54,6 +54,23 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   // Events for the deployed functions.
   [/^npx serverless invoke -f \w+ --stage prod( -d '.+'| -p events\/\S+)?( --log)?$/, { event: true }],
 
+  // For contributors.
+  ['.ci/run', { never: 'it runs the suites, this one among them' }],
+  [
+    'npx --node-options=--inspect serverless offline start --stage local',
+    { by: 'test/cli/serverless.test.ts', text: "test('the debugger" },
+  ],
+  [/^npx vitest run --project unit --inspect-brk /, { never: 'it waits for a debugger' }],
+  [
+    'npx vitest run --project unit test/docs test/deploy -u',
+    { by: 'package.json', text: 'vitest run --project unit' },
+  ],
+  [
+    'npm run --silent cloud > cloud.env',
+    { by: 'test/clients/running-cloud.ts', text: 'manifest.scripts.cloud.split' },
+  ],
+  ['openstack server list', { by: 'test/clients/openstack-command.test.ts', text: "'server', 'list'" }],
+
   // AWS commands, which are run against an emulator.
   [
     /^aws secretsmanager create-secret --name autosnap\/prod\/\S+ --secret-string file:\/\/\/dev\/stdin$/,

@@ -95,7 +95,7 @@ describe('servers', () => {
     const found = checkServers(aim(fleet(2), { servers }), 'rackspace');
     expect(found.map((one) => `${one.verdict}: ${sentence(one)}`)).toEqual([
       'pass: 1: s00',
-      'warn: servers.ids: id-1: servers.except leaves these out, so they get no snapshots: take them out of one of the two',
+      'warn: servers.ids: id-1: servers.except excludes these servers: remove them from ids or from except',
       'warn: except.ids "gone" matches no server',
       'warn: except.names "mail" matches no server',
     ]);

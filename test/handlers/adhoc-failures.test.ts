@@ -24,11 +24,11 @@ const metric = ({ logs }: Harness, name: string) =>
 
 describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => {
   test.each([
-    ['without an end', undefined, 'it has no end: delete it by hand', /: delete it by hand/],
+    ['without an end', undefined, 'it never expires: delete it by hand', /: delete it by hand/],
     [
       'with an end',
       '2026-12-07T00:00:00Z',
-      'its end is 2026-12-07T00:00:00Z',
+      'it expires at 2026-12-07T00:00:00Z',
       /: take another; cleanup deletes this image after 2026-12-07T00:00:00Z/,
     ],
   ])('%s counts as failed in cleanup, which says when it goes', async (_, expires, end, remedy) => {
@@ -72,7 +72,7 @@ test.each([
   const h = await history(1);
   const empty = addSnapshot(h, h.web, -0.1, changes);
   const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
-  expect(decisionOn(report, empty)).toContain('neither a size nor volume snapshots');
+  expect(decisionOn(report, empty)).toContain('has no size and no volume snapshots');
   expect(report.codes.UNKNOWN_STATUS).toBeUndefined();
   expect(report.totals).toEqual({ kept: 2 });
 });

@@ -23,9 +23,9 @@ async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId 
 }
 
 const OVER =
-  'no snapshot of it by this request is there, or its end has passed, and the request, of 2026-11-23T06:00:00Z, takes none after a day: give it another name';
+  'the request of 2026-11-23T06:00:00Z is more than a day old, so it takes no more snapshots; its snapshot of this server is gone or has expired: use another request name';
 const tookBefore = (image: string) =>
-  `image ${image} of it was made by this request, and is no longer there or was renamed: give the request another name`;
+  `this request already made image ${image}, which was deleted or renamed: use another request name`;
 const reasonsOf = (report: Report | undefined) =>
   report?.entries.map(({ outcome, reason }) => `${outcome}: ${reason}`);
 
@@ -104,7 +104,9 @@ describe('a repeated request', () => {
     h.s3!.refuses = refuses;
     const { report } = await again(h, '2026-11-23T08:00:00Z');
     expect(report?.totals).toEqual({ taken: 1 });
-    expect(textsOf(report?.warnings).join()).toContain('it is not certain since when this request is known');
+    expect(textsOf(report?.warnings).join()).toContain(
+      'the record of this ad-hoc request could not be read or written',
+    );
     // The rule for requests older than a day still applies.
     h.dfw.removeImage(h.dfw.images[0]!.id);
     const late = await again(h, '2026-11-25T08:00:00Z');
@@ -175,7 +177,7 @@ describe('a repeated request with an end', () => {
     const h = await takenUntil('1h');
     const { report } = await again(h, '2026-11-23T06:30:00Z', event);
     expect(reasonsOf(report)).toEqual([
-      `failed: image ${h.image} of this request is there already, and is deleted once 2026-11-23T07:00:00Z has passed, sooner than this call requests: hold it, or give the request another name`,
+      `failed: this request already made image ${h.image}, which expires at 2026-11-23T07:00:00Z, earlier than you now ask: hold it, or use another request name`,
     ]);
     expect(h.dfw.images.map(({ id }) => id)).toEqual([h.image]);
   });
@@ -218,5 +220,7 @@ test('if the bucket does not answer, a request is carried out with a warning', a
   h.s3!.down = true;
   const { report } = await again(h, '2026-11-25T00:00:00Z');
   expect(report?.totals).toEqual({ taken: 1 });
-  expect(textsOf(report?.warnings).join()).toContain('it is not certain since when this request is known');
+  expect(textsOf(report?.warnings).join()).toContain(
+    'the record of this ad-hoc request could not be read or written',
+  );
 });

@@ -169,6 +169,18 @@ test('a schedule that has ended protects no server', async () => {
   expect(policies[0]!.codes).toEqual(['POLICY_SCHEDULE_ENDED']);
 });
 
+test('a schedule that pauses for years protects no server', async () => {
+  const h = await fleet(policy({ schedule: 'cron(0 0 1-23 11 ? 2026,2030)', servers: { names: ['web-1'] } }));
+  const { sentence, policies } = await h.run('audit', {});
+  expect(sentence).toMatch(
+    /^0 of 1 server protected; web-1 in DFW: the schedule pauses until 2030-11-01 00:00(;|$)/,
+  );
+  expect(policies[0]).toMatchObject({
+    codes: ['POLICY_SCHEDULE_ENDED'],
+    problems: [expect.stringContaining('no snapshot is taken until 2030-11-01 00:00')],
+  });
+});
+
 describe('a server that no listing has', () => {
   /**
    * Two servers with snapshots of the last midnight. The listing lacks db-1, and GET answers as

@@ -220,7 +220,7 @@ describe('each image is read again right before its deletion', () => {
     [
       'its marker was taken off',
       (image) => Object.assign(image, { properties: {} }),
-      /not marked as ours any more/,
+      /no longer has the marker of this deployment/,
     ],
     [
       'its marker was changed',
@@ -234,7 +234,7 @@ describe('each image is read again right before its deletion', () => {
         image.properties.autosnap_policy = 'weekly';
         delete image.properties.autosnap_restore_as;
       },
-      /its marker is another/,
+      /its marker has changed/,
     ],
     ['it was renamed', (image) => Object.assign(image, { name: 'golden' }), /it was renamed/],
     [
@@ -301,7 +301,9 @@ describe('answers to a deletion', () => {
     expect(totals).toEqual({ deleted: 1, kept: 4 });
     expect(entries[0]?.snapshots?.[4]?.reasons[0]).toMatch(/ 409 The image is in use/);
     expect(textsOf(warnings)).toEqual([
-      expect.stringMatching(`DFW: image ${h.images[4]!.id} of web can't be deleted, and the next ones go: `),
+      expect.stringMatching(
+        `DFW: image ${h.images[4]!.id} of web can't be deleted; other snapshots are deleted instead: `,
+      ),
     ]);
   });
 
@@ -475,7 +477,7 @@ test('a run that reaches its deadline stops and reports what is left, and the ne
   h.hangAfter(1, { service: 'image', method: 'DELETE' });
   const { error, report } = await h.fail('cleanup', policy(), { remainingMs: 6_000 });
   h.cloud.faults.length = 0;
-  expect(error.message).toMatch('stopped in time: 2 snapshots are left for the next try');
+  expect(error.message).toMatch('run deadline reached: 2 snapshots deferred to the next try');
   expect(report?.totals.deferred).toBe(2);
   expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 2, kept: 3 });
 });

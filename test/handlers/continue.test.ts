@@ -160,7 +160,7 @@ describe('a run that reaches its deadline', () => {
     }
     hangAfter(h, 0);
     const { error } = await h.fail('snapshot', policy(), SHORT);
-    expect(error.message).toContain('stopped in time: 1 server is left for the next try');
+    expect(error.message).toContain('run deadline reached: 1 server deferred to the next try');
   });
 });
 

@@ -86,6 +86,22 @@ describe('a malformed secret', () => {
   );
 });
 
+describe('a key where the name of a field of the event belongs', () => {
+  const KEY = 'aaaaa-bbbbb-ccccc-12345678';
+  test.each([
+    ['snapshot', { policy: 'daily', [KEY]: 1 }, 'a key: is not a known key'],
+    ['snapshot', policy({ servers: { all: true, [KEY]: 1 } }), 'a key of servers: is not a known key'],
+    ['audit', { [KEY]: 1 }, 'a key: is not a known key'],
+    ['hold', { hold: 'x', [KEY]: 1 }, 'a key: is not a known key'],
+    ['restore', { server: 'web-1', [KEY]: 1 }, 'a key: is not a known key'],
+  ] as const)('%s', async (job, event, problem) => {
+    const h = await account();
+    const { error } = await h.fail(job, event);
+    expect(error.message).toContain(problem);
+    expect(shown(h, error)).not.toContain(KEY);
+  });
+});
+
 describe('a heartbeat with a password in its URL', () => {
   test.each([
     ['that nobody answers', 'http://ada:hunter2hunter2@127.0.0.1:9/ping-key-77'],

@@ -51,7 +51,7 @@ describe("a drill's flavor, networks and security groups", () => {
     test('where the cloud does not say it, that is said', async () => {
       h.cloud.faults.push({ service: 'compute', path: /networks/, times: 9, answer: answers.forbidden });
       expect(await found({ drill: { schedule, networks: [PUBLIC] } })).toEqual([
-        expect.stringMatching(/^warn DFW: drill\.networks: it is not known what there is: .* 403 /),
+        expect.stringMatching(/^warn DFW: drill\.networks: the available values could not be read: .* 403 /),
       ]);
     });
   });

@@ -5,7 +5,7 @@ import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
 const SECRET = 'autosnap/test/rackspace';
-const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|application-credential-secret/;
+const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|xT9vQ2mLr7Wk4Zs8/;
 
 /** An account with one server in each region and everything that a valid policy needs. */
 async function account(): Promise<Harness> {
@@ -519,7 +519,7 @@ test('a wrong clock is a warning', async () => {
   h.cloud.advance(-7 * 60_000);
   const outcome = await tried(h, policy());
   expect(troubles(outcome)).toEqual([
-    "warn clock: the cloud's clock is 7 minutes behind the one here → The age of an image is judged by both: correct the one that is wrong.",
+    "warn clock: the cloud's clock is 7 minutes behind the one here → Image ages use both clocks: correct the wrong one.",
   ]);
   expect(outcome.error).toBeUndefined();
 });

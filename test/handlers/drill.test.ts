@@ -362,7 +362,9 @@ describe('faults during a drill', () => {
     h.cloud.faults.push({ ...REMOVE, answer: answers.conflict });
     const { error, report } = await h.fail('drill', event());
     expect(report?.totals).toEqual({ failed: 1 });
-    expect(error.message).toMatch(/the server booted, .* but the next run has to delete the server: .*409/);
+    expect(error.message).toMatch(
+      /the server booted, .* the server could not be deleted; the next run tries again: .*409/,
+    );
     const before = { ...h.newest[0]!.properties };
     setTime('2026-11-23T07:00:00Z');
     const next = await h.run('drill', event());

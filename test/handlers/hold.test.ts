@@ -72,7 +72,9 @@ describe('a hold', () => {
       Object.assign(failed.properties, properties);
       deploy([policy()]);
       const { warnings } = await h.run('cleanup', { policy: 'daily' });
-      expect(warnings).toMatchObject([{ code: 'FAILED_IMAGE_HELD', text: expect.stringContaining(failed.id) }]);
+      expect(warnings).toMatchObject([
+        { code: 'FAILED_IMAGE_HELD', text: expect.stringContaining(failed.id) },
+      ]);
       const { codes, ...found } = await h.run('audit', {});
       expect(codes).toMatchObject({ FAILED_IMAGE_HELD: 1 });
       expect(textsOf(found.warnings).join()).toContain(

@@ -161,7 +161,7 @@ describe('snapshot', () => {
     const { error, report } = await h.fail('snapshot', policy());
     expect(report?.totals).toEqual({ failed: 1, taken: 1 });
     expect(error.message).toMatch(
-      /bfv in ORD: its disk is a volume, of which Rackspace makes no images: .* servers\.except/,
+      /bfv in ORD: Rackspace can't make images of volume-backed servers: .* servers\.except/,
     );
     expect(h.cloud.received.filter(({ method, region }) => method === 'POST' && region === 'ORD')).toEqual(
       [],

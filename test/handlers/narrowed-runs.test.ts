@@ -57,17 +57,17 @@ describe('cleanup', () => {
     [
       'an id that no server has',
       () => ({ ids: ['nobody'] }),
-      /servers\.ids "nobody" is no server of the policy daily/,
+      /servers\.ids "nobody": the policy daily selects no such server/,
     ],
     [
       'a server that the policy leaves out',
       ({ stranger }) => ({ ids: [stranger.id] }),
-      /is no server of the policy daily/,
+      /the policy daily selects no such server/,
     ],
     [
       'a name of nobody',
       () => ({ names: ['web', 'mail-*'] }),
-      /servers\.names "mail-\*" is no server of the policy daily/,
+      /servers\.names "mail-\*": the policy daily selects no such server/,
     ],
   ])('of %s is an error', async (_, part, message) => {
     const h = await fleet();

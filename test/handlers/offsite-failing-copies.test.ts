@@ -171,7 +171,7 @@ describe('an error', () => {
     });
     const next = r.addSnapshot();
     const { report } = await fail({ keep: { last: 1 } });
-    expect(textsOf(report?.failures).join()).toMatch(/what is left of .* can't be taken away/);
+    expect(textsOf(report?.failures).join()).toMatch(/the leftovers of .* can't be deleted/);
     expect(report?.totals).toMatchObject({ exporting: 1, deleted: 1, kept: 1 });
     r.pass(1);
     await fail({ keep: { last: 1 } });

@@ -76,7 +76,7 @@ describe('a run with more requests than the limit', { timeout: 60_000 }, () => {
   test('stops before its deadline if the limit leaves no time', async () => {
     const h = await fleet({ verb: 'POST', value: 25, unit: 'MINUTE', kind: 'window' });
     const { report, error } = await h.fail('snapshot', policy(), { remainingMs: 8000 });
-    expect(error.message).toMatch(/stopped in time/);
+    expect(error.message).toMatch(/run deadline reached/);
     const { taken = 0, deferred = 0, ...others } = report!.totals;
     expect(others).toEqual({});
     expect(taken + deferred).toBe(SERVERS);

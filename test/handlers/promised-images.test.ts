@@ -44,8 +44,8 @@ describe.each([
 
 describe('an active image', () => {
   test.each([
-    ['without a size', { size: null }, /the cloud says neither a size nor volume snapshots/],
-    ['of no bytes', { size: 0 }, /the cloud says neither a size nor volume snapshots/],
+    ['without a size', { size: null }, /active, but has no size and no volume snapshots/],
+    ['of no bytes', { size: 0 }, /active, but has no size and no volume snapshots/],
     [
       'whose data lie nobody knows where',
       { properties: { block_device_mapping: '[{"snapshot_id": null}]' } },

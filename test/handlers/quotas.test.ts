@@ -33,7 +33,7 @@ test('doctor and the audit say for how many days there is room, and so it comes'
   region.addServer({ name: 'db-1' });
   region.imageQuota.count = 5;
   const line =
-    'DFW: room for 2 more days: of 5 images 0 images are used, and the policies will need more: ask the cloud for a higher quota, or keep fewer snapshots';
+    'DFW: room for 2 more days: 0 of 5 images used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots';
   expect(await said()).toEqual({ doctor: [`warn ${line}`], audit: [line] });
   for (const day of ['2026-11-24', '2026-11-25', '2026-11-26']) {
     expect(region.images.length).toBeLessThanOrEqual(5);

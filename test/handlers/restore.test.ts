@@ -412,7 +412,7 @@ test('deadline before the answer: the call fails, says how to resume, and nothin
   const h = await world();
   h.cloud.faults.push({ service: 'compute', method: 'POST', path: /\/servers$/, answer: 'hang' });
   const { error, report } = await h.fail('restore', TO_NEW, { remainingMs: 6_500 });
-  expect(error.message).toMatch(/run deadline reached\. Nothing is to be seen of it yet/);
+  expect(error.message).toMatch(/run deadline reached\. The result is not visible yet/);
   await h.fail('restore', again(report!));
   expect(restoredIn(h)).toEqual([]);
 });
@@ -653,7 +653,7 @@ describe('refused without a change', () => {
       'no such flavor',
       { ...TO_NEW, flavor: 'huge' },
       nothing,
-      /flavor: there is no huge any more: give one that fits/,
+      /flavor: there is no flavor "huge": give one that fits/,
     ],
     [
       "the original's flavor gone",
@@ -744,7 +744,7 @@ describe('refused without a change', () => {
       'a request that a server carries which does not say of what',
       { ...IN_PLACE, request: 'r-1' },
       (h) => h.cloud.region('DFW').addServer({ name: 'x', metadata: { autosnap_restore: 'r-1' } }),
-      /request: server \S+ carries "r-1", and does not say of what/,
+      /request: the metadata of server \S+ name request "r-1" but are unreadable/,
     ],
     ['a word for a date', { ...TO_NEW, at: 'yesterday' }, nothing, /at: must be "latest", a date such as/],
     ['the 30th of February', { ...TO_NEW, at: '2026-02-30' }, nothing, /at: must be "latest"/],

@@ -58,7 +58,7 @@ test('a server that is named by its id and also excluded causes a warning', asyn
     warnings: [
       {
         code: 'IDS_EXCEPTED',
-        text: expect.stringContaining(`servers.ids: ${web1.id}: servers.except leaves these out`),
+        text: expect.stringContaining(`servers.ids: ${web1.id}: servers.except excludes these servers`),
       },
     ],
   });
@@ -78,7 +78,7 @@ describe('one slot, one snapshot', () => {
     expect((await h.run('snapshot', policy({ servers }))).totals).toEqual({ skipped: 1 });
     const report = await h.run('cleanup', policy({ servers }));
     expect(report.totals).toEqual({ kept: 2 });
-    expect(decisionOn(report, empty)).toContain('neither a size nor volume snapshots');
+    expect(decisionOn(report, empty)).toContain('has no size and no volume snapshots');
   });
 
   test('an image that is active at once and without data is not reported as taken', async () => {
@@ -307,7 +307,7 @@ test('a run that reaches its deadline stops and reports what is left, and the re
   const h = await fleet();
   h.hangAfter(0, { service: 'compute', method: 'POST' });
   const { error, report } = await h.fail('snapshot', policy(), { remainingMs: 5_600 });
-  expect(error.message).toMatch('stopped in time: 4 servers are left for the next try');
+  expect(error.message).toMatch('run deadline reached: 4 servers deferred to the next try');
   expect(report?.totals).toEqual({ deferred: 4 });
   h.cloud.faults.length = 0;
   expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 4 });
@@ -472,7 +472,7 @@ describe('a request that was accepted without the id of an image', () => {
     const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
     expect(report?.totals).toEqual({ failed: 1 });
     expect(report?.entries[0]?.reason).toBe(
-      'the cloud has accepted the request for mail-daily-20261123T000000Z, and no such image can be found',
+      'the cloud accepted the request for mail-daily-20261123T000000Z, but no such image can be found',
     );
   });
 });
@@ -563,7 +563,7 @@ describe('an image that the next run would not recognise is reported as failed',
     const { report } = await h.fail('snapshot', often);
     expect(report?.entries[0]).toMatchObject({
       outcome: 'failed',
-      reason: expect.stringMatching(/^the cloud's clock is 20 minutes ahead, so its image would be dated/),
+      reason: expect.stringMatching(/^the cloud's clock is 20 minutes ahead, so the image would be dated/),
     });
     expect(createRequests(h)).toEqual([]);
   });
@@ -599,7 +599,7 @@ describe('an image that the next run would not recognise is reported as failed',
     };
     h.cloud.faults.push({ service: 'compute', method: 'POST', answer: { edit: meanwhile } });
     const { report } = await h.fail('snapshot', policy({ servers: { names: ['mail'] } }));
-    expect(report?.entries[0]?.reason).toMatch(/^the cloud has left the marker out of image /);
+    expect(report?.entries[0]?.reason).toMatch(/^the cloud did not store the marker on image /);
   });
 
   test('the check at the end needs no request per snapshot', async () => {

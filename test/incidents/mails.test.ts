@@ -210,7 +210,7 @@ test('the remedy of the reason, once', async () => {
   expect(mails[0]!.text).toContain(
     [
       'What to do:',
-      '- db (SERVER_IN_STATE): Do what the reason names, or name the server in servers.except.',
+      '- db (SERVER_IN_STATE): End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or name it in servers.except; the audit then reports it as no longer covered until you accept that.',
       '- see all servers and their snapshots: npx serverless report --stage test',
       '',
     ].join('\n'),

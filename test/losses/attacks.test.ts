@@ -96,7 +96,7 @@ test('the report of a release says what cleanup will do with the image', async (
   const reason = async (id: string) => (await h.run('hold', { release: id })).entries[0]?.reason;
   expect(await reason(snapshot!.id)).toBe('rotated again by its policy');
   Object.assign(snapshot!, { protected: true });
-  expect(await reason(snapshot!.id)).toBe('it is protected, so it stays until it is not');
+  expect(await reason(snapshot!.id)).toBe('the image is protected: it stays until you remove the protection');
   const mine = h.cloud.region('DFW').addImage({ name: 'mine', owner: h.cloud.account.projectId });
   expect(await reason(mine.id)).toBe('it is no snapshot of this deployment, so nothing here deletes it');
 });
@@ -159,7 +159,7 @@ test('an image that the cloud accepted but does not have is not reported as take
   expect(report?.entries).toEqual([
     expect.objectContaining({
       outcome: 'failed',
-      reason: expect.stringMatching(/has accepted the request, and has no image/),
+      reason: expect.stringMatching(/accepted the request, but image .* does not exist/),
     }),
   ]);
 });

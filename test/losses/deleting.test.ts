@@ -192,7 +192,9 @@ describe('the newest snapshot that passed a drill', () => {
       const report = await h.run('cleanup', policy({ keep })).catch(() => undefined);
       expect(daysIn(h)).toContain('11-20');
       if (report)
-        expect(decisionOn(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
+        expect(decisionOn(report, h.images[3]!)).toBe(
+          'kept: no newer snapshot with a passed drill would remain',
+        );
     }
   });
 
@@ -201,7 +203,7 @@ describe('the newest snapshot that passed a drill', () => {
     const answer = () => void Object.assign(h.images[3]!.properties, proof(h.images[3]!));
     h.cloud.faults.push({ service: 'image', method: 'DELETE', answer });
     const report = await h.run('cleanup', policy({ keep }));
-    expect(decisionOn(report, h.images[3]!)).toBe('kept: no newer one that passed a drill would be left');
+    expect(decisionOn(report, h.images[3]!)).toBe('kept: no newer snapshot with a passed drill would remain');
     expect(daysIn(h)).toEqual(['11-23', '11-20']);
   });
 });

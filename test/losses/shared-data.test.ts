@@ -156,7 +156,7 @@ describe('at Rackspace, where the visibility of a shared image is private', () =
     const report = await h.run('cleanup', policy({ keep: { last: 3 }, dryRun: true }));
     expect(report.totals).toEqual({ planned: 3, kept: 3 });
     expect(textsOf(report.warnings)).toEqual([
-      expect.stringContaining(`whether image ${h.images[5]!.id} and others are shared is not known`),
+      expect.stringContaining(`could not check whether image ${h.images[5]!.id} and others are shared`),
     ]);
   });
 

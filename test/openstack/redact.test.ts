@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { redactor } from '../../lib/openstack/redact.ts';
-import { ENCODINGS } from '../encodings.ts';
+import { ALTERATIONS, ENCODINGS } from '../encodings.ts';
 
 const SECRETS = ['aaaaa-bbbbb-ccccc-12345678', String.raw`p<w>&"o'rd \9/é+=?😀 x`, 'gAAAA_x-Y=='];
 
@@ -61,4 +61,30 @@ test('a secret that is learnt later', () => {
   secrets.add('token-77');
   secrets.add('');
   expect(secrets.redact('token-77')).toBe('[secret]');
+});
+
+describe.each([
+  'aaaaa-bbbbb-ccccc-12345678',
+  String.raw`k<1>&"2" \3/4+é=`,
+  'correct horse battery',
+  'gAAAAABmX-Y_42==',
+])('the secret %s, altered', (secret) => {
+  const hide = redactor(secret).redactStrictly;
+
+  test.each(Object.entries(ALTERATIONS))('%s', (_, alter) => {
+    const clean = hide(`no: ${alter(secret)} is wrong.`);
+    expect(clean === '[withheld: this text repeats a part of a secret]' || clean.includes('[secret]')).toBe(
+      true,
+    );
+    expect(clean).not.toContain(alter(secret));
+  });
+
+  test.each(Object.entries(ENCODINGS))('%s: the text around it stays', (_, encode) => {
+    expect(hide(`no: ${encode(secret)}.`)).toMatch(/^no: .{0,5}\[secret\].{0,20}\.$/);
+  });
+});
+
+test('a text with fewer than eight characters in a row of a secret stays as it is', () => {
+  const text = 'No server has this id: aaaaa-b, <b>12345</b>, YWFhYWEtYg==';
+  expect(redactor('aaaaa-bbbbb-ccccc-12345678', 'ab').redactStrictly(text)).toBe(text);
 });

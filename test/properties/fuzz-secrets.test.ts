@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { redactor } from '../../lib/openstack/redact.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { ENCODINGS } from '../encodings.ts';
+import { ALTERATIONS, ENCODINGS } from '../encodings.ts';
 import { credentialsOf, unhurried } from '../openstack/connected.ts';
 import { always } from './always.ts';
 import { oneCloud } from './embedded.ts';
@@ -56,5 +56,23 @@ test('an error of the cloud that repeats an encoded secret does not show it', as
       expect((error as Error).message).toContain('No: ');
       expect((error as Error).message).toContain('[secret]');
     }),
+  );
+});
+
+test('an error of the cloud that repeats an altered secret shows no part of it', async () => {
+  const words = fc.string({
+    unit: fc.constantFrom(...'abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ123456789-_.é&<'),
+    minLength: 20,
+    maxLength: 40,
+  });
+  const secret = words.filter((text) => (text.match(/[a-z\d]/gi)?.length ?? 0) >= 16);
+  const alterations = fc.constantFrom(...Object.values(ALTERATIONS));
+  await always(
+    fc.property(secret, alterations, around, around, (key, alter, before, behind) => {
+      const clean = redactor(key).redactStrictly(`it was ${before}${alter(key)}${behind} here`);
+      expect(clean).not.toContain(alter(key));
+      expect(clean).toMatch(/\[secret\]|withheld/);
+    }),
+    { pure: true },
   );
 });

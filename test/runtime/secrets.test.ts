@@ -79,17 +79,22 @@ describe('the refusal of a secret names the fields, and shows no value', () => {
     [
       'plain http',
       { ...PASSWORD, authUrl: 'http://hunter2.example.com' },
-      ['authUrl: must be an https URL, without a user or a password in it'],
+      ['authUrl: must be an https URL, without a user, a password or a query in it'],
     ],
     [
       'a password in the URL',
       { ...PASSWORD, authUrl: 'https://u:hunter2@keystone.example.com' },
-      ['authUrl: must be an https URL, without a user or a password in it'],
+      ['authUrl: must be an https URL, without a user, a password or a query in it'],
+    ],
+    [
+      'a key in the URL',
+      { ...PASSWORD, authUrl: 'https://keystone.example.com/v3?key=hunter2' },
+      ['authUrl: must be an https URL, without a user, a password or a query in it'],
     ],
     [
       'an invalid URL',
       { ...PASSWORD, authUrl: 'hunter2' },
-      ['authUrl: must be an https URL, without a user or a password in it'],
+      ['authUrl: must be an https URL, without a user, a password or a query in it'],
     ],
   ])('%s', (_, fields, problems) => {
     let refusal: unknown;

@@ -65,7 +65,7 @@ describe('work deferred at the deadline', () => {
       'does not resume after that',
       '2026-11-24T00:00:00Z',
       {},
-      [undefined, ['stopped in time: 3 servers are left to the next run']],
+      [undefined, ['run deadline reached: 3 servers deferred to the next run']],
     ],
     [
       'resumes for two days if the next day lacks the time of the schedule',
@@ -80,7 +80,7 @@ describe('work deferred at the deadline', () => {
       'of a cleanup resumes until the next cleanup',
       '2026-11-23T06:00:20Z',
       { job: 'cleanup' },
-      [undefined, ['stopped in time: 3 snapshots are left to the next run']],
+      [undefined, ['run deadline reached: 3 snapshots deferred to the next run']],
     ],
     [
       'of an ad-hoc event resumes for a day',

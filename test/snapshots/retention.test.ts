@@ -111,7 +111,7 @@ describe('a snapshot that has lost a part of its data', () => {
     expect(days(kept)).toEqual(['11-23', '11-22', '11-21']);
     expect(days(deleted)).toEqual(['11-20']);
     expect(reasons.get(kept[1]!)).toEqual([
-      'volume snapshot gone: what is left of it stays as long as the whole would: last 2 of 2',
+      'volume snapshot gone: its remaining data is kept as if it were complete: last 2 of 2',
     ]);
   });
 
@@ -400,13 +400,13 @@ describe('an ad-hoc snapshot', () => {
       'stays until its end if it failed',
       { expires: new Date('2026-12-01T00:00:00Z'), state: 'failed', status: 'killed' },
       true,
-      'ad hoc, failed (killed): it holds nothing that can be restored; its end is 2026-12-01T00:00:00Z',
+      'ad hoc, failed (killed): it holds nothing that can be restored; it expires at 2026-12-01T00:00:00Z',
     ],
     [
       'has to be deleted by hand if it failed and has no end',
       { expires: undefined, state: 'failed', status: 'killed' },
       true,
-      'ad hoc, failed (killed): it holds nothing that can be restored; it has no end: delete it by hand',
+      'ad hoc, failed (killed): it holds nothing that can be restored; it never expires: delete it by hand',
     ],
   ])('%s', (_, changes, keep, reason) => {
     expect(adhoc(changes)).toMatchObject({ keep, reasons: [reason] });

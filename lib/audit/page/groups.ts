@@ -2,12 +2,24 @@ import { worstFirst } from '../headline.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import { type RowContext, row } from './row.ts';
 
-const GROUPS: [title: string, ...states: SeriesState[]][] = [
-  ['Needs attention', 'never', 'late'],
-  ['Waiting for the first snapshot', 'waiting'],
-  ['Protected', 'protected'],
-  ['Kept, with nothing new to come', 'released', 'orphaned', 'adhoc'],
-];
+/** The titles of the sections, in the order of the page. */
+const TITLES = {
+  attention: 'Needs attention',
+  waiting: 'Waiting for the first snapshot',
+  protected: 'Protected',
+  kept: 'Kept, with nothing new to come',
+};
+
+/** The section of each state. */
+const SECTIONS: Record<SeriesState, keyof typeof TITLES> = {
+  never: 'attention',
+  late: 'attention',
+  waiting: 'waiting',
+  protected: 'protected',
+  released: 'kept',
+  orphaned: 'kept',
+  adhoc: 'kept',
+};
 
 /** A section of the page: series whose states belong together. */
 export interface Group {
@@ -17,10 +29,12 @@ export interface Group {
 
 /** Groups the series in the order of the page: the late ones by lateness, all others by name. */
 export function groupsOf(all: readonly AuditedSeries[]): Group[] {
-  return GROUPS.map(([title, ...states]) => {
-    const series = all.filter(({ state }) => states.includes(state));
-    return { title, series: series.sort(states.includes('late') ? worstFirst : byName) };
-  }).filter(({ series }) => series.length > 0);
+  return Object.entries(TITLES)
+    .map(([section, title]) => {
+      const series = all.filter(({ state }) => SECTIONS[state] === section);
+      return { title, series: series.sort(section === 'attention' ? worstFirst : byName) };
+    })
+    .filter(({ series }) => series.length > 0);
 }
 
 /** The list of all series. Rows are numbered across all groups. */

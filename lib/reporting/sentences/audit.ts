@@ -1,6 +1,8 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
 import { copyText, counted, durationText, minuteText } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
+import type { Reason } from '../reasons.ts';
+import { quotaRoom } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 const MOST_IMAGES = 3;
@@ -15,7 +17,7 @@ export const auditSentences = {
       : `${why ? `${why}; ` : ''}there is no good snapshot`;
     return `${server} in ${where}, ${policy}: ${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`;
   },
-  SERIES_SCHEDULE_ENDED: () => 'the schedule has ended',
+  SERIES_SCHEDULE_ENDED: ({ resumes }) => scheduleEnded(resumes),
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
   SERIES_REGION_WITHOUT_IMAGES: ({ where }) =>
     `the account's catalogue has no image service in ${where}, so no image of the server can be made`,
@@ -52,10 +54,14 @@ export const auditSentences = {
   },
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: () =>
-    'schedule: it has ended, so no snapshot is taken any more: correct it: its last field is the year, * for every one',
+  POLICY_SCHEDULE_ENDED: ({ resumes }) =>
+    `schedule: ${
+      resumes === undefined
+        ? 'it has ended, so no snapshot is taken any more'
+        : `no snapshot is taken until ${minuteText(resumes)}`
+    }: correct it: its last field is the year, * for every one`,
   POLICY_RUN_MISSING: ({ job }) =>
-    `no ${job} run has ended well for longer than its schedule allows: is its rule enabled?`,
+    `no ${job} run has reported within the time that its schedule allows: is its rule enabled, or were its runs killed?`,
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
     `the account ${account} can't be read: ${say(problem)}`,
   POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,
@@ -109,10 +115,10 @@ export const auditSentences = {
   ADHOC_SNAPSHOT_GONE: ({ image, of, taken }) =>
     `the ad-hoc snapshot ${image} of ${of}, taken ${minuteText(taken)}, does not exist any more: if nobody deleted it, the cloud could not finish it: take another`,
   SERVER_ON_IMAGE_SCHEDULE: ({ name }) =>
-    `${name} also has Rackspace's own image schedule, and the two keep each other from working: disable that one`,
+    `${name} also has Rackspace's own image schedule, and both block each other: disable Rackspace's schedule`,
 
   // What keeps the audit from being published.
-  GOOD_RUNS_UNREADABLE: ({ message }) => `which runs have ended well can't be read: ${message}`,
+  GOOD_RUNS_UNREADABLE: ({ message }) => `the records of successful runs can't be read: ${message}`,
   PAGE_NOT_WRITTEN: ({ message }) => `the report page was not written: ${message}`,
   PAGE_WITHOUT_LINK: ({ message }) => `the report page has no link: ${message}`,
   REPORTS_UNREADABLE: ({ message }) => `the day's reports can't be read: ${message}`,
@@ -132,12 +138,25 @@ export const MORE_DROPPED_UNKNOWN = 'what else is no longer covered is not known
 export const CLAUSES = {
   nothingSelected: (policy: string, isEmpty: boolean) =>
     isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
-  runsMissing: ({ job, policy }: { job: string; policy: string }) => `no ${job} run of ${policy} succeeds`,
+  runsMissing: ({ job, policy }: { job: string; policy: string }) =>
+    `no ${job} run of ${policy} has reported`,
+  snapshotsIn: {
+    failed: (servers: string) => `a snapshot of ${servers} failed`,
+    stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
+  },
+  quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) => `the quota of ${where} has ${quotaRoom(days)}`,
+  failures: (count: number) => `${counted(count, 'failure')} in the last day`,
   notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
 };
 
 function remedyForDropped(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;
+}
+
+function scheduleEnded(resumes: string | undefined): string {
+  return resumes === undefined
+    ? 'the schedule has ended'
+    : `the schedule pauses until ${minuteText(resumes)}`;
 }
 
 function someOf(images: readonly string[]): string {

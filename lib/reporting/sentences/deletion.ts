@@ -8,11 +8,11 @@ export const deletionSentences = {
   STOPPED: ({ message }) => `not tried: ${message}`,
   ALREADY_GONE: () => 'already gone',
   GONE_BY_NOW: () => 'gone by now',
-  VANISHED: () => 'it was to be kept, and is gone',
+  VANISHED: () => 'the snapshot should have been kept, but it is gone',
   STILL_THERE: () => 'the cloud accepted the deletion, but the image is still there',
   UNCONFIRMED: () => 'the cloud accepted the deletion, which is not confirmed',
   TOO_FEW_LEFT: ({ needed }) => `fewer than ${needed} good ones (atLeast) would be left`,
-  NONE_PROVEN_LEFT: () => 'no newer one that passed a drill would be left',
+  NONE_PROVEN_LEFT: () => 'no newer snapshot with a passed drill would remain',
   SAME_VOLUME_SNAPSHOTS: () => 'another image names the same volume snapshots',
   OTHER_DEPLOYMENT: () => 'another deployment has snapshots of its server, too',
   VOLUME_SNAPSHOTS_GOING: () => 'its volume snapshots are being deleted since an earlier run',
@@ -21,9 +21,9 @@ export const deletionSentences = {
     `the cloud accepted the deletion of its volume snapshot ${id}, which is still ${status}`,
 
   // Why a snapshot is not what the plan was made for.
-  NOT_OURS: () => 'it is not marked as ours any more',
+  NOT_OURS: () => 'the image no longer has the marker of this deployment',
   UNREADABLE_MARKER: ({ problem }, say) => say(problem),
-  OTHER_MARKER: () => 'its marker is another',
+  OTHER_MARKER: () => 'its marker has changed',
   OTHER_VOLUME_SNAPSHOTS: () => 'it names other volume snapshots',
   OTHER_STATUS: ({ status }) => `it is ${status}`,
   CHANGED: ({ reason }, say) => `changed since the plan: ${say(reason)}`,
@@ -34,7 +34,7 @@ export const deletionSentences = {
     'it is not marked as a snapshot of this deployment, so only a policy with adopt may delete it',
   RELEASED_FOREIGN: () => 'it is no snapshot of this deployment, so nothing here deletes it',
   RELEASED_UNREADABLE: ({ problem }, say) => `${say(problem)}: it does not count, and nothing deletes it`,
-  RELEASED_PROTECTED: () => 'it is protected, so it stays until it is not',
+  RELEASED_PROTECTED: () => 'the image is protected: it stays until you remove the protection',
   RELEASED_ADHOC: () => 'it is an ad-hoc snapshot without an end, so nothing deletes it',
   RELEASED_ADHOC_UNTIL: ({ until, isOver }) =>
     isOver

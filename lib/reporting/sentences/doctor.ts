@@ -83,7 +83,7 @@ export const doctorSentences = {
   DRILL_PART_MISSING: ({ where, part, missing, known }) =>
     `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${listed(known) || 'none'}`,
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
-    `${where}: drill.${part}: it is not known what there is: ${message}`,
+    `${where}: drill.${part}: the available values could not be read: ${message}`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${listed(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
@@ -99,7 +99,7 @@ export const doctorRemedies = {
     'Name one of the two in all policies: both are counted, and a policy with both takes each snapshot twice.',
   RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
   RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
-  CLOCKS_DIFFER: () => 'The age of an image is judged by both: correct the one that is wrong.',
+  CLOCKS_DIFFER: () => 'Image ages use both clocks: correct the wrong one.',
   REGION_WITHOUT_METADATA: () =>
     'Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',
   OWNER_OF_SAME_NAME: ({ isDefault }) =>
@@ -117,7 +117,7 @@ export const doctorRemedies = {
   SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct the exception, or remove it.'),
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyForStatus(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
-  SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two keep each other from working.',
+  SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two schedules block each other.',
   SCHEDULE_OVER: CORRECT_YEAR,
   CLEANUP_OVER: CORRECT_YEAR,
   CLEANUP_TOO_RARE: () => 'Let cleanup run more often, or raise maxDeletes.',

@@ -25,7 +25,8 @@ export const drillSentences = {
   DRILL_NOT_NAMED: () => 'its image no longer names it',
   DRILL_READ_LATER: ({ message }) => `${message} The next run checks the server again.`,
   DRILL_VERDICT_UNWRITTEN: ({ message }) => `the verdict could not be written on the image: ${message}`,
-  DRILL_DELETED_LATER: ({ message }) => `but the next run has to delete the server: ${message}`,
+  DRILL_DELETED_LATER: ({ message }) =>
+    `the server could not be deleted; the next run tries again: ${message}`,
   DRILL_STUCK: () => 'the cloud does not delete the server: delete it by hand',
   DRILL_STILL_BEING_DELETED: () => 'the server is still being deleted: the next run checks again',
   DRILL_FLAVOR_UNKNOWN: ({ flavor }) => `drill.flavor: there is no flavor "${flavor}"`,

@@ -3,7 +3,7 @@ import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable } from '../../openstack/printable.ts';
-import type { Reason, ReasonCode } from '../reasons.ts';
+import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
 import type { Sentences } from './sentence.ts';
 
 /** The number of failures of a run that an e-mail has. */
@@ -39,7 +39,7 @@ export const incidentTitles = {
   SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
     const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
-    return `${nameOf(server)}: ${cause ? say(cause) : (TROUBLES[problem.code]?.(ageSeconds) ?? 'it is in trouble')}`;
+    return `${nameOf(server)}: ${cause ? say(cause) : TROUBLES[problem.code](ageSeconds)}`;
   },
   RUNS_MISSING: ({ job, policy }) => `${policy}: ${job} runs are missing`,
   NOTHING_SELECTED: ({ policy, selector }) =>
@@ -53,18 +53,21 @@ export const incidentTitles = {
   DROPPED_REGION: ({ account, where }) =>
     uncoveredText(`region ${shortName(where)} of account ${shortName(account)}`),
   DROPPED_POLICY: ({ policy, isElsewhere, accounts }) =>
-    `the policy ${shortName(policy)} is no longer deployed${isElsewhere ? ` for ${accounts.map(shortName).join(', ')}` : ''}`,
-  DROPPED_SERVER: ({ name, server }) => uncoveredText(shortName(name || `server ${server}`)),
-  DROPPED_FROM_POLICY: ({ name, server, policies }) =>
-    `${uncoveredText(shortName(name || `server ${server}`))} by ${policies.map(shortName).join(' and ')}`,
+    `the policy ${shortName(policy)} is no longer deployed${isElsewhere ? ` for ${accounts.map((account) => shortName(account)).join(', ')}` : ''}`,
+  DROPPED_SERVER: (server) => uncoveredText(serverOf(server)),
+  DROPPED_FROM_POLICY: ({ policies, ...server }) =>
+    `${uncoveredText(serverOf(server))} by ${policies.map((policy) => shortName(policy)).join(' and ')}`,
 } satisfies Partial<Sentences>;
 
-const TROUBLES: { [C in ReasonCode]?: (ageSeconds: number | undefined) => string } = {
+const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) => string> = {
   SERIES_LATE: (ageSeconds) =>
     ageSeconds === undefined ? 'no good snapshot' : `no good snapshot for ${durationText(1000 * ageSeconds)}`,
   SERIES_DRILL_FAILED: () => 'its last drill failed',
+  SERIES_BEHIND: () => 'its copies are behind',
   SERIES_FAILED: () => 'a snapshot failed',
+  SERIES_ADHOC_FAILED: () => 'an ad-hoc snapshot failed',
   SERIES_STUCK: () => 'a snapshot never finished',
+  SERIES_NOT_ROTATED: () => 'its snapshots are not rotating',
 };
 
 /** The headline of an incident of several problems; `title` is that of the first. */
@@ -114,11 +117,29 @@ export function incidentRemedies<C extends ReasonCode>(reason: Reason<C>, place:
 
 type Remedy<C extends ReasonCode> = (reason: Reason<C>, place: Place) => string[];
 
+/** What to do about a trouble of a series: the same as in docs/reasons.md. */
+const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
+  SERIES_LATE:
+    "Look at the failures of the policy's snapshot runs. If there are none, somebody deleted its snapshots: invoke snapshot with the policy, which takes one now.",
+  SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
+  SERIES_BEHIND: "Look at the failures of the policy's offsite runs.",
+  SERIES_FAILED:
+    "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
+  SERIES_ADHOC_FAILED:
+    'Take others. Cleanup deletes the images after their ends; delete those without an end by hand.',
+  SERIES_STUCK: 'Delete these images by hand.',
+  SERIES_NOT_ROTATED: "Look at the report of the policy's cleanup.",
+};
+
+const EXCEPT =
+  'name it in servers.except; the audit then reports it as no longer covered until you accept that.';
+
 /** What to do about the failure of a server: the same as in docs/reasons.md. */
 export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
-  SERVER_IN_STATE: 'Do what the reason names, or name the server in servers.except.',
-  SERVER_LOCKED: 'Unlock it, or name it in servers.except.',
-  VOLUME_SERVER_AT_RACKSPACE: 'Back it up with Cloud Block Storage, and name it in servers.except.',
+  ...TROUBLE_REMEDIES,
+  SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
+  SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
+  VOLUME_SERVER_AT_RACKSPACE: `Back it up with Cloud Block Storage, and ${EXCEPT}`,
   CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
   CLOCK_BEHIND: 'Have that clock corrected.',
   IMAGE_NOT_FOUND: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",
@@ -134,12 +155,6 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
   SERIES_REGION_WITHOUT_IMAGES:
     "Ask the cloud's support, or take the region out of the regions of the policy.",
-  SERIES_LATE:
-    "Look at the failures of the policy's snapshot runs. If there are none, somebody deleted its snapshots: invoke snapshot with the policy, which takes one now.",
-  SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
-  SERIES_FAILED:
-    "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
-  SERIES_STUCK: 'Delete these images by hand.',
 };
 
 /** What to do about an error of the cloud: the same as in docs/reasons.md. */
@@ -244,6 +259,12 @@ export function dropRemedies(dropped: readonly Dropped[], stage: string): string
 
 function waitingText(count: number): string {
   return `${counted(count, 'run')} failed in all tries`;
+}
+
+/** "web-1", or "server 5b9c…" if a subject can't have the name. */
+function serverOf(server: { name: string; server: string }): string {
+  const name = nameOf(server);
+  return name === server.server ? `server ${name}` : name;
 }
 
 function uncoveredText(what: string): string {

@@ -32,8 +32,7 @@ export const offsiteSentences = {
   COPY_OVER_LIMIT: ({ bytes, used, limit }) =>
     `${gigabytes(bytes)} on top of the ${gigabytes(used)} of this month would exceed ${limitText(limit)}: the copy waits for the next month or for a higher limit`,
   COPY_LIMIT_UNREADABLE: ({ limit }) => `how much of ${limitText(limit)} is used up can't be read`,
-  COPY_ELSEWHERE: ({ home }) =>
-    `its newest snapshot was taken in ${home}, and only the copies there say whether it is copied already`,
+  COPY_ELSEWHERE: ({ home }) => `its copy belongs to region ${home}; see that region's report`,
   COPY_REGION_UNKNOWN: () =>
     'the region in which its newest snapshot was taken is unknown, and so is whether it is copied already',
   COPY_SOURCE_GONE: () => 'the snapshot was deleted before it was copied',

@@ -1,3 +1,5 @@
+import { counted } from '../../audit/format.ts';
+
 const HOUR_MS = 3_600_000;
 const MOST_NAMES = 10;
 
@@ -10,6 +12,11 @@ export function gigabytes(bytes: number): string {
 export function policyDuration(ms: number): string {
   const hours = ms / HOUR_MS;
   return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
+}
+
+/** How many more days of snapshots a quota has room for. */
+export function quotaRoom(days: number): string {
+  return days === 0 ? 'no room for the next day' : `room for ${counted(days, 'more day')}`;
 }
 
 /** The names, separated by commas; of many names the first ones and the number of the others. */

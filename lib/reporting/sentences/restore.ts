@@ -61,7 +61,7 @@ export const restoreSentences = {
   RESTORE_NETWORKS: ({ networks, from }) =>
     `networks: ${networks.join(', ') || 'none'}${FROM[from]}; its addresses are new`,
   RESTORE_NETWORKS_UNKNOWN: () =>
-    'networks: the cloud does not tell those of the original: its default; "networks" gives others',
+    'networks: the original\'s networks are unknown, so the cloud\'s default is used; set "networks" to choose',
   RESTORE_KEY_PAIR: ({ keyName = 'none', from }) => `key pair: ${keyName}${FROM[from]}`,
   RESTORE_SECURITY_GROUPS: ({ groups, from }) =>
     `security groups: ${groups.join(', ') || "the cloud's default"}${FROM[from]}`,
@@ -153,7 +153,7 @@ export const restoreSentences = {
     `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, begin anew, without "request"`,
   RESTORE_TWIN: ({ server }) =>
     `server ${server} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
-  RESTORE_UNCERTAIN: ({ message }) => `${withoutStop(message)}. Nothing is to be seen of it yet`,
+  RESTORE_UNCERTAIN: ({ message }) => `${withoutStop(message)}. The result is not visible yet`,
   RESTORE_CALL_AGAIN: () => 'call again with "next", which looks first',
   RESTORE_BEGIN_ANEW: () => 'begin anew, without "request"',
 
@@ -198,7 +198,7 @@ export const restoreSentences = {
   RESTORE_DIFFERS: ({ field, was, slot, request }) =>
     `${field}: the restore "${request}" has begun with ${was}${slot === undefined ? '' : `, the snapshot of ${slot}`}: go on with that, or leave "request" out to begin another`,
   RESTORE_REQUEST_UNREADABLE: ({ server, request }) =>
-    `request: server ${server} carries "${request}", and does not say of what: give another one`,
+    `request: the metadata of server ${server} name request "${request}" but are unreadable: give another one`,
   RESTORE_OF_OTHER_REQUEST: ({ server, request }) =>
     `restored: server ${server} was not made or rebuilt by the restore "${request}"`,
   RESTORE_NOT_FOUND: ({ server, regions }) =>
@@ -219,7 +219,7 @@ export const restoreSentences = {
   RESTORE_FLAVOR_TOO_SMALL: ({ flavor, diskGb, ramMb, image, least, fitting }) =>
     `flavor: ${flavor} (${diskGb} GB, ${ramMb} MB) is too small: image ${image} needs ${least}: ${fittingText(fitting)}`,
   RESTORE_FLAVOR_UNKNOWN: ({ flavor, isOriginal, fitting }) =>
-    `flavor: there is no ${flavor}${isOriginal ? ', which the original had,' : ''} any more: ${fittingText(fitting)}`,
+    `flavor: there is no ${isOriginal ? `${flavor} any more, which the original had` : `flavor "${flavor}"`}: ${fittingText(fitting)}`,
   RESTORE_FLAVOR_MISSING: ({ fitting }) =>
     `flavor: the original is gone and the snapshot does not say which it had: ${fittingText(fitting)}`,
 } satisfies Partial<Sentences>;

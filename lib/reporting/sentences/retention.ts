@@ -42,18 +42,18 @@ export const retentionSentences = {
   ACTIVE_WITHOUT_DATA: ({ hasSize }) =>
     hasSize
       ? 'active, and its block_device_mapping names no volume snapshot, so it is not known where its data are: not counted'
-      : 'active, and the cloud says neither a size nor volume snapshots, so nothing shows that it holds data: not counted',
+      : 'active, but has no size and no volume snapshots, so it may be empty: not counted',
   UNKNOWN_STATUS: ({ status }) => `status "${status}" is not understood: not counted`,
   IN_FUTURE: () => 'dated in the future: not counted',
   FAILED_LATELY: () => 'failed less than 24 hours ago',
   FAILED_ALONE: () => 'failed, and there is no newer good one',
   FAILED: () => 'failed, and a newer good one exists',
   PARTIAL: ({ status, reasons }, say) =>
-    `${status}: what is left of it stays as long as the whole would: ${say(...reasons)}`,
+    `${status}: its remaining data is kept as if it were complete: ${say(...reasons)}`,
 
   // Ad-hoc snapshots.
   ADHOC_FAILED: ({ status, until }) =>
-    `ad hoc, failed (${status}): it holds nothing that can be restored; ${until === undefined ? 'it has no end: delete it by hand' : `its end is ${until}`}`,
+    `ad hoc, failed (${status}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand' : `it expires at ${until}`}`,
   ADHOC: () => 'ad hoc, without an end',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,

@@ -1,5 +1,5 @@
 import { counted } from '../../audit/format.ts';
-import { gigabytes } from './quantity.ts';
+import { gigabytes, quotaRoom } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** What a job does not do in a region that can't be read. */
@@ -13,12 +13,12 @@ const UNDONE = {
 const DATA = { localDisks: 'local data disks', attachedVolumes: 'attached volumes' };
 const MOST_NAMES = 10;
 
-/** A quota, or what is used of it. */
+/** How much of a quota is used. */
 const QUOTAS = {
-  images: (n: number) => `${n} images`,
-  imageBytes: (n: number) => `${gigabytes(n)} of images`,
-  volumeSnapshots: (n: number) => `${n} volume snapshots`,
-  volumeGigabytes: (n: number) => `${n} GB of volumes and volume snapshots`,
+  images: (used: number, limit: number) => `${used} of ${limit} images`,
+  imageBytes: (used: number, limit: number) => `${gigabytes(used)} of ${gigabytes(limit)} for images`,
+  volumeSnapshots: (used: number, limit: number) => `${used} of ${limit} volume snapshots`,
+  volumeGigabytes: (used: number, limit: number) => `${used} of ${limit} GB for volumes and volume snapshots`,
 };
 
 /** What is wrong, or odd, in a run beyond single entries. */
@@ -31,34 +31,33 @@ export const runSentences = {
   SELECTOR_UNMATCHED: ({ selector, isPart }) =>
     `servers.${selector} matches no server${isPart ? ' of this policy' : ''}`,
   IDS_EXCEPTED: ({ ids }) =>
-    `servers.ids: ${ids.join(', ')}: servers.except leaves these out, so they get no snapshots: take them out of one of the two`,
+    `servers.ids: ${ids.join(', ')}: servers.except excludes these servers: remove them from ids or from except`,
   NOT_OF_POLICY: ({ what, policy }) =>
-    `servers.${what} is no server of the policy ${policy}: nothing is deleted for it`,
+    `servers.${what}: the policy ${policy} selects no such server, so nothing is deleted for it`,
   SERVERS_DOUBTFUL: ({ problem }, say) => say(problem),
   SERVER_DOUBTFUL: ({ problem }, say) =>
     `it is not certain that a server is gone, so its snapshots stay: ${say(problem)}`,
   EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
     `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
-  TAKEN_UNCONFIRMED: ({ message }) => `it is not certain that the cloud has what it has accepted: ${message}`,
+  TAKEN_UNCONFIRMED: ({ message }) => `the new snapshots could not be verified: ${message}`,
   REQUEST_NOT_RECORDED: ({ message }) =>
-    `it is not certain since when this request is known, and which servers it has taken: ${message}`,
-  OTHER_RUN: ({ until }) =>
-    `another run of this job is at work, until ${until} at most: this one has done nothing`,
+    `the record of this ad-hoc request could not be read or written: ${message}`,
+  OTHER_RUN: ({ until }) => `skipped: another run of this job is active (until ${until} at the latest)`,
   RUN_CRASHED: ({ problem }, say) => `the whole run failed: ${say(problem)}`,
-  LEFT_TO_NEXT_RUN: (left) => `stopped in time: ${leftText(left)} to the next run`,
-  LEFT_TO_NEXT_TRY: (left) => `stopped in time: ${leftText(left)} for the next try`,
+  LEFT_TO_NEXT_RUN: (left) => `run deadline reached: ${deferredText(left)} to the next run`,
+  LEFT_TO_NEXT_TRY: (left) => `run deadline reached: ${deferredText(left)} to the next try`,
   BUSY_TOO_LONG: ({ servers, more }) =>
     `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer configured: its ${count} snapshots, ${gigabytes(bytes)}, are all kept`,
+    `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${gigabytes(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+    `the policy ${policy} is not for this region: no cleanup looks at its ${counted(count, 'snapshot')} here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
   ACCOUNTS_SHARE_PROJECT: ({ project, accounts }) =>
     `the accounts ${accounts.join(' and ')} are of the same project ${project}: name one of them in all policies`,
   ACCOUNT_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer for this account: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
+    `the policy ${policy} is no longer for this account: no cleanup looks at its ${counted(count, 'snapshot')} here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
-    `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they stay, also past their end`,
+    `no policy is for this region, so no cleanup looks at its ${counted(count, 'ad-hoc snapshot')}, ${gigabytes(bytes)}: they are never deleted, even after they expire`,
   SERIES_OF_GONE_SERVER: ({ server, name, policy, count, kept }) =>
     `server ${nameAndId(server, name)} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, name, policy, count }) =>
@@ -82,9 +81,9 @@ export const runSentences = {
   SLOT_TAKEN_TWICE: ({ of, slot, images }) =>
     `${of} has ${images.length} snapshots of ${slot}, which count as one: ${images.join(', ')}`,
   SHARING_UNKNOWN: ({ image, message }) =>
-    `whether image ${image} and others are shared is not known, and shared ones stay: ${message}`,
+    `could not check whether image ${image} and others are shared, so they are kept: ${message}`,
   NOT_DELETABLE: ({ image, of, reasons }, say) =>
-    `image ${image} of ${of} can't be deleted, and the next ones go: ${say(...reasons)}`,
+    `image ${image} of ${of} can't be deleted; other snapshots are deleted instead: ${say(...reasons)}`,
   DELETIONS_UNCONFIRMED: ({ where, message }) =>
     `${where} can't be read after the deletions, so they are not confirmed: ${message}`,
   IMAGE_VANISHED: ({ image, of, status, slot }) =>
@@ -108,9 +107,9 @@ export const runSentences = {
     `a copy of ${of} can't be read, so none of them is deleted: ${say(problem)}`,
   COPY_LOST: ({ key, of }) =>
     `the copy ${key} of ${of} was good, and is not any more: this run did not delete it`,
-  COPIES_STOPPED: ({ of, message }) => `the copies of ${of} can't be dealt with: ${message}`,
+  COPIES_STOPPED: ({ of, message }) => `the copies of ${of} could not be processed: ${message}`,
   COPIES_STOPPED_IN_REGION: ({ where, message }) => `nothing is copied in ${where}: ${message}`,
-  COPY_LEFTOVER: ({ key, message }) => `what is left of ${key} can't be taken away: ${message}`,
+  COPY_LEFTOVER: ({ key, message }) => `the leftovers of ${key} can't be deleted: ${message}`,
   COPY_NEVER_VERIFIED: ({ key }) =>
     `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
   COPY_NOT_COUNTED: ({ problem }, say) => `${say(problem)}: the copy is kept and not counted`,
@@ -127,9 +126,7 @@ export const runSentences = {
     `${where}: it is not known which servers of ${policy} have ${DATA[kind]}, which are in no snapshot: ${message}`,
 
   QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
-    const room =
-      days === 0 ? 'no room for the next day' : `room for ${days} more day${days === 1 ? '' : 's'}`;
-    return `${where}: ${room}: of ${QUOTAS[kind](limit)} ${QUOTAS[kind](used)} are used, and the policies will need more: ask the cloud for a higher quota, or keep fewer snapshots`;
+    return `${where}: ${quotaRoom(days)}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots`;
   },
 
   // What the cloud, or the bucket, says.
@@ -144,9 +141,9 @@ const ITEMS: Record<string, readonly [string, string]> = {
   offsite: ['copy', 'copies'],
 };
 
-function leftText({ job, count }: { job: string; count: number }): string {
+function deferredText({ job, count }: { job: string; count: number }): string {
   const [one, several] = ITEMS[job] ?? ['item', 'items'];
-  return count === 1 ? `1 ${one} is left` : `${count} ${several} are left`;
+  return count === 1 ? `1 ${one} deferred` : `${count} ${several} deferred`;
 }
 
 function leftAloneText(

@@ -22,33 +22,31 @@ export const snapshotSentences = {
   ALREADY_TAKEN: ({ image, status, until }) =>
     `already taken: image ${image} is ${status}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
   REQUEST_ENDS_SOONER: ({ image, until }) =>
-    `image ${image} of this request is there already, and is deleted once ${until} has passed, sooner than this call requests: hold it, or give the request another name`,
+    `this request already made image ${image}, which expires at ${until}, earlier than you now ask: hold it, or use another request name`,
   REQUEST_OVER: ({ since }) =>
-    `no snapshot of it by this request is there, or its end has passed, and the request, of ${since}, takes none after a day: give it another name`,
+    `the request of ${since} is more than a day old, so it takes no more snapshots; its snapshot of this server is gone or has expired: use another request name`,
   REQUEST_TOOK_IT_BEFORE: ({ image }) =>
-    `image ${image} of it was made by this request, and is no longer there or was renamed: give the request another name`,
+    `this request already made image ${image}, which was deleted or renamed: use another request name`,
   SERVER_IN_STATE: ({ status }) =>
-    `the server is in ${status}, in which the cloud makes no image of it: ${remedyForStatus(status)}, or name the server in servers.except`,
+    `the cloud can't make an image while the server is in ${status}: ${remedyForStatus(status)}, or name the server in servers.except`,
   SERVER_LOCKED: () =>
-    'the server is locked, and the cloud makes no image of it: unlock it (openstack server unlock), or name the server in servers.except',
+    "the cloud can't make an image of a locked server: unlock it (openstack server unlock), or name the server in servers.except",
   SERVER_BUSY: ({ taskState }) => `the cloud is busy with the server (${taskState})`,
   SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
   SERVER_GONE_BY_NOW: () => 'the server is gone by now',
   VOLUME_SERVER_AT_RACKSPACE: () =>
-    'its disk is a volume, of which Rackspace makes no images: back it up with Cloud Block Storage, and name the server in servers.except',
+    "Rackspace can't make images of volume-backed servers: back it up with Cloud Block Storage, and name the server in servers.except",
   NEXT_SLOT: () => "the slot ended before this server's turn",
   CLOCK_AHEAD: ({ minutes }) =>
-    `the cloud's clock is ${minutes} minutes ahead, so its image would be dated after the next slot and not count: have that clock corrected, or the policy's interval made longer`,
+    `the cloud's clock is ${minutes} minutes ahead, so the image would be dated after the next slot and not count: correct the clock, or lengthen the interval`,
   CLOCK_BEHIND: ({ minutes }) =>
-    `the cloud's clock is ${minutes} minutes behind, so its image would be dated before the slot and not count: have that clock corrected`,
-  IMAGE_NOT_FOUND: ({ name }) =>
-    `the cloud has accepted the request for ${name}, and no such image can be found`,
-  IMAGE_LOST: ({ image }) => `the cloud has accepted the request, and has no image ${image}`,
+    `the cloud's clock is ${minutes} minutes behind, so the image would be dated before the slot and not count: correct the clock`,
+  IMAGE_NOT_FOUND: ({ name }) => `the cloud accepted the request for ${name}, but no such image can be found`,
+  IMAGE_LOST: ({ image }) => `the cloud accepted the request, but image ${image} does not exist`,
   MARKER_LOST: ({ image }) =>
-    `the cloud has left the marker out of image ${image}: it does not count, and nothing deletes it: correct the cause, then delete the image`,
-  IMAGE_FAILED: ({ image, status }) =>
-    `the cloud has given up image ${image} (${status}): the next run takes another`,
+    `the cloud did not store the marker on image ${image}: the image does not count and is never deleted: correct the cause, then delete the image`,
+  IMAGE_FAILED: ({ image, status }) => `image ${image} failed (${status}): the next run takes another`,
   IMAGE_EMPTY: ({ image, hasSize }) =>
     `image ${image} is active and ${hasSize ? 'its block_device_mapping names no volume snapshot' : 'has no data'}: the next run takes another`,
   IMAGE_REJECTED: ({ problem }, say) =>
