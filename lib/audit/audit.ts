@@ -19,7 +19,14 @@ import type { Run } from '../runtime/run.ts';
 import { JOBS, scheduleOf } from '../runtime/work-item.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
-import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
+import {
+  type Inventory,
+  lacksVolumeService,
+  otherDoubts,
+  type RegionInventory,
+  type UncertainServer,
+  unservedVolumes,
+} from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
@@ -29,10 +36,11 @@ import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { isExpected } from './headline.ts';
 import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
 import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
+import { schedulesSeen } from './seen-schedules.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
@@ -145,7 +153,9 @@ function withMissing(
     const failed = failedRuns
       .filter((run) => isRunOf(run, one, accounts))
       .map((run) => ({ ...run, account: one.account }));
-    const byJob = policy ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now) : {};
+    const byJob = policy
+      ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now, one.schedules)
+      : {};
     const missing = missingRuns(byJob);
     const overdue = Object.values(byJob);
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
@@ -229,6 +239,11 @@ async function auditAccount(
         const before = own?.policies.find((one) => one.policy === policy.policy)?.cleanups;
         return coverage && goodRuns && cleanupsSeen(before, policy, goodRuns, run.now);
       },
+      schedulesOf: (policy) => {
+        const before = own ? own.policies.find((one) => one.policy === policy.policy) : undefined;
+        const recorded = own ? (before ? (before.schedules ?? 'unknown') : 'none') : 'unknown';
+        return coverage && schedulesSeen(recorded, policy, run.now);
+      },
       byHand: byHand.filter((one) => one.account === account),
     });
   } catch (error) {
@@ -267,12 +282,14 @@ async function auditRegions(
     remembered,
     selectedSince,
     cleanupsOf,
+    schedulesOf,
     byHand,
   }: {
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
     cleanupsOf: (policy: Policy) => SeenCleanups | undefined;
+    schedulesOf: (policy: Policy) => SeenSchedules | undefined;
     byHand: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
@@ -286,10 +303,15 @@ async function auditRegions(
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
   // If the volume snapshots of a region can't be listed, the whole region counts as unreadable,
   // because a partial result would look complete.
-  const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
+  // Without a volume service only the servers on volumes are unprotected.
+  const regions = found.regions.filter((one) => one.volumesUnread === undefined || lacksVolumeService(one));
   const unreadable = [
     ...found.unreadable,
-    ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
+    ...found.regions.flatMap((one) =>
+      one.volumesUnread && !lacksVolumeService(one)
+        ? [{ region: one.region, problem: one.volumesUnread }]
+        : [],
+    ),
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, goneInEveryRegion(regions));
@@ -338,6 +360,7 @@ async function auditRegions(
     const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
     const cleanups = cleanupsOf(policy);
+    const schedules = schedulesOf(policy);
     const own = regions.filter(({ region }) => wanted.includes(region));
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
@@ -357,8 +380,11 @@ async function auditRegions(
       ...itsUnreadable.map(
         (one): Reason => ({ code: 'POLICY_REGION_UNREADABLE', where: one.region, problem: one.problem }),
       ),
-      ...own.flatMap(({ region, doubts }) =>
-        doubts.map((problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: region, problem })),
+      ...unservedVolumes(own, selection.servers),
+      ...own.flatMap((one) =>
+        otherDoubts(one).map(
+          (problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: one.region, problem }),
+        ),
       ),
       ...selection.missingIds.map(
         (server): Reason => ({
@@ -401,6 +427,7 @@ async function auditRegions(
         goneEverywhere: gone,
         selectedSince,
         leftByTwoCleanups: leftByTwo(cleanups),
+        scheduledSince: schedules?.snapshot && new Date(schedules.snapshot.since),
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
@@ -415,6 +442,7 @@ async function auditRegions(
         readable,
         nothingSelected,
         ...(cleanups ? { cleanups } : {}),
+        ...(schedules ? { schedules } : {}),
         ...(unknown.length > 0 ? { unreadable: unknown } : {}),
         problems,
       }),
@@ -541,7 +569,10 @@ async function checkedCopiesOf(
 function auditedPolicy(
   deployed: Policy,
   { now }: Run,
-  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'cleanups' | 'unreadable' | 'problems'>,
+  found: Pick<
+    AuditedPolicy,
+    'readable' | 'nothingSelected' | 'cleanups' | 'schedules' | 'unreadable' | 'problems'
+  >,
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];

@@ -230,6 +230,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   EXPORT_OTHER_CHECKSUM: { name: string };
 
   // Failures and warnings that concern more than a single entry.
+  VOLUMES_UNSERVED: { where: string; count: number; problem: Reason };
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   REGION_NOT_IN_CATALOGUE: { known: readonly string[] };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
@@ -540,6 +541,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_SCHEDULE_ENDED: { resumes?: string };
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
+  SERIES_REGION_WITHOUT_VOLUMES: { where: string };
   SERIES_DRILL_FAILED: {
     name: string;
     where: string;

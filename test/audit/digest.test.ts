@@ -112,7 +112,7 @@ test('a day on which a quota is almost used up is not good, and the subject has 
   const { good, subject, text } = digest(audit({ warnings: [ahead] }), [], undefined);
   expect(good).toBe(false);
   expect(subject).toBe('autosnap-prod: 2 of 2 servers protected; the quota of DFW has room for 1 more day');
-  expect(text).toContain('\n- DFW: room for 1 more day: of ');
+  expect(text).toContain('\n- DFW: room for 1 more day: ');
 });
 
 test('failures of servers that are protected are in the subject', () => {
@@ -202,7 +202,7 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
   );
   expect(
     bad.text,
-  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has no good daily snapshot.
+  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has no good daily snapshot; 3 failures in the last day.
 
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 

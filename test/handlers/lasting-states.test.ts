@@ -92,7 +92,7 @@ describe('a server whose image the cloud refuses with 409', () => {
   test('fails at once if it is locked', async () => {
     const h = await refused(true);
     const { error, report } = await h.fail('snapshot', policy());
-    expect(error.message).toContain('the server is locked');
+    expect(error.message).toContain('an image of a locked server');
     expect(error.message).toContain('openstack server unlock');
     expect(report!.left).toBeUndefined();
   });

@@ -79,7 +79,9 @@ test('a server that fails, by its name, until a run takes it again', async () =>
   expect(mails).toEqual([
     {
       subject: 'Autosnap autosnap-test: db: snapshot daily failed',
-      text: expect.stringContaining('db in DFW, daily: the server is in ERROR'),
+      text: expect.stringContaining(
+        "db in DFW, daily: the cloud can't make an image while the server is in ERROR",
+      ),
     },
   ]);
   h.db.vmState = 'active';
@@ -89,6 +91,38 @@ test('a server that fails, by its name, until a run takes it again', async () =>
   expect((await h.audit('2026-11-24T02:30:00Z')).mails).toEqual([
     { subject: 'Autosnap autosnap-test: ended: db: snapshot daily failed', text: expect.any(String) },
   ]);
+});
+
+test.each([
+  ['in ERROR', (h: Awaited<ReturnType<typeof deployment>>) => (h.db.vmState = 'error')],
+  [
+    'of an unknown id',
+    () =>
+      deploy([
+        policy({
+          cleanup: 'rate(2 days)',
+          servers: { names: ['web'], ids: ['11111111-1111-4111-8111-111111111111'] },
+        }),
+      ]),
+  ],
+])('runs that come and fail because of a server %s are not missing', async (_, breakIt) => {
+  const h = await deployment();
+  breakIt(h);
+  for (const day of [24, 25, 26, 27]) {
+    setTime(`2026-11-${day}T00:00:20Z`);
+    h.cold();
+    await h.fail('snapshot', { policy: 'daily' });
+    setTime(`2026-11-${day}T01:00:20Z`);
+    await h.run('cleanup', { policy: 'daily' }).catch(() => undefined);
+  }
+  const { result } = await h.audit('2026-11-27T23:30:00Z');
+  const { sentence, policies } = result as Exclude<typeof result, Error>;
+  expect(sentence).toMatch(/^1 of [12] servers? protected/);
+  expect(sentence).not.toMatch(/ run of /);
+  expect(policies[0]).toMatchObject({ missing: [] });
+  expect(policies[0]!.codes).not.toContain('POLICY_RUN_MISSING');
+  expect(policies[0]!.runOverdue).toBeLessThan(1);
+  expect(h.waiting.mails.some(({ subject }) => /missing/.test(subject))).toBe(false);
 });
 
 describe('while another run is to resume the work, because a server is busy', () => {
@@ -246,7 +280,9 @@ test('a late server that fails is one line of the digest, with the reason', asyn
   await h.run('audit', { digest: 'always' });
   const { text } = h.waiting.mails.at(-1)!;
   expect(text).toContain('\nLate\n- db in DFW, daily: 13 hours late; ');
-  expect(text).toContain('; its snapshot run failed: the server is in ERROR');
+  expect(text).toContain(
+    "; its snapshot run failed: the cloud can't make an image while the server is in ERROR",
+  );
   expect(text).not.toContain('\nFailed\n');
 });
 
@@ -479,7 +515,9 @@ test('the account, where there are several', async () => {
   expect(waiting.mails).toEqual([
     {
       subject: 'Autosnap autosnap-test: db: snapshot daily failed (customer-b)',
-      text: expect.stringContaining('- customer-b: db in DFW, daily: the server is in ERROR'),
+      text: expect.stringContaining(
+        "- customer-b: db in DFW, daily: the cloud can't make an image while the server is in ERROR",
+      ),
     },
   ]);
 });

@@ -155,6 +155,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
   SERIES_REGION_WITHOUT_IMAGES:
     "Ask the cloud's support, or take the region out of the regions of the policy.",
+  SERIES_REGION_WITHOUT_VOLUMES:
+    "Ask the cloud's support, or take the region out of the regions of the policy.",
 };
 
 /** What to do about an error of the cloud: the same as in docs/reasons.md. */

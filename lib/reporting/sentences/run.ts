@@ -24,6 +24,8 @@ const QUOTAS = {
 /** What is wrong, or odd, in a run beyond single entries. */
 export const runSentences = {
   // What is wrong, or odd, beyond single entries.
+  VOLUMES_UNSERVED: ({ where, count, problem }, say) =>
+    `${where}: the snapshots of ${counted(count, 'server')} whose ${count === 1 ? 'disk is a volume' : 'disks are volumes'} can't be verified or deleted: ${say(problem)}`,
   REGION_UNREADABLE: ({ where, job, problem }, say) =>
     `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
   REGION_NOT_IN_CATALOGUE: ({ known }) =>
