@@ -14,7 +14,7 @@ import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { type AccountJob, isRunOf } from '../reporting/failed-run.ts';
 import { reasonFor } from '../reporting/failure.ts';
-import { type Reason, unique } from '../reporting/reasons.ts';
+import { type Finding, type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { JOBS, scheduleOf } from '../runtime/work-item.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
@@ -33,6 +33,7 @@ import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
+import { isExpected } from './headline.ts';
 import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
@@ -73,13 +74,14 @@ export async function audit(
   { pricePerGb, goodRuns, failedRuns = [], ...known }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
-  const found = await pMap(
+  const audits = await pMap(
     accounts,
     ([account, own]) => auditAccount(account, own, { ...known, goodRuns, run, login }),
     {
       concurrency: 4,
     },
   );
+  const found = withoutTwins(audits);
   const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
   const bytesOf = (all: readonly { bytes: number }[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -101,9 +103,11 @@ export async function audit(
     uncovered: found.flatMap((one) => one.uncovered),
     unlisted: found.flatMap((one) => one.unlisted),
     warnings: unique(
-      found.flatMap(({ account, warnings }) =>
-        isOneOfSeveral ? warnings.map((one) => ({ ...one, ofAccount: account })) : warnings,
-      ),
+      found.flatMap(({ account, warnings, leftBehind }) => {
+        const own = policies.filter((policy) => policy.account === account);
+        const all = [...warnings, ...leftBehind.map((one) => unmanagedWarning(one, own, run))];
+        return isOneOfSeveral ? all.map((one) => ({ ...one, ofAccount: account })) : all;
+      }),
     ),
     bytes,
     unmanagedBytes,
@@ -147,7 +151,7 @@ function withMissing(
       other.policy === one.policy && other.account === one.account;
     const policy = policies.find(isOfIt);
     const failed = failedRuns
-      .filter((run) => isRunOf(run, one, accounts))
+      .filter((run) => !run.crashed && isRunOf(run, one, accounts))
       .map((run) => ({ ...run, account: one.account }));
     const byJob = policy
       ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now, one.schedules)
@@ -160,6 +164,35 @@ function withMissing(
       missing,
       ...(overdue.length > 0 ? { runOverdue: Math.max(...overdue) } : {}),
       problems: [...one.problems, ...problems],
+    };
+  });
+}
+
+/**
+ * The audits of the accounts. Accounts that open the same project see each other's snapshots, which
+ * are not left behind, and each other's servers, which are covered.
+ */
+function withoutTwins(audits: readonly AccountAudit[]): AccountAudit[] {
+  const byProject = Map.groupBy(audits, ({ accounts: [read] }) => read?.project);
+  return audits.map((one) => {
+    const project = one.accounts[0]?.project;
+    const same = project === undefined ? [] : byProject.get(project)!;
+    const [first] = same;
+    if (same.length < 2) return one;
+    const managed = new Set(same.flatMap(({ policies }) => policies.map(({ policy }) => policy)));
+    const covered = new Set(
+      same.flatMap(({ series }) => series.filter(isExpected).map(({ server }) => server)),
+    );
+    const shared: Finding = {
+      code: 'ACCOUNTS_SHARE_PROJECT',
+      project: project!,
+      accounts: same.map(({ account }) => account),
+    };
+    return {
+      ...one,
+      leftBehind: one.leftBehind.filter(({ policy }) => !managed.has(policy)),
+      uncovered: one.uncovered.filter(({ server }) => !covered.has(server)),
+      warnings: one === first ? [...one.warnings, shared] : one.warnings,
     };
   });
 }
@@ -436,7 +469,6 @@ async function auditRegions(
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
-  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, policies, run)));
   result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,

@@ -6,6 +6,7 @@ import { bareServer, type Server } from '../openstack/compute.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
+import { homeOf } from '../snapshots/inventory.ts';
 import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import {
@@ -142,7 +143,13 @@ export function protectionOf(
               snapshots,
               copiesIn.get(id) ?? [],
               { ...policy, offsite: policy.offsite },
-              { imageOf, obstacleTo, isDeselected, now },
+              {
+                imageOf,
+                obstacleTo,
+                isDeselected,
+                isHomeKnown: (image) => homeOf(image, { server: id }, inventory) !== undefined,
+                now,
+              },
             ),
           }
         : {}),

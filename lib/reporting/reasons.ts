@@ -248,6 +248,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUSY_TOO_LONG: BusyServers;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
+  ACCOUNTS_SHARE_PROJECT: { project: string; accounts: readonly string[] };
   ACCOUNT_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   REGION_WITHOUT_POLICY: { count: number; bytes: number };
   SERIES_OF_GONE_SERVER: { server: string; name: string; policy: string; count: number; kept: number };
@@ -431,6 +432,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
   RESTORE_REQUESTED: { server: string };
+  RESTORE_AT_WORK: { request: string };
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
   RESTORE_CHECK_AGAIN: None;
