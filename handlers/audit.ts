@@ -135,14 +135,18 @@ async function notifyIncidents(
 async function recordedRuns(
   policies: readonly Policy[],
   now: Date,
-): Promise<{ good: GoodRun[]; failed: (AccountJob & { at: Date })[] } | undefined> {
+): Promise<{ good: GoodRun[]; failed: (AccountJob & { at: Date; crashed: boolean })[] } | undefined> {
   if (!store) return undefined;
-  const [goodRuns, failed] = await Promise.all([store.goodRuns(), store.failedRunTimes()]);
+  const goodRuns = await store.goodRuns();
+  const isSame = (a: AccountJob, b: AccountJob) =>
+    a.job === b.job && a.policy === b.policy && a.account === b.account;
+  const failed = await store.failedRuns((run) =>
+    goodRuns.some((good) => isSame(good, run) && good.at > run.at),
+  );
   const newRuns = jobsWithoutRecord(policies, goodRuns);
   if (newRuns.length > 0) {
     // A failure before the first audit must be notified, so no good run may be recorded after it.
-    const failureOf = ({ job, policy, account }: AccountJob) =>
-      failed.find((one) => one.job === job && one.policy === policy && one.account === account);
+    const failureOf = (run: AccountJob) => failed.find((one) => isSame(one, run));
     await Promise.all(newRuns.filter((run) => !failureOf(run)).map((run) => store.putGoodRun(run)));
     const added = newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }));
     return { good: [...goodRuns, ...added], failed };

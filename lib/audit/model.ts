@@ -130,8 +130,8 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
 /**
  * Why a series has the state late or never regardless of its age: the schedule of its policy has
  * ended or pauses for years; the existence of its server is unknown, because the listing lacks the
- * server and a GET of it fails; or its region has no image service, or no volume service although its
- * disk is a volume.
+ * server and a GET of it fails; or its region has no image service, or no volume service
+ * although its disk is a volume.
  */
 export type LateCause = Reason<
   | 'SERIES_SCHEDULE_ENDED'

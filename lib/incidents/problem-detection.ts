@@ -298,7 +298,9 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming): Problem[] {
   );
 }
 
-/** What fails for a server in one job of a policy is one problem: failed runs and late snapshots. */
+/**
+ * What fails for a server in one job of a policy is one problem: failed runs and late snapshots.
+ */
 function serverKey(
   { account, region, server, policy }: Record<'account' | 'region' | 'server' | 'policy', string>,
   job: string,

@@ -53,8 +53,6 @@ export interface ReportStore {
   goodRuns(): Promise<GoodRun[]>;
   /** Records a failed run, and replaces the record of the run before. */
   putFailedRun(run: FailedRun): Promise<void>;
-  /** When the last failed run of each job, policy and account was recorded. */
-  failedRunTimes(): Promise<(AccountJob & { at: Date })[]>;
   /**
    * The last failed run of each job, policy and account, except those for which `isOver` returns
    * true.
@@ -155,9 +153,6 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
       await put(`${FAILED}${job}/${policy}/${account}`, run, {
         abortSignal: AbortSignal.timeout(RUN_WAITS_MS),
       });
-    },
-    async failedRunTimes() {
-      return (await addressesIn(FAILED)).map(({ key: _, ...run }) => run);
     },
     async failedRuns(isOver) {
       const current = (await addressesIn(FAILED)).filter((run) => !isOver(run));

@@ -161,8 +161,8 @@ async function findVolumeSnapshots(
 }
 
 /**
- * The problem of a region without a volume service whose servers need one. Rackspace makes no images
- * of such servers.
+ * The problem of a region without a volume service whose servers need one. Rackspace makes no
+ * images of such servers.
  */
 function missingVolumeService(
   session: Session,

@@ -17,8 +17,8 @@ export interface RegionInventory {
   /** The ids of the servers that were requested in this region and answered with 404. */
   gone: ReadonlySet<string>;
   /**
-   * Why the volume snapshots of the region could not be listed, although some are needed, or will be
-   * for the next snapshots.
+   * Why the volume snapshots of the region could not be listed, although some are needed, or will
+   * be for the next snapshots.
    */
   volumesUnread?: Reason;
   /**

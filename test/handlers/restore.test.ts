@@ -474,7 +474,7 @@ describe('a dry run checks what the new server needs', () => {
 
   test.each([
     ['networks', { networks: ['nowhere'] }, /networks: DFW has no nowhere: it has .*\(backend\)/],
-    ['flavor', { flavor: 'huge' }, /flavor: there is no huge/],
+    ['flavor', { flavor: 'huge' }, /flavor: there is no flavor "huge"/],
     [
       'keyName',
       { keyName: 'oops' },
@@ -659,7 +659,7 @@ describe('refused without a change', () => {
       "the original's flavor gone",
       TO_NEW,
       set({ flavor: 'old' }),
-      /flavor: there is no old, which the original had, any more/,
+      /flavor: there is no old any more, which the original had/,
     ],
     [
       'a network that is gone',
