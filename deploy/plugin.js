@@ -97,7 +97,15 @@ export default class Deployment {
       return addPolicies();
     };
     copyProductionOnly(serverless);
+    /** @param {string} command */
+    const refuseLocal = (command) => {
+      if (provider.getStage() !== 'local') return;
+      throw new serverless.classes.Error(
+        `${command} needs a deployment: give its stage with --stage. The stage "local" runs on this machine alone: npm start writes its report.`,
+      );
+    };
     const rerun = async () => {
+      refuseLocal('rerun');
       const { LambdaClient } = await import('@aws-sdk/client-lambda');
       const { SQSClient } = await import('@aws-sdk/client-sqs');
       const { rerun: rerunFailed } = await import('./rerun.ts');
@@ -108,6 +116,7 @@ export default class Deployment {
       if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
     };
     const report = async () => {
+      refuseLocal('report');
       const { fetchReport } = await import('./report.ts');
       const deployment = `${service.service}-${provider.getStage()}`;
       const file = join('reports', `${deployment}.html`);

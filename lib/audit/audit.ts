@@ -14,24 +14,33 @@ import type { Deadline } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';
 import { type AccountJob, isRunOf } from '../reporting/failed-run.ts';
 import { reasonFor } from '../reporting/failure.ts';
-import { type Reason, unique } from '../reporting/reasons.ts';
+import { type Finding, type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { JOBS, scheduleOf } from '../runtime/work-item.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
-import type { Inventory, RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
+import {
+  type Inventory,
+  lacksVolumeService,
+  otherDoubts,
+  type RegionInventory,
+  type UncertainServer,
+  unservedVolumes,
+} from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
+import { isExpected } from './headline.ts';
 import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
 import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
+import { schedulesSeen } from './seen-schedules.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
@@ -65,13 +74,14 @@ export async function audit(
   { pricePerGb, goodRuns, failedRuns = [], ...known }: Extras = {},
 ): Promise<Audit> {
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
-  const found = await pMap(
+  const audits = await pMap(
     accounts,
     ([account, own]) => auditAccount(account, own, { ...known, goodRuns, run, login }),
     {
       concurrency: 4,
     },
   );
+  const found = withoutTwins(audits);
   const isOneOfSeveral = accounts.length > 1;
   const series = found.flatMap((one) => one.series);
   const bytesOf = (all: readonly { bytes: number }[]) => all.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -93,9 +103,11 @@ export async function audit(
     uncovered: found.flatMap((one) => one.uncovered),
     unlisted: found.flatMap((one) => one.unlisted),
     warnings: unique(
-      found.flatMap(({ account, warnings }) =>
-        isOneOfSeveral ? warnings.map((one) => ({ ...one, ofAccount: account })) : warnings,
-      ),
+      found.flatMap(({ account, warnings, leftBehind }) => {
+        const own = policies.filter((policy) => policy.account === account);
+        const all = [...warnings, ...leftBehind.map((one) => unmanagedWarning(one, own, run))];
+        return isOneOfSeveral ? all.map((one) => ({ ...one, ofAccount: account })) : all;
+      }),
     ),
     bytes,
     unmanagedBytes,
@@ -139,9 +151,11 @@ function withMissing(
       other.policy === one.policy && other.account === one.account;
     const policy = policies.find(isOfIt);
     const failed = failedRuns
-      .filter((run) => isRunOf(run, one, accounts))
+      .filter((run) => !run.crashed && isRunOf(run, one, accounts))
       .map((run) => ({ ...run, account: one.account }));
-    const byJob = policy ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now) : {};
+    const byJob = policy
+      ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now, one.schedules)
+      : {};
     const missing = missingRuns(byJob);
     const overdue = Object.values(byJob);
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
@@ -150,6 +164,35 @@ function withMissing(
       missing,
       ...(overdue.length > 0 ? { runOverdue: Math.max(...overdue) } : {}),
       problems: [...one.problems, ...problems],
+    };
+  });
+}
+
+/**
+ * The audits of the accounts. Accounts that open the same project see each other's snapshots, which
+ * are not left behind, and each other's servers, which are covered.
+ */
+function withoutTwins(audits: readonly AccountAudit[]): AccountAudit[] {
+  const byProject = Map.groupBy(audits, ({ accounts: [read] }) => read?.project);
+  return audits.map((one) => {
+    const project = one.accounts[0]?.project;
+    const same = project === undefined ? [] : byProject.get(project)!;
+    const [first] = same;
+    if (same.length < 2) return one;
+    const managed = new Set(same.flatMap(({ policies }) => policies.map(({ policy }) => policy)));
+    const covered = new Set(
+      same.flatMap(({ series }) => series.filter(isExpected).map(({ server }) => server)),
+    );
+    const shared: Finding = {
+      code: 'ACCOUNTS_SHARE_PROJECT',
+      project: project!,
+      accounts: same.map(({ account }) => account),
+    };
+    return {
+      ...one,
+      leftBehind: one.leftBehind.filter(({ policy }) => !managed.has(policy)),
+      uncovered: one.uncovered.filter(({ server }) => !covered.has(server)),
+      warnings: one === first ? [...one.warnings, shared] : one.warnings,
     };
   });
 }
@@ -196,6 +239,11 @@ async function auditAccount(
         const before = own?.policies.find((one) => one.policy === policy.policy)?.cleanups;
         return coverage && goodRuns && cleanupsSeen(before, policy, goodRuns, run.now);
       },
+      schedulesOf: (policy) => {
+        const before = own ? own.policies.find((one) => one.policy === policy.policy) : undefined;
+        const recorded = own ? (before ? (before.schedules ?? 'unknown') : 'none') : 'unknown';
+        return coverage && schedulesSeen(recorded, policy, run.now);
+      },
       byHand: byHand.filter((one) => one.account === account),
     });
   } catch (error) {
@@ -234,12 +282,14 @@ async function auditRegions(
     remembered,
     selectedSince,
     cleanupsOf,
+    schedulesOf,
     byHand,
   }: {
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
     cleanupsOf: (policy: Policy) => SeenCleanups | undefined;
+    schedulesOf: (policy: Policy) => SeenSchedules | undefined;
     byHand: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
@@ -253,10 +303,15 @@ async function auditRegions(
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
   // If the volume snapshots of a region can't be listed, the whole region counts as unreadable,
   // because a partial result would look complete.
-  const regions = found.regions.filter(({ volumesUnread }) => volumesUnread === undefined);
+  // Without a volume service only the servers on volumes are unprotected.
+  const regions = found.regions.filter((one) => one.volumesUnread === undefined || lacksVolumeService(one));
   const unreadable = [
     ...found.unreadable,
-    ...found.regions.flatMap(({ region, volumesUnread: problem }) => (problem ? [{ region, problem }] : [])),
+    ...found.regions.flatMap((one) =>
+      one.volumesUnread && !lacksVolumeService(one)
+        ? [{ region: one.region, problem: one.volumesUnread }]
+        : [],
+    ),
   ];
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, goneInEveryRegion(regions));
@@ -305,6 +360,7 @@ async function auditRegions(
     const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
     const wanted = policy.regions ?? session.regions;
     const cleanups = cleanupsOf(policy);
+    const schedules = schedulesOf(policy);
     const own = regions.filter(({ region }) => wanted.includes(region));
     const unserved = withoutImages.filter(({ region }) => wanted.includes(region));
     const servers = [...own, ...unserved].flatMap((r) => r.servers);
@@ -324,8 +380,11 @@ async function auditRegions(
       ...itsUnreadable.map(
         (one): Reason => ({ code: 'POLICY_REGION_UNREADABLE', where: one.region, problem: one.problem }),
       ),
-      ...own.flatMap(({ region, doubts }) =>
-        doubts.map((problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: region, problem })),
+      ...unservedVolumes(own, selection.servers),
+      ...own.flatMap((one) =>
+        otherDoubts(one).map(
+          (problem): Reason => ({ code: 'POLICY_SERVERS_UNCERTAIN', where: one.region, problem }),
+        ),
       ),
       ...selection.missingIds.map(
         (server): Reason => ({
@@ -368,6 +427,7 @@ async function auditRegions(
         goneEverywhere: gone,
         selectedSince,
         leftByTwoCleanups: leftByTwo(cleanups),
+        scheduledSince: schedules?.snapshot && new Date(schedules.snapshot.since),
       });
       if (series.some(({ cause }) => cause?.code === 'SERIES_SERVER_UNCERTAIN')) readable = false;
       result.series.push(...series);
@@ -382,6 +442,7 @@ async function auditRegions(
         readable,
         nothingSelected,
         ...(cleanups ? { cleanups } : {}),
+        ...(schedules ? { schedules } : {}),
         ...(unknown.length > 0 ? { unreadable: unknown } : {}),
         problems,
       }),
@@ -408,7 +469,6 @@ async function auditRegions(
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
-  result.warnings.push(...result.leftBehind.map((one) => unmanagedWarning(one, policies, run)));
   result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
@@ -509,7 +569,10 @@ async function checkedCopiesOf(
 function auditedPolicy(
   deployed: Policy,
   { now }: Run,
-  found: Pick<AuditedPolicy, 'readable' | 'nothingSelected' | 'cleanups' | 'unreadable' | 'problems'>,
+  found: Pick<
+    AuditedPolicy,
+    'readable' | 'nothingSelected' | 'cleanups' | 'schedules' | 'unreadable' | 'problems'
+  >,
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];

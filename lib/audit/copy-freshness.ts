@@ -85,7 +85,8 @@ async function newestGoodOf(
  * Whether the copies of a series are up to date. They are behind when a newer snapshot exists, and
  * the newest copy, or else the oldest snapshot, is older than one and a half times the sum of one
  * interval of each schedule. Nothing more is copied of a server that the policy no longer selects,
- * so its copies are never behind.
+ * so its copies are never behind. Nor are those of a snapshot whose region is unknown, as it is for
+ * some servers that are gone: it is never copied.
  *
  * @param copies the good copies of the series.
  */
@@ -97,23 +98,28 @@ export function copiedOf(
     imageOf,
     obstacleTo,
     isDeselected = false,
+    isHomeKnown = () => true,
     now,
   }: Pick<CopyContext, 'obstacleTo' | 'now'> & {
     imageOf: ReadonlyMap<string, Image>;
     isDeselected?: boolean;
+    isHomeKnown?: (image: Image) => boolean;
   },
 ): Copied {
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now).sort(bySlot);
   const newest = copies.toSorted(bySlot).at(-1)?.slot;
   const latest = good.at(-1);
   const image = latest && imageOf.get(latest.id);
-  const obstacle = image && obstacleTo(image);
   const since = newest ?? good[0]?.slot;
   const ageMs = since ? now.getTime() - since.getTime() : 0;
   const intervalsMs = since
     ? (intervalMs(schedule, since) ?? 0) + (intervalMs(offsite.schedule, since) ?? 0)
     : 0;
   const isNewer = latest !== undefined && (!newest || newest < latest.slot);
+  const obstacle =
+    image &&
+    (obstacleTo(image) ??
+      (isNewer && !isHomeKnown(image) ? ({ code: 'COPY_REGION_UNKNOWN' } as const) : undefined));
   return {
     ...(newest ? { newest: isoSeconds(newest), ageSeconds: Math.floor(ageMs / 1000) } : {}),
     behind: isNewer && !obstacle && !isDeselected && ageMs >= LATE * intervalsMs,

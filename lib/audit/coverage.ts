@@ -29,6 +29,7 @@ const RecordedPolicy = v.object({
   /** A hash of what it selects. */
   selection: v.exactOptional(v.string()),
   cleanups: v.exactOptional(v.object({ rules: v.string(), since: v.string(), runs: v.array(v.string()) })),
+  schedules: v.exactOptional(v.record(v.string(), v.object({ expression: v.string(), since: v.string() }))),
 });
 
 const AccountCoverage = v.object({

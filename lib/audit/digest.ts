@@ -197,7 +197,7 @@ function provenLine({ at, series }: Audit, naming: Naming): string | undefined {
 
 function copiesLine({ at, series }: Audit, naming: Naming): string | undefined {
   const line = censusLine('Copied', copiedServers(series), at, naming);
-  const never = series.filter(({ copied }) => copied?.obstacle).length;
+  const never = series.filter(({ copied }) => copied?.obstacle && !copied.newest).length;
   return line && `${line}${never > 0 ? `; ${never} can't be` : ''}.`;
 }
 

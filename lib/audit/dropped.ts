@@ -199,9 +199,9 @@ function renewedAccount(
   const { account } = kept;
   const covered = coveredServers(audit, account);
   const its = audit.policies.filter((one) => one.account === account);
-  const policies = its.map(({ policy, readable, selection, cleanups }): CoveringPolicy => {
+  const policies = its.map(({ policy, readable, selection, cleanups, schedules }): CoveringPolicy => {
     const earlier = kept.policies.find((one) => one.policy === policy);
-    const seen = cleanups ? { cleanups } : {};
+    const seen = { ...(cleanups ? { cleanups } : {}), ...(schedules ? { schedules } : {}) };
     if (earlier && !readable) return { ...earlier, ...seen };
     const servers = covered.values().filter((server) => server.policies.includes(policy));
     return {

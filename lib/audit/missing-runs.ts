@@ -2,7 +2,7 @@ import type { Policy } from '../config/policy.ts';
 import type { AccountJob } from '../reporting/failed-run.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
 import { isExpected } from './headline.ts';
-import type { AuditedSeries } from './model.ts';
+import type { AuditedSeries, SeenSchedules } from './model.ts';
 
 const HOUR_MS = 3_600_000;
 /** Additional time for a run that starts late, takes long or is retried. */
@@ -41,12 +41,15 @@ export function jobsWithoutRecord(
  *
  * @param runs the last good runs, and the last failed ones.
  * @param series the series of the policy.
+ * @param schedules since when the jobs have their schedules: the allowed time of one that was
+ *   deployed later than the last run starts then.
  */
 export function runOverdue(
   policy: Policy,
   runs: readonly (AccountJob & { at: Date })[],
   series: readonly AuditedSeries[],
   now: Date,
+  schedules: SeenSchedules = {},
 ): Partial<Record<WorkItem['job'], number>> {
   const overdue = JOBS.flatMap((job) => {
     const schedule = scheduleOf(job, policy);
@@ -55,7 +58,8 @@ export function runOverdue(
       (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
     );
     const oldest = now.getTime() - MAX_AGE_MS;
-    const since = new Date(its.length > 0 ? Math.max(...its.map(({ at }) => at.getTime())) : oldest);
+    const last = its.length > 0 ? Math.max(...its.map(({ at }) => at.getTime())) : oldest;
+    const since = new Date(Math.max(last, Date.parse(schedules[job]?.since ?? '1970-01-01')));
     const asked = schedule.next(since);
     const next = asked && schedule.next(asked);
     if (!asked || !next) return [];

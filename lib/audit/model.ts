@@ -18,6 +18,8 @@ export interface AuditedPolicy {
   selection?: string;
   /** Its last cleanups with the current rules; absent if earlier audits are not known. */
   cleanups?: SeenCleanups;
+  /** Its schedules; absent if earlier audits are not known. */
+  schedules?: SeenSchedules;
   /**
    * Whether a selector matches no server, or the policy selects none, so that the policy protects
    * fewer servers than configured.
@@ -37,6 +39,9 @@ export interface AuditedPolicy {
   /** Problems because of which the policy's runs fail, or do less than configured. */
   problems: Reason[];
 }
+
+/** The schedules of a policy by job, and since when audits have seen each. */
+export type SeenSchedules = Record<string, { expression: string; since: string }>;
 
 /** The good cleanups of a policy in an account that audits have seen since its rules changed. */
 export interface SeenCleanups {
@@ -125,10 +130,14 @@ export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released
 /**
  * Why a series has the state late or never regardless of its age: the schedule of its policy has
  * ended or pauses for years; the existence of its server is unknown, because the listing lacks the
- * server and a GET of it fails; or its region has no image service.
+ * server and a GET of it fails; or its region has no image service, or no volume service although its
+ * disk is a volume.
  */
 export type LateCause = Reason<
-  'SERIES_SCHEDULE_ENDED' | 'SERIES_SERVER_UNCERTAIN' | 'SERIES_REGION_WITHOUT_IMAGES'
+  | 'SERIES_SCHEDULE_ENDED'
+  | 'SERIES_SERVER_UNCERTAIN'
+  | 'SERIES_REGION_WITHOUT_IMAGES'
+  | 'SERIES_REGION_WITHOUT_VOLUMES'
 >;
 
 /**

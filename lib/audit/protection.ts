@@ -6,9 +6,14 @@ import { bareServer, type Server } from '../openstack/compute.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
+import { homeOf } from '../snapshots/inventory.ts';
 import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
-import type { RegionInventory, UncertainServer } from '../snapshots/region-inventory.ts';
+import {
+  lacksVolumeService,
+  type RegionInventory,
+  type UncertainServer,
+} from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
 import { copiedOf } from './copy-freshness.ts';
@@ -38,6 +43,8 @@ export interface RegionProtection {
  * - `copies`: the policy's copies, if it makes any and they could be read. `obstacleTo` returns why
  *   an image can't be copied.
  * - `goneEverywhere`: the servers that no region of the account has.
+ * - `scheduledSince`: since when the policy has its schedule, if known. No snapshot is late by what
+ *   the schedule says of the time before.
  * - `selectedSince`: since when the policy selects a server, if known. The first snapshot is due
  *   from then on.
  * - `leftByTwoCleanups`: the time before two cleanups with the current rules, if known.
@@ -53,6 +60,7 @@ export function protectionOf(
     obstacleTo = () => undefined,
     goneEverywhere = new Set(),
     selectedSince,
+    scheduledSince,
     leftByTwoCleanups,
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
@@ -63,6 +71,7 @@ export function protectionOf(
     obstacleTo?: CopyContext['obstacleTo'];
     goneEverywhere?: ReadonlySet<string>;
     selectedSince?: SelectedSince | undefined;
+    scheduledSince?: Date | undefined;
     leftByTwoCleanups?: Date | undefined;
   },
 ): RegionProtection {
@@ -103,7 +112,8 @@ export function protectionOf(
     const goes =
       forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
     const oldest = snapshots.map(({ createdAt }) => createdAt).sort((a, b) => a.getTime() - b.getTime())[0];
-    const nextRun = { policy, newest: newestSlot(snapshots, now), oldest, now, selectedSince };
+    const newest = newestSlot(snapshots, now);
+    const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
     const facts = snapshotFacts(items, { server: server ?? placeholder, now, goes });
     return {
@@ -112,7 +122,13 @@ export function protectionOf(
       name: (server ?? placeholder)?.name ?? planned.get(id)?.name ?? '',
       policy: policy.policy,
       ...(grows
-        ? { ...expected(server, facts.newestGood, nextRun), gaps: forecast?.gaps ?? [] }
+        ? {
+            ...expected(server, facts.newestGood, nextRun),
+            ...(server.volumeBacked && lacksVolumeService(inventory)
+              ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region }, facts)
+              : {}),
+            gaps: forecast?.gaps ?? [],
+          }
         : isUnsure
           ? {
               ...expected(placeholder, facts.newestGood, nextRun),
@@ -127,7 +143,13 @@ export function protectionOf(
               snapshots,
               copiesIn.get(id) ?? [],
               { ...policy, offsite: policy.offsite },
-              { imageOf, obstacleTo, isDeselected, now },
+              {
+                imageOf,
+                obstacleTo,
+                isDeselected,
+                isHomeKnown: (image) => homeOf(image, { server: id }, inventory) !== undefined,
+                now,
+              },
             ),
           }
         : {}),
@@ -300,6 +322,7 @@ function expected(
     oldest,
     now,
     selectedSince,
+    scheduledSince,
   }: {
     policy: Policy;
     newest: Date | undefined;
@@ -307,6 +330,7 @@ function expected(
     oldest: Date | undefined;
     now: Date;
     selectedSince: SelectedSince | undefined;
+    scheduledSince: Date | undefined;
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   const next = nextRunAfter(schedule, newest, now);
@@ -320,7 +344,7 @@ function expected(
   const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
   const selected = earlier(selectedSince?.(server.id, policy), oldest);
-  const since = newestGood ? new Date(newestGood) : later(server.createdAt, selected);
+  const since = newestGood ? later(new Date(newestGood), scheduledSince) : later(server.createdAt, selected);
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;

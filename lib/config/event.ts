@@ -88,6 +88,9 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventConte
  *   or not for that account.
  */
 export function resolveEvent(event: unknown, context: EventContext): Policy | Adhoc {
+  if (isKeyOf('adhoc', event) && isKeyOf('policy', event)) {
+    throw invalidEvent('adhoc, policy: send either adhoc or policy');
+  }
   if (isNaming(event)) return namedPolicy(event, context);
   if (isAnonymous(event)) {
     throw invalidEvent(
@@ -127,8 +130,8 @@ function parseWholeEvent(event: unknown, { policies = [], isDeployed }: EventCon
 
 /** {@link resolveEvent} for jobs that do not accept ad-hoc events. */
 export function policyOf(event: unknown, context: EventContext): Policy {
-  const order = resolveEvent(event, context);
-  if (!isAdhoc(order)) return order;
+  const order = isKeyOf('adhoc', event) ? undefined : resolveEvent(event, context);
+  if (order && !isAdhoc(order)) return order;
   throw invalidEvent('adhoc: only snapshot takes ad-hoc events: send {"policy": "<name>"}');
 }
 

@@ -11,6 +11,8 @@ export const RATE_PATTERN =
 
 /** A parsed EventBridge schedule. All times are whole seconds. */
 export interface Schedule {
+  /** The expression, and of cron its time zone. */
+  readonly expression: string;
   /** Whether the fire times are known to the minute: true for cron, false for rate. */
   readonly exact: boolean;
   /**
@@ -89,6 +91,7 @@ function rateSchedule(rate: string): Schedule {
   }
   const everyMs = Number(value) * RATE_UNITS[unit];
   return {
+    expression: `rate(${rate})`,
     exact: false,
     slot: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000),
     next: (now) => new Date(Math.floor(now.getTime() / 1000) * 1000 + everyMs),
@@ -119,6 +122,7 @@ function cronSchedule(fields: string, timezone: string): Schedule {
     momentFrom(new Date(latestShown(now, timezone).getTime() + 1), (wall) => cron.previousRuns(1, wall)[0]),
   );
   return {
+    expression: `cron(${fields}) ${timezone}`,
     exact: true,
     slot,
     next: atTime((now) => momentFrom(latestShown(now, timezone), (wall) => cron.nextRun(wall))),

@@ -5,6 +5,8 @@ import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import {
   dropRemedies,
+  ENDED,
+  HEADLINES,
   incidentRemedies,
   LASTS,
   RECURS,
@@ -12,7 +14,14 @@ import {
 } from '../reporting/sentences/incident.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
-import { codesOfProblem, droppedIn, type Problem, problemCount, problemText } from './problem.ts';
+import {
+  codesOfProblem,
+  droppedIn,
+  type Problem,
+  problemCount,
+  problemText,
+  problemTitle,
+} from './problem.ts';
 
 const MOST_LINES = 20;
 
@@ -49,7 +58,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
     ...begun.map((incident) => `${recurs(incident) ? 'again: ' : ''}${incident.title}`),
     ...lasting.map(({ title = '' }) => `still: ${title}`),
     ...waiting.map(titleOf),
-    ...ended.map(({ title = '' }) => `ended: ${title}`),
+    ...ended.map((incident) => `ended: ${endedTitle(incident)}`),
   ];
   const [first, ...more] = headlines;
   if (first === undefined) return undefined;
@@ -67,10 +76,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
     ...lasting.map((incident) => `${paragraph(incident)} ${LASTS}`),
     ...waiting.map(sentenceOf),
     ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
-    ...ended.map(
-      (incident) =>
-        `Ended, because this was mended, accepted, deleted or deselected:\n${paragraph(incident)}`,
-    ),
+    ...ended.map((incident) => `${ENDED}\n${paragraph(incident)}`),
     `Everything: ${sentence(audit)}.`,
     ...(console ? [`The report page, signed in to AWS:\n${console}`] : []),
   ];
@@ -92,6 +98,23 @@ export function replacementOf(
 function differentOnes(problems: readonly Problem[]): Problem[] {
   const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
   return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
+}
+
+/**
+ * What has ended, without its consequences: not always what the incident began with, which may be
+ * part of another incident by now.
+ */
+function endedTitle({ problems }: Incident): string {
+  const causes = problems.filter(({ joined }) => !joined);
+  const [first] = causes.length > 0 ? causes : problems;
+  const same = problems.filter(({ kind, joined }) => kind === first!.kind && joined === first!.joined);
+  // Servers that joined later were counted before among those that a record did not name.
+  const isUnnamed = ({ reasons: [reason] }: Problem) => reason?.code === 'SERVERS_FAILED';
+  const own = same.some(isUnnamed) ? same.filter(({ added }) => !added) : same;
+  const counts = own.map((one) => [one.server ?? one.key, problemCount(one)] as const);
+  const count = [...new Map(counts).values()].reduce((sum, one) => sum + one, 0);
+  const title = problemTitle(first!);
+  return count > 1 ? HEADLINES.others(count, title) : title;
 }
 
 function recurs({ problems }: Incident): boolean {

@@ -69,6 +69,8 @@ export interface Session {
    * lacks another service in one of them.
    */
   readonly regions: string[];
+  /** The error of each request to a service in a region if the catalogue lacks it. */
+  missingEndpoint(service: ServiceType, region: string): CloudError | undefined;
   /**
    * Spreads further requests evenly under rate limits by verb, all regions together. See
    * rate-limits.ts.
@@ -180,6 +182,9 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions: regionsHaving(grant, 'compute'),
+    missingEndpoint(service, region) {
+      return hasEndpoint(grant, service, region) ? undefined : noEndpoint(service, region);
+    },
     spread: queue.spread,
     request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
       return withToken((current) => {
@@ -219,8 +224,7 @@ function regionsHaving({ endpoints }: Grant, service: ServiceType): string[] {
  */
 function endpoint(grant: Grant, service: ServiceType, region: string): string {
   const found = grant.endpoints.find((e) => e.service === service && e.region === region);
-  // Not NOT_FOUND, from which the delete functions conclude that the object is gone.
-  if (!found) throw new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
+  if (!found) throw noEndpoint(service, region);
   const url = URL.parse(found.url);
   if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);
   if (url.protocol !== 'https:' && !isLoopback(url)) {
@@ -228,6 +232,15 @@ function endpoint(grant: Grant, service: ServiceType, region: string): string {
   }
   const base = url.href.replace(/\/+$/, '');
   return service === 'image' && !/\/v2(\.\d+)?$/.test(url.pathname.replace(/\/+$/, '')) ? `${base}/v2` : base;
+}
+
+function hasEndpoint({ endpoints }: Grant, service: ServiceType, region: string): boolean {
+  return endpoints.some((one) => one.service === service && one.region === region);
+}
+
+/** Not NOT_FOUND, from which the delete functions conclude that the object is gone. */
+function noEndpoint(service: ServiceType, region: string): CloudError {
+  return new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
 }
 
 /** Whether a URL is on the loopback interface, where plain http is allowed. */

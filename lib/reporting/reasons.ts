@@ -230,6 +230,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   EXPORT_OTHER_CHECKSUM: { name: string };
 
   // Failures and warnings that concern more than a single entry.
+  VOLUMES_UNSERVED: { where: string; count: number; problem: Reason };
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   REGION_NOT_IN_CATALOGUE: { known: readonly string[] };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
@@ -247,6 +248,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUSY_TOO_LONG: BusyServers;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
+  ACCOUNTS_SHARE_PROJECT: { project: string; accounts: readonly string[] };
   ACCOUNT_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   REGION_WITHOUT_POLICY: { count: number; bytes: number };
   SERIES_OF_GONE_SERVER: { server: string; name: string; policy: string; count: number; kept: number };
@@ -430,6 +432,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
   RESTORE_REQUESTED: { server: string };
+  RESTORE_AT_WORK: { request: string };
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
   RESTORE_CHECK_AGAIN: None;
@@ -538,6 +541,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_SCHEDULE_ENDED: { resumes?: string };
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
+  SERIES_REGION_WITHOUT_VOLUMES: { where: string };
   SERIES_DRILL_FAILED: {
     name: string;
     where: string;

@@ -33,7 +33,12 @@ import {
   serverNameIn,
 } from './marker.ts';
 import { type Reader, type ReadingPolicy, readerOf } from './ownership.ts';
-import type { RegionInventory, UncertainServer } from './region-inventory.ts';
+import {
+  otherDoubts,
+  type RegionInventory,
+  type UncertainServer,
+  unservedVolumes,
+} from './region-inventory.ts';
 import { endOf } from './retention.ts';
 import { roundRobin } from './round-robin.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
@@ -264,6 +269,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   }
   const failures = [
     ...unreadableRegions('snapshot', unreadable),
+    ...unservedVolumes(regions, selection.servers),
     // An operator relies on a snapshot that was requested by hand.
     ...(isByHand ? unmatched : []),
   ];
@@ -286,8 +292,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ...(selection.exceptedIds.length > 0
         ? [{ code: 'IDS_EXCEPTED', ids: selection.exceptedIds } as const]
         : []),
-      ...regions.flatMap(({ region, doubts }) =>
-        doubts.map((problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region, problem })),
+      ...regions.flatMap((one) =>
+        otherDoubts(one).map(
+          (problem): Finding => ({ code: 'SERVERS_DOUBTFUL', region: one.region, problem }),
+        ),
       ),
       ...warnings,
       ...request.warnings,

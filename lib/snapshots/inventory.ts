@@ -118,6 +118,7 @@ async function listRegion(
     findVolumeSnapshots(session, region, needed),
   ]);
   const found = [...servers, ...missing.found];
+  const volumesUnread = volumes.problem ?? missingVolumeService(session, region, found);
   const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
   return {
     region,
@@ -128,7 +129,7 @@ async function listRegion(
       ...volumes.found,
       ...volumes.unread.keys().map((id) => unreadableVolumeSnapshot(region, id)),
     ],
-    ...(volumes.problem === undefined ? {} : { volumesUnread: volumes.problem }),
+    ...(volumesUnread === undefined ? {} : { volumesUnread }),
     gone: missing.gone,
     unsure: missing.unsure,
     doubts: unique([...missing.unsure.map(({ problem }) => problem), ...volumes.unread.values()]),
@@ -157,6 +158,20 @@ async function findVolumeSnapshots(
     const problem = cloudReason(error);
     return { found: [], unread: new Map(needed.map((id) => [id, problem])), problem };
   }
+}
+
+/**
+ * The problem of a region without a volume service whose servers need one. Rackspace makes no images
+ * of such servers.
+ */
+function missingVolumeService(
+  session: Session,
+  region: string,
+  servers: readonly Server[],
+): Reason | undefined {
+  if (session.provider === 'rackspace' || !servers.some(({ volumeBacked }) => volumeBacked)) return undefined;
+  const error = session.missingEndpoint('volume', region);
+  return error && cloudReason(error);
 }
 
 /** Requests servers that a region's listing lacks by their ids. */

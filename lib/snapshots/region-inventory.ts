@@ -16,13 +16,42 @@ export interface RegionInventory {
   volumeSnapshots: VolumeSnapshot[];
   /** The ids of the servers that were requested in this region and answered with 404. */
   gone: ReadonlySet<string>;
-  /** Why the volume snapshots of the region could not be listed, although some are needed. */
+  /**
+   * Why the volume snapshots of the region could not be listed, although some are needed, or will be
+   * for the next snapshots.
+   */
   volumesUnread?: Reason;
   /**
    * The errors of requests for single servers and volume snapshots. With any of them, a cleanup
    * deletes nothing in the region.
    */
   doubts: Reason[];
+}
+
+/**
+ * Whether the catalogue has no volume service in the region, so that the snapshots of servers on
+ * volumes can't be verified, and those of other servers can.
+ */
+export function lacksVolumeService({ volumesUnread }: { volumesUnread?: Reason | undefined }): boolean {
+  return volumesUnread?.code === 'CLOUD' && volumesUnread.error === 'NO_ENDPOINT';
+}
+
+/** The doubts of a region, without those that {@link unservedVolumes} reports. */
+export function otherDoubts({ doubts, volumesUnread }: RegionInventory): Reason[] {
+  return lacksVolumeService({ volumesUnread }) ? doubts.filter((one) => one !== volumesUnread) : doubts;
+}
+
+/** The regions without the volume service that selected servers on volumes need. */
+export function unservedVolumes(
+  regions: readonly RegionInventory[],
+  servers: readonly Server[],
+): Reason<'VOLUMES_UNSERVED'>[] {
+  return regions
+    .filter(lacksVolumeService)
+    .flatMap(({ region, volumesUnread }): Reason<'VOLUMES_UNSERVED'>[] => {
+      const count = servers.filter((one) => one.region === region && one.volumeBacked).length;
+      return count > 0 ? [{ code: 'VOLUMES_UNSERVED', where: region, count, problem: volumesUnread! }] : [];
+    });
 }
 
 /**

@@ -29,7 +29,12 @@ function objects(day: number, kinds = ['qcow2', 'json']) {
  * The result for copies of some days and snapshots of some days, taken daily and copied every six
  * hours.
  */
-function look(snapshots: number[], copied: number[], image: Partial<Image> = {}, isDeselected = false) {
+function look(
+  snapshots: number[],
+  copied: number[],
+  image: Partial<Image> = {},
+  { isDeselected = false, isHomeKnown = true } = {},
+) {
   const { offsite, schedule } = parsePolicy(
     policy({ offsite: { schedule: 'rate(6 hours)', keep: { last: 2 } } }),
   );
@@ -48,7 +53,7 @@ function look(snapshots: number[], copied: number[], image: Partial<Image> = {},
     series,
     copies,
     { schedule, offsite: offsite! },
-    { imageOf, obstacleTo, isDeselected, now: NOW },
+    { imageOf, obstacleTo, isDeselected, isHomeKnown: () => isHomeKnown, now: NOW },
   );
 }
 
@@ -71,6 +76,16 @@ describe('whether the copies of a series are behind', () => {
     expect(look(snapshots.toReversed(), copied.toReversed())).toEqual(found);
   });
 
+  test.each([
+    ['no copy', [], {}],
+    ['an older copy', [17], { newest: '2026-11-17T00:00:00Z', ageSeconds: 640_800 }],
+  ])('snapshots of which the region is unknown are not behind: %s', (_, copied, newest) => {
+    const obstacle = { code: 'COPY_REGION_UNKNOWN' };
+    const found = look([24, 17], copied, {}, { isHomeKnown: false });
+    expect(found).toEqual({ ...newest, behind: false, obstacle });
+    expect(look([24], [24], {}, { isHomeKnown: false })).not.toHaveProperty('obstacle');
+  });
+
   test('snapshots that can never be copied are not behind', () => {
     const found = look([24, 17], [], { volumeSnapshotIds: ['v'] });
     expect(found).toEqual({ behind: false, obstacle: { code: 'COPY_OF_VOLUMES' } });
@@ -78,7 +93,7 @@ describe('whether the copies of a series are behind', () => {
 });
 
 test('the copies of a server that the policy no longer selects are not behind', () => {
-  expect(look([24, 17], [], {}, true).behind).toBe(false);
+  expect(look([24, 17], [], {}, { isDeselected: true }).behind).toBe(false);
 });
 
 /**

@@ -202,7 +202,7 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
   );
   expect(
     bad.text,
-  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has no good daily snapshot.
+  ).toBe(`1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is new, which has no good daily snapshot; 3 failures in the last day.
 
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 

@@ -100,7 +100,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     of({ missing: ['cleanup', 'offsite'] }),
   ],
   [
-    '1 of 1 server protected; no cleanup run of daily succeeds',
+    '1 of 1 server protected; no cleanup run of daily has reported',
     [server('web', 0, { notRotating: 3 })],
     of({ missing: ['cleanup'] }),
   ],

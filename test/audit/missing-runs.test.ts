@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { jobsWithoutRecord, missingRuns, runOverdue } from '../../lib/audit/missing-runs.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
+import { JOBS } from '../../lib/runtime/work-item.ts';
 import { policy } from '../harness.ts';
 import { seriesOf, shown } from './audits.ts';
 
@@ -124,4 +125,19 @@ test('a job without a record is new: it is overdue only an interval after the fi
     { job: 'snapshot', policy: 'weekly', account: 'b' },
     { job: 'cleanup', policy: 'weekly', account: 'b' },
   ]);
+});
+
+test('a job whose schedule was deployed after its last run has the time of the new schedule from then on', () => {
+  const at = new Date('2026-11-16T00:00:00Z');
+  const runs = JOBS.map((job) => ({ job, policy: 'daily', account: 'rackspace', at }));
+  const daily = parsePolicy(policy({ schedule: 'cron(0 0 * * ? *)' }));
+  const missingAt = (now: string, since: string) =>
+    missingRuns(runOverdue(daily, runs, [], new Date(now), { snapshot: { expression: '', since } })).includes(
+      'snapshot',
+    );
+  expect(missingAt('2026-11-23T10:00:00Z', '2026-11-16T00:00:00Z')).toBe(true);
+  expect(missingAt('2026-11-23T10:00:00Z', '2026-11-23T09:00:00Z')).toBe(false);
+  // Due at midnight, and half a day and two hours later missing.
+  expect(missingAt('2026-11-24T13:59:00Z', '2026-11-23T09:00:00Z')).toBe(false);
+  expect(missingAt('2026-11-24T14:00:00Z', '2026-11-23T09:00:00Z')).toBe(true);
 });

@@ -52,6 +52,12 @@ describe('serverless invoke local --stage local', () => {
   });
 });
 
+test.each(['rerun', 'report'])('%s of the stage local says that it needs a deployment', async (command) => {
+  const { code, stdout } = await serverless(command, '--stage', 'local');
+  expect(stdout).toContain(`${command} needs a deployment: give its stage with --stage`);
+  expect(code).not.toBe(0);
+});
+
 test('serverless invoke local -f audit, of all policies', async () => {
   const { code, stdout } = await serverless('invoke', 'local', '-f', 'audit', '--stage', 'local');
   expect(stdout).toMatch(/\d+ of \d+ servers protected/);

@@ -106,6 +106,12 @@ test('only snapshot takes ad-hoc events', () => {
   const event = { adhoc: true, servers: { all: true } };
   expect(resolveEvent(event, CONTEXT)).toMatchObject(event);
   expect(() => policyOf(event, CONTEXT)).toThrow('adhoc: only snapshot takes ad-hoc events');
+  expect(() => policyOf({ adhoc: true }, CONTEXT)).toThrow('adhoc: only snapshot takes ad-hoc events');
+});
+
+test('an event is either ad hoc or names a policy', () => {
+  const event = { adhoc: true, policy: 'daily' };
+  expect(() => resolveEvent(event, CONTEXT)).toThrow('send either adhoc or policy');
 });
 
 test.each([{ servers: { all: true } }, { regions: ['DFW'] }])(

@@ -248,6 +248,38 @@ describe('the whole deployment', () => {
     ]);
   });
 
+  test('the audit reports two accounts of the same project, and not their snapshots as left behind', async () => {
+    const h = await accounts();
+    h.cloud.secrets.set('autosnap/test/again', h.ofAccount.get('customer-a')!.secret('rackspace'));
+    deploy([policy({ account: 'customer-a' }), policy({ policy: 'weekly', account: 'again' })]);
+    h.cold();
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-22T01:00:00Z');
+    await h.run('snapshot', { policy: 'weekly' });
+    const { warnings, uncovered } = await h.run('audit', {});
+    expect(uncovered).toEqual([]);
+    expect(warnings).toMatchObject([
+      {
+        code: 'ACCOUNTS_SHARE_PROJECT',
+        text: expect.stringMatching(
+          /the accounts customer-a and again are of the same project \S+: name one/,
+        ),
+      },
+    ]);
+  });
+
+  test('a server that one of two accounts of a project selects is covered', async () => {
+    const h = await accounts();
+    h.cloud.secrets.set('autosnap/test/again', h.ofAccount.get('customer-a')!.secret('rackspace'));
+    const nobody = { names: ['nobody'] };
+    deploy([
+      policy({ account: 'customer-a' }),
+      policy({ policy: 'weekly', account: 'again', servers: nobody }),
+    ]);
+    h.cold();
+    expect((await h.run('audit', {})).uncovered).toEqual([]);
+  });
+
   test('the audit tells the snapshots of a policy whose account was changed', async () => {
     const h = await accounts();
     const weekly = policy({ policy: 'weekly', account: 'customer-a' });

@@ -79,6 +79,71 @@ describe('a region without an image service in the catalogue', () => {
   });
 });
 
+describe('a region without a volume service in the catalogue', () => {
+  /** A server with and a server without a disk on a volume, in each of two regions of Keystone. */
+  async function withoutVolumes({ hasSnapshots }: { hasSnapshots: boolean }) {
+    setTime('2026-11-22T12:00:00Z');
+    const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
+    for (const name of ['DFW', 'ORD']) {
+      const region = h.cloud.region(name);
+      const disk = region.addVolume({ size: 20 });
+      region.addServer({ name: `db-${name}`, image: '', volumeIds: [disk.id] });
+      region.addServer({ name: `web-${name}` });
+    }
+    if (hasSnapshots) await take(h, '2026-11-23T00:00:00Z');
+    deploy([policy()]);
+    delete catalogued(h, 'ORD').volumeUrl;
+    setTime('2026-11-24T00:00:10Z');
+    return h;
+  }
+
+  test.each([true, false])(
+    'fails the snapshot of servers on volumes; has snapshots: %s',
+    async (hasSnapshots) => {
+      const h = await withoutVolumes({ hasSnapshots });
+      const { error, report } = await h.fail('snapshot', { policy: 'daily' });
+      expect(error.message).toContain(
+        "ORD: the snapshots of 1 server whose disk is a volume can't be verified or deleted: The catalogue has no volume endpoint in ORD.",
+      );
+      expect(report!.codes).toMatchObject({ VOLUMES_UNSERVED: 1, TAKEN: 4 });
+    },
+  );
+
+  test.each([true, false])(
+    'leaves only these unprotected in the audit; has snapshots: %s',
+    async (hasSnapshots) => {
+      const h = await withoutVolumes({ hasSnapshots });
+      await h.fail('snapshot', { policy: 'daily' });
+      setTime('2026-11-24T01:00:10Z');
+      const { sentence, late, policies, unlisted } = await h.run('audit', {});
+      expect(sentence).toBe(
+        "3 of 4 servers protected; db-ORD in ORD: the account's catalogue has no volume service in ORD, so no snapshot of the server, whose disk is a volume, can be verified",
+      );
+      expect(late).toMatchObject([
+        { name: 'db-ORD', region: 'ORD', cause: { code: 'SERIES_REGION_WITHOUT_VOLUMES' } },
+      ]);
+      expect(policies[0]!.codes).toEqual(['VOLUMES_UNSERVED']);
+      expect(unlisted).toEqual([]);
+    },
+  );
+
+  test('stops the deletions there', async () => {
+    const h = await withoutVolumes({ hasSnapshots: true });
+    const before = taken(h, 'ORD');
+    setTime('2026-12-24T01:00:10Z');
+    const { error } = await h.fail('cleanup', policy({ keep: { last: 1 }, dryRun: true }));
+    expect(error.message).toContain('no volume endpoint in ORD');
+    expect(taken(h, 'ORD')).toBe(before);
+  });
+
+  test('is no failure if no server has its disk on a volume', async () => {
+    const h = await withoutVolumes({ hasSnapshots: false });
+    const { failures } = await h.run('snapshot', { policy: 'daily', servers: { names: ['web-*'] } });
+    expect(failures).toEqual([]);
+  });
+});
+
 describe('a catalogue without any image service', () => {
   test.each(JOBS)('fails the run of %s', async (job) => {
     const h = await twoRegions();

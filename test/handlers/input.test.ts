@@ -43,7 +43,7 @@ describe.each(JOBS)('%s with invalid input reports a remedy and changes nothing'
       "no secret for the policy's account",
       'SECRET_MISSING',
       () => {},
-      /^The secret autosnap\/test\/customer-b can't be read: .* or correct the policy's account/,
+      /^The secret autosnap\/test\/customer-b can't be read: .* or correct the account of the policy or of the event/,
       { account: 'customer-b' },
     ],
     [

@@ -653,7 +653,7 @@ describe('refused without a change', () => {
       'no such flavor',
       { ...TO_NEW, flavor: 'huge' },
       nothing,
-      /flavor: there is no huge any more: give one that fits/,
+      /flavor: there is no flavor "huge": give one that fits/,
     ],
     [
       "the original's flavor gone",

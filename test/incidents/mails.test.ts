@@ -93,6 +93,38 @@ test('a server that fails, by its name, until a run takes it again', async () =>
   ]);
 });
 
+test.each([
+  ['in ERROR', (h: Awaited<ReturnType<typeof deployment>>) => (h.db.vmState = 'error')],
+  [
+    'of an unknown id',
+    () =>
+      deploy([
+        policy({
+          cleanup: 'rate(2 days)',
+          servers: { names: ['web'], ids: ['11111111-1111-4111-8111-111111111111'] },
+        }),
+      ]),
+  ],
+])('runs that come and fail because of a server %s are not missing', async (_, breakIt) => {
+  const h = await deployment();
+  breakIt(h);
+  for (const day of [24, 25, 26, 27]) {
+    setTime(`2026-11-${day}T00:00:20Z`);
+    h.cold();
+    await h.fail('snapshot', { policy: 'daily' });
+    setTime(`2026-11-${day}T01:00:20Z`);
+    await h.run('cleanup', { policy: 'daily' }).catch(() => undefined);
+  }
+  const { result } = await h.audit('2026-11-27T23:30:00Z');
+  const { sentence, policies } = result as Exclude<typeof result, Error>;
+  expect(sentence).toMatch(/^1 of [12] servers? protected/);
+  expect(sentence).not.toMatch(/ run of /);
+  expect(policies[0]).toMatchObject({ missing: [] });
+  expect(policies[0]!.codes).not.toContain('POLICY_RUN_MISSING');
+  expect(policies[0]!.runOverdue).toBeLessThan(1);
+  expect(h.waiting.mails.some(({ subject }) => /missing/.test(subject))).toBe(false);
+});
+
 describe('while another run is to resume the work, because a server is busy', () => {
   test('nothing of a server that it may still take', async () => {
     const h = await deployment();
@@ -156,7 +188,9 @@ test('servers that the record does not name are counted once when they are late,
   setTime('2026-11-24T17:00:00Z');
   await h.run('snapshot', { policy: 'daily' });
   expect(await subjects('2026-11-24T17:30:00Z')).toEqual([]);
-  expect(await subjects('2026-11-24T18:30:00Z')).toEqual([`Autosnap autosnap-test: ended: ${title}`]);
+  expect(await subjects('2026-11-24T18:30:00Z')).toEqual([
+    'Autosnap autosnap-test: ended: app-1001: snapshot daily failed, and 299 more',
+  ]);
 });
 
 test('servers that a flaky cloud refuses now and again are few mails', async () => {

@@ -240,9 +240,14 @@ describe('servers and images that a listing lacks', () => {
 test('of two simultaneous calls with the same request only one requests a server', async () => {
   const h = await world();
   const event = { ...TO_NEW, request: 'mine' };
-  await Promise.allSettled([h.run('restore', event), h.run('restore', event)]);
+  const both = await Promise.all([h.run('restore', event), h.run('restore', event)]);
   expect(restoredIn(h)).toHaveLength(1);
+  // The other call does not know whether the first one has failed.
+  expect(both.map(({ state }) => state).sort()).toEqual(['building', 'waiting']);
+  const other = both.find(({ state }) => state === 'waiting')!;
+  expect(other.lines).toEqual([expect.stringContaining('another call of the request "mine" may be at work')]);
   later(h, 5);
+  expect(await h.run('restore', other.next)).toMatchObject({ state: 'done' });
   expect(await h.run('restore', event)).toMatchObject({ state: 'done' });
 });
 

@@ -44,7 +44,7 @@ async function invoke({ run, waiting }: Deployment, job: AnyJob, event: object):
  */
 async function mailsOfDays(
   accounts: string[],
-  incidents: Record<string, (deployment: Deployment) => void>,
+  incidents: Record<string, (deployment: Deployment) => unknown>,
   days = 1,
 ): Promise<string[]> {
   setTime(new Date(DAY - DAY_MS));
@@ -73,7 +73,7 @@ async function mailsOfDays(
     if (at.getTime() > Date.now()) setTime(at);
     const clock = at.toISOString().slice(11, 16);
     if (at.getTime() === DAY) measured = waiting.mails.length;
-    incidents[at.toISOString().slice(0, 16)]?.(deployment);
+    await incidents[at.toISOString().slice(0, 16)]?.(deployment);
     await deliverAll(waiting, at.toISOString());
     for (const { policy: name, schedule } of policies) {
       if (
@@ -281,4 +281,40 @@ test('a deployment with a new policy has no mail', async () => {
     },
   });
   expect(mails).toEqual([]);
+});
+
+test.each<[string, Record<string, unknown>, Record<string, unknown>]>([
+  ['weekly to hourly snapshots', WEEKLY, HOURLY],
+  ['weekly to daily snapshots', WEEKLY, DAILY],
+  [
+    'monthly to more frequent cleanups',
+    { ...DAILY, cleanup: 'cron(0 5 1 * ? *)' },
+    { ...DAILY, cleanup: 'cron(0 5,11,17,23 * * ? *)' },
+  ],
+])('a deployment that changes %s has no mail', async (_, before, after) => {
+  const days = {
+    '2026-11-22T00:00': ({ use }: Deployment) => use(policy(before)),
+    '2026-11-25T09:10': ({ use }: Deployment) => use(policy(after)),
+  };
+  expect(await mailsOfDays(['rackspace'], days, 3)).toEqual([]);
+});
+
+test('a policy that is removed, accepted and deployed again days later has no mail at first', async () => {
+  const other = policy({ ...DAILY, policy: 'other' });
+  const mails = await mailsOfDays(
+    ['rackspace'],
+    {
+      '2026-11-22T00:10': ({ use }) => use(policy(DAILY), other),
+      '2026-11-23T09:10': ({ use }) => use(policy(DAILY)),
+      '2026-11-23T09:40': async ({ run }) => {
+        await run('audit', { acceptDropped: { policies: ['other'] } });
+      },
+      '2026-11-27T09:10': ({ use }) => use(policy(DAILY), other),
+    },
+    5,
+  );
+  expect(mails).toEqual([
+    'the policy other is no longer deployed',
+    'ended: the policy other is no longer deployed',
+  ]);
 });

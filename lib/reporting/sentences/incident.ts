@@ -84,6 +84,9 @@ export const RECURS =
 /** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
 export const LASTS = 'It has lasted for a day now.';
 
+/** What the e-mail says of problems that are over. The audit does not know why they are. */
+export const ENDED = 'Ended: the audit no longer sees this:';
+
 /** The texts of the e-mail in place of one that the topic has refused. */
 export function refusedMailTexts(
   subject: string,
@@ -116,7 +119,8 @@ type Remedy<C extends ReasonCode> = (reason: Reason<C>, place: Place) => string[
 
 /** What to do about a trouble of a series: the same as in docs/reasons.md. */
 const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
-  SERIES_LATE: "Look at the failures of the policy's snapshot runs.",
+  SERIES_LATE:
+    "Look at the failures of the policy's snapshot runs. If there are none, somebody deleted its snapshots: invoke snapshot with the policy, which takes one now.",
   SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
   SERIES_BEHIND: "Look at the failures of the policy's offsite runs.",
   SERIES_FAILED:
@@ -150,6 +154,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERIES_SCHEDULE_ENDED: 'Correct its last field, the year: * means every year.',
   SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
   SERIES_REGION_WITHOUT_IMAGES:
+    "Ask the cloud's support, or take the region out of the regions of the policy.",
+  SERIES_REGION_WITHOUT_VOLUMES:
     "Ask the cloud's support, or take the region out of the regions of the policy.",
 };
 

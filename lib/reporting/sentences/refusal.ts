@@ -37,7 +37,7 @@ export const refusalSentences = {
 
   // Secrets.
   SECRET_MISSING: ({ secret }) =>
-    `The secret ${secret} can't be read: it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${secret} --secret-string file:///dev/stdin, or correct the policy's account`,
+    `The secret ${secret} can't be read: it does not exist in this AWS account and region: create it with aws secretsmanager create-secret --name ${secret} --secret-string file:///dev/stdin, or correct the account of the policy or of the event`,
   SECRET_PREFIX_UNMATCHED: ({ secret }) =>
     `The secret ${secret} can't be read: no secret in this AWS account and region has a name that starts with this prefix: create one, or correct the policy's account`,
   SECRET_INVALID: ({ secret, problems }) => `The secret ${secret} is refused${problemList(problems)}`,

@@ -79,6 +79,8 @@ export const restoreSentences = {
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
+  RESTORE_AT_WORK: ({ request }) =>
+    `another call of the request "${request}" may be at work: call again with "next" after a while`,
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
     `an earlier call${byRequest ? ' of this request' : ''} has requested a server`,
   RESTORE_NOT_LISTED: ({ request }) =>
@@ -217,7 +219,7 @@ export const restoreSentences = {
   RESTORE_FLAVOR_TOO_SMALL: ({ flavor, diskGb, ramMb, image, least, fitting }) =>
     `flavor: ${flavor} (${diskGb} GB, ${ramMb} MB) is too small: image ${image} needs ${least}: ${fittingText(fitting)}`,
   RESTORE_FLAVOR_UNKNOWN: ({ flavor, isOriginal, fitting }) =>
-    `flavor: there is no ${flavor}${isOriginal ? ', which the original had,' : ''} any more: ${fittingText(fitting)}`,
+    `flavor: there is no ${isOriginal ? `${flavor} any more, which the original had` : `flavor "${flavor}"`}: ${fittingText(fitting)}`,
   RESTORE_FLAVOR_MISSING: ({ fitting }) =>
     `flavor: the original is gone and the snapshot does not say which it had: ${fittingText(fitting)}`,
 } satisfies Partial<Sentences>;

@@ -24,6 +24,8 @@ const QUOTAS = {
 /** What is wrong, or odd, in a run beyond single entries. */
 export const runSentences = {
   // What is wrong, or odd, beyond single entries.
+  VOLUMES_UNSERVED: ({ where, count, problem }, say) =>
+    `${where}: the snapshots of ${counted(count, 'server')} whose ${count === 1 ? 'disk is a volume' : 'disks are volumes'} can't be verified or deleted: ${say(problem)}`,
   REGION_UNREADABLE: ({ where, job, problem }, say) =>
     `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
   REGION_NOT_IN_CATALOGUE: ({ known }) =>
@@ -49,13 +51,15 @@ export const runSentences = {
   BUSY_TOO_LONG: ({ servers, more }) =>
     `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer configured: its ${count} snapshots, ${gigabytes(bytes)}, are all kept`,
+    `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${gigabytes(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is not for this region: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+    `the policy ${policy} is not for this region: no cleanup looks at its ${counted(count, 'snapshot')} here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+  ACCOUNTS_SHARE_PROJECT: ({ project, accounts }) =>
+    `the accounts ${accounts.join(' and ')} are of the same project ${project}: name one of them in all policies`,
   ACCOUNT_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer for this account: no cleanup looks at its ${count} snapshots here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
+    `the policy ${policy} is no longer for this account: no cleanup looks at its ${counted(count, 'snapshot')} here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
-    `no policy is for this region, so no cleanup looks at its ${count} ad-hoc snapshots, ${gigabytes(bytes)}: they are never deleted, even after they expire`,
+    `no policy is for this region, so no cleanup looks at its ${counted(count, 'ad-hoc snapshot')}, ${gigabytes(bytes)}: they are never deleted, even after they expire`,
   SERIES_OF_GONE_SERVER: ({ server, name, policy, count, kept }) =>
     `server ${nameAndId(server, name)} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, name, policy, count }) =>

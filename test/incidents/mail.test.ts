@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import type { Incident } from '../../lib/incidents/incidents.ts';
+import { incidentMail } from '../../lib/incidents/mail.ts';
+import { auditOf } from '../audit/audits.ts';
+
+const failed = (server: string, changes: object = {}): Incident['problems'][number] => ({
+  kind: 'server',
+  key: server,
+  account: 'rackspace',
+  region: 'DFW',
+  server,
+  policies: ['daily'],
+  isTransient: false,
+  known: [],
+  reasons: [
+    {
+      code: 'SERVER_FAILED',
+      job: 'snapshot',
+      policy: 'daily',
+      where: 'DFW',
+      server,
+      name: server,
+      message: 'no',
+    },
+  ],
+  ...changes,
+});
+
+const ended = (...problems: Incident['problems']) => {
+  const incident = {
+    since: '2026-11-24T00:00:00Z',
+    notifiedAt: '2026-11-24T00:00:00Z',
+    title: 'web-1',
+    problems,
+  };
+  const news = { begun: [], lasting: [], ended: [incident], failedRuns: 0 };
+  return incidentMail(auditOf([]), news, { stage: 'test', console: undefined })!;
+};
+
+test.each<[string, Incident['problems'], string]>([
+  ['the problem', [failed('db')], 'db: snapshot daily failed'],
+  ['the number of the others', [failed('db'), failed('mail')], 'db: snapshot daily failed, and 1 more'],
+  ['each server once', [failed('db'), failed('db', { key: 'drill' })], 'db: snapshot daily failed'],
+  ['no consequence', [failed('mail', { joined: true }), failed('db')], 'db: snapshot daily failed'],
+])('the end of an incident names what has ended, not what it began with: %s', (_, problems, title) => {
+  const { subject, text } = ended(...problems);
+  expect(subject).toMatch(new RegExp(`: ended: ${title}$`));
+  // Whether it was mended, accepted, deleted or deselected is not known.
+  expect(text).toMatch(/^Ended: the audit no longer sees this:\n- /);
+});
