@@ -49,7 +49,7 @@ interface Extras {
   /** The last good run of each job, if known. */
   goodRuns?: readonly GoodRun[] | undefined;
   /** The last failed run of each job. */
-  failedRuns?: readonly (AccountJob & { at: Date })[] | undefined;
+  failedRuns?: readonly (AccountJob & { at: Date; crashed: boolean })[] | undefined;
   /** The bucket of the copies, with a deadline for its requests. */
   bucketUntil?: ((deadline: Deadline) => ReadableCopies['store']) | undefined;
   /**

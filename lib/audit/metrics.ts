@@ -29,7 +29,7 @@ const MOST_SERVERS = 10;
  *   oldest good snapshot, the maximum of all servers.
  * - DrillsFailed, with drills: the servers whose last drill failed.
  * - Dropped: the number of items that dropped out of coverage; only if there are any.
- * - RunOverdue: the longest time since a run of a job, good or failed, divided by the time that its
+ * - RunOverdue: the longest time since a run of a job succeeded, at least in part, divided by the time that its
  *   schedule allows. From 1 on a run is missing.
  * - Troubles: the number of kinds of trouble; see troubles.ts.
  *

@@ -33,13 +33,13 @@ export function jobsWithoutRecord(
 
 /**
  * For each job of a policy, the time since its last run, divided by the time that its schedule
- * allows. From 1 on, the runs of the job are missing. A run that failed has come: it is reported as
- * failed. The allowed time ends two hours after the
- * middle between the next scheduled run and the run after that, because a run may resume for half
- * an interval. For snapshots it ends as soon as all servers of the policy are late, so that people
+ * allows. From 1 on, the runs of the job are missing. A run that failed for some servers has done
+ * its work for the others, and these failures are reported by themselves. The allowed time ends two
+ * hours after the middle between the next scheduled run and the run after that, because a run may
+ * resume for half an interval. For snapshots it ends as soon as all servers of the policy are late, so that people
  * are notified once, of the runs. A job without a record counts as last run 28 days ago.
  *
- * @param runs the last good runs, and the last failed ones.
+ * @param runs the last good runs, and the last ones that failed in part.
  * @param series the series of the policy.
  * @param schedules since when the jobs have their schedules: the allowed time of one that was
  *   deployed later than the last run starts then.

@@ -95,12 +95,12 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     },
   ],
   [
-    '2 of 2 servers protected; no cleanup run of daily has reported, and 1 more',
+    '2 of 2 servers protected; no cleanup run of daily has succeeded in time, and 1 more',
     good(2),
     of({ missing: ['cleanup', 'offsite'] }),
   ],
   [
-    '1 of 1 server protected; no cleanup run of daily has reported',
+    '1 of 1 server protected; no cleanup run of daily has succeeded in time',
     [server('web', 0, { notRotating: 3 })],
     of({ missing: ['cleanup'] }),
   ],

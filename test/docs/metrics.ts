@@ -47,7 +47,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     Dropped:
       'servers, regions, accounts and policies that have [dropped out of coverage](#what-drops-out-of-coverage); otherwise absent',
     RunOverdue:
-      'the longest time since a run of a job, good or failed, over the time that its schedule allows; from 1 on a run is missing',
+      'the longest time since a run of a job succeeded, at least in part, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
       'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, a server or account that dropped out of coverage',

@@ -63,7 +63,7 @@ export const auditSentences = {
         : `no snapshot is taken until ${minuteText(resumes)}`
     }: correct it: its last field is the year, * for every one`,
   POLICY_RUN_MISSING: ({ job }) =>
-    `no ${job} run has reported within the time that its schedule allows: is its rule enabled, or were its runs killed?`,
+    `no ${job} run has succeeded within the time that its schedule allows: if none has failed, is its rule enabled?`,
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
     `the account ${account} can't be read: ${say(problem)}`,
   POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,
@@ -141,7 +141,7 @@ export const CLAUSES = {
   nothingSelected: (policy: string, isEmpty: boolean) =>
     isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
   runsMissing: ({ job, policy }: { job: string; policy: string }) =>
-    `no ${job} run of ${policy} has reported`,
+    `no ${job} run of ${policy} has succeeded in time`,
   snapshotsIn: {
     failed: (servers: string) => `a snapshot of ${servers} failed`,
     stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
