@@ -37,7 +37,8 @@ export function jobsWithoutRecord(
  * its work for the others, and these failures are reported by themselves. The allowed time ends two
  * hours after the middle between the next scheduled run and the run after that, because a run may
  * resume for half an interval. For snapshots it ends as soon as all servers of the policy are late,
- * so that people are notified once, of the runs. A job without a record counts as last run 28 days ago.
+ * so that people are notified once, of the runs. A job without a record counts as last run 28 days
+ * ago.
  *
  * @param runs the last good runs, and the last ones that failed in part.
  * @param series the series of the policy.

@@ -121,8 +121,9 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  * A problem that has a new cause is treated like one that has just begun. So is one that has left
  * its server without any good snapshot. If a problem begins again within a day of its end, people
  * are notified once more, and the problem is over only when it has stayed away for a day: a problem
- * that comes and goes causes three mails, however often it does so. If such a problem, or one that joined an incident, or one whose server has become late, is then
- * present for a whole day, people are notified of it once.
+ * that comes and goes causes three mails, however often it does so. If such a problem, or one that
+ * joined an incident, or one whose server has become late, is then present for a whole day, people
+ * are notified of it once.
  */
 export function updateIncidents(
   log: Pick<IncidentLog, 'incidents' | 'gone'>,

@@ -84,7 +84,7 @@ test('a restore requests one server only, although no listing ever shows it', as
   const showAll = leaveOut(h, (id) => id === first.restored);
   // The first call may still be at work.
   expect(await h.run('restore', event)).toMatchObject({ state: 'waiting' });
-  later(h, 1);
+  setTime(new Date(Date.now() + 16 * 60_000));
   const { error, report } = await h.fail('restore', event);
   expect(error.message).toContain('an earlier call of this request has requested a server');
   expect(restoredIn(h)).toHaveLength(1);
