@@ -160,11 +160,18 @@ const SMALL_BYTES = 1e9;
  * Warnings for valid policies that are probably not intended, each with the field and the remedy.
  */
 export function policyWarnings(service: Pick<Service, 'custom'>, now = new Date()): string[] {
-  return policiesOf(service).flatMap((fields) => {
+  const policies = policiesOf(service);
+  if (policies.length === 0) return ['custom.policies: has no policy, so nothing is protected: add one'];
+  return policies.flatMap((fields) => {
     const [policy] = eachAccount(fields).map(parsePolicy) as [Policy];
     const path = `custom.policies.${policy.policy}`;
     const tooRare = cleanupTooRare(policy, now);
+    const twice = policy.regions?.filter((region, i, all) => all.indexOf(region) < i) ?? [];
     return [
+      ...(policy.servers.except?.names?.includes('*')
+        ? [`${path}.servers.except.names: "*" excludes every server, so the policy protects none: correct it`]
+        : []),
+      ...(twice.length > 0 ? [`${path}.regions: names ${twice[0]} more than once: take it out once`] : []),
       ...((policy.offsite?.maxBytesPerMonth ?? SMALL_BYTES) < SMALL_BYTES
         ? [
             `${path}.offsite.maxBytesPerMonth: is less than most images have, and these are never copied: say a few times the size of all of them, such as 500GB`,

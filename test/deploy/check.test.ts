@@ -296,6 +296,30 @@ describe('the number of policies in a deployment', () => {
   const many = (count: number, changes: Record<string, unknown> = {}) =>
     Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, block(changes)]));
 
+  test.each<[string, Record<string, unknown>, string]>([
+    [
+      'an exception of every server',
+      { servers: { all: true, except: { names: ['*'] } } },
+      '.servers.except.names: "*" excludes every server, so the policy protects none: correct it',
+    ],
+    [
+      'a region given twice',
+      { regions: ['DFW', 'ORD', 'DFW'] },
+      '.regions: names DFW more than once: take it out once',
+    ],
+  ])('%s is a warning', (_, changes, warning) => {
+    const [said, ...more] = rulesOf(1, 'us-east-1', changes);
+    expect(said).toMatch(/^custom\.policies\.[^.]+\./);
+    expect(said?.slice(said.lastIndexOf(warning))).toBe(warning);
+    expect(more).toEqual([]);
+  });
+
+  test('no policy at all is a warning', () => {
+    expect(rulesOf(0, 'us-east-1')).toEqual([
+      'custom.policies: has no policy, so nothing is protected: add one',
+    ]);
+  });
+
   test.each<[string, Record<string, unknown>]>([
     ['plain', {}],
     ['in another time zone', { timezone: 'America/Chicago' }],
