@@ -107,7 +107,9 @@ test('20 minutes while services are frozen, killed and restarted: Glance contain
   for (let tries = 0; !servers.every(isProtected); tries++) {
     expect(tries).toBeLessThan(60);
     setTime(calm());
-    await run('snapshot', policy);
+    // A service that has just been restarted may still let a request hang until the deadline. What
+    // matters is that each server gets its snapshot in the end.
+    await run('snapshot', policy).catch(() => {});
     await cloud.idle(servers);
     await look(running, history);
   }
