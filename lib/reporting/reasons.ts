@@ -432,7 +432,6 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
   RESTORE_REQUESTED: { server: string };
-  RESTORE_AT_WORK: { request: string };
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
   RESTORE_CHECK_AGAIN: None;

@@ -31,8 +31,6 @@ import { takeInventory } from './take-inventory.ts';
 
 /** How long a request holds its lease: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * 86_400_000;
-/** How long a call of a Lambda function can run. */
-const LONGEST_CALL_MS = 15 * 60_000;
 
 /**
  * Takes the next step of a restore without waiting: requests a new server, a safety snapshot or the
@@ -159,17 +157,8 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   if (event.asked)
     return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
   const lease = await takeLease(context);
-  if (lease && 'heldUntil' in lease) {
-    const takenMs = lease.heldUntil.getTime() - REMEMBERED_MS;
-    // The call that took the lease may still be running, or the cloud may not list its server yet.
-    if (run.now.getTime() - takenMs < LONGEST_CALL_MS)
-      return restoreReport(context, image.id, {
-        state: 'waiting',
-        reasons: [{ code: 'RESTORE_AT_WORK', request: context.request }],
-        next: eventToResume(context, image.id),
-      });
+  if (lease && 'heldUntil' in lease)
     return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
-  }
   const sent = await send(
     () => createServer(session, region, plan.server),
     () => findMade(session, context),

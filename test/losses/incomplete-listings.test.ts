@@ -82,9 +82,6 @@ test('a restore requests one server only, although no listing ever shows it', as
   const event = { ...TO_NEW, request: 'mine' };
   const first = await h.run('restore', event);
   const showAll = leaveOut(h, (id) => id === first.restored);
-  // The first call may still be at work.
-  expect(await h.run('restore', event)).toMatchObject({ state: 'waiting' });
-  setTime(new Date(Date.now() + 16 * 60_000));
   const { error, report } = await h.fail('restore', event);
   expect(error.message).toContain('an earlier call of this request has requested a server');
   expect(restoredIn(h)).toHaveLength(1);

@@ -199,7 +199,7 @@ test.each<[string, object, RegExp]>([
   ],
   ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: .*the "keyName" of one/],
   ['an unknown security group', { securityGroups: ['nobody'] }, /"securityGroups": the names of groups/],
-  ['an unknown flavor', { flavor: 'nobody' }, /flavor: there is no nobody/],
+  ['an unknown flavor', { flavor: 'nobody' }, /flavor: there is no flavor "nobody"/],
 ])('%s is refused, and no server is created', async (_, given, problem) => {
   const { own, run, fail, cloud } = await withSnapshot();
   const error = await fail('restore', { server: own, region, to: 'new', request: 'refused', ...given });

@@ -240,14 +240,14 @@ describe('servers and images that a listing lacks', () => {
 test('of two simultaneous calls with the same request only one requests a server', async () => {
   const h = await world();
   const event = { ...TO_NEW, request: 'mine' };
-  const both = await Promise.all([h.run('restore', event), h.run('restore', event)]);
+  const both = await Promise.allSettled([h.run('restore', event), h.run('restore', event)]);
   expect(restoredIn(h)).toHaveLength(1);
   // The other call does not know whether the first one has failed.
-  expect(both.map(({ state }) => state).sort()).toEqual(['building', 'waiting']);
-  const other = both.find(({ state }) => state === 'waiting')!;
-  expect(other.lines).toEqual([expect.stringContaining('another call of the request "mine" may be at work')]);
+  expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
+  const [refused] = both.flatMap((one) => (one.status === 'rejected' ? [one.reason.message] : []));
+  expect(refused).toContain('an earlier call of this request has requested a server, or is doing so now');
+  expect(refused).toContain('call again with "next"');
   later(h, 5);
-  expect(await h.run('restore', other.next)).toMatchObject({ state: 'done' });
   expect(await h.run('restore', event)).toMatchObject({ state: 'done' });
 });
 

@@ -79,10 +79,8 @@ export const restoreSentences = {
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
-  RESTORE_AT_WORK: ({ request }) =>
-    `another call of the request "${request}" may be at work: call again with "next" after a while`,
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
-    `an earlier call${byRequest ? ' of this request' : ''} has requested a server`,
+    `an earlier call${byRequest ? ' of this request' : ''} has requested a server${byRequest ? ', or is doing so now' : ''}`,
   RESTORE_NOT_LISTED: ({ request }) =>
     `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
   RESTORE_CHECK_AGAIN: () =>
