@@ -231,18 +231,16 @@ async function auditAccount(
     const session = await login(account);
     const bucket = bucketUntil?.(session.deadline);
     const own = coverage?.find((one) => one.account === account && one.project === session.projectId);
+    const recorded = ({ policy }: Policy) => own?.policies.find((one) => one.policy === policy);
     return await auditRegions(session, bucket, account, policies, {
       run,
       remembered: own?.servers ?? [],
       selectedSince: coverage && sinceBy(own?.servers ?? [], run.now),
-      cleanupsOf: (policy) => {
-        const before = own?.policies.find((one) => one.policy === policy.policy)?.cleanups;
-        return coverage && goodRuns && cleanupsSeen(before, policy, goodRuns, run.now);
-      },
+      cleanupsOf: (policy) =>
+        coverage && goodRuns && cleanupsSeen(recorded(policy)?.cleanups, policy, goodRuns, run.now),
       schedulesOf: (policy) => {
-        const before = own ? own.policies.find((one) => one.policy === policy.policy) : undefined;
-        const recorded = own ? (before ? (before.schedules ?? 'unknown') : 'none') : 'unknown';
-        return coverage && schedulesSeen(recorded, policy, run.now);
+        const before = recorded(policy);
+        return coverage && schedulesSeen(own && (before ? before.schedules : {}), policy, run.now);
       },
       byHand: byHand.filter((one) => one.account === account),
     });

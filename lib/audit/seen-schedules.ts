@@ -10,18 +10,16 @@ const UNKNOWN = isoSeconds(new Date(0));
  * The schedules of a policy, each with the time since which audits have seen it, so that runs and
  * snapshots are not late by a schedule that has just been deployed.
  *
- * @param before the schedules that the last audit recorded; 'none' if it did not know the policy,
- *   'unknown' if no audit has recorded the account.
+ * @param before the schedules that the last audit recorded: none of a policy that it did not know;
+ *   undefined if no audit has recorded any of the account.
  */
-export function schedulesSeen(before: SeenSchedules | 'none' | 'unknown', policy: Policy, now: Date) {
+export function schedulesSeen(before: SeenSchedules | undefined, policy: Policy, now: Date): SeenSchedules {
   const schedules: SeenSchedules = {};
   for (const job of JOBS) {
     const expression = scheduleOf(job, policy)?.expression;
     if (expression === undefined) continue;
-    const earlier = typeof before === 'string' ? undefined : before[job];
-    const since =
-      before === 'unknown' ? UNKNOWN : earlier?.expression === expression ? earlier.since : isoSeconds(now);
-    schedules[job] = { expression, since };
+    const earlier = before ? before[job] : { expression, since: UNKNOWN };
+    schedules[job] = earlier?.expression === expression ? earlier : { expression, since: isoSeconds(now) };
   }
   return schedules;
 }

@@ -192,9 +192,10 @@ export function updateIncidents(
       continue;
     }
     const same = incidents.find(({ since, problems: [first] }) => since === at && isSameCause(first!, own));
-    const ofServer = same ?? incidents.find(({ problems }) => problems.some((one) => isSameServer(own, one)));
-    const related = ofServer ?? incidents.find(({ problems }) => problems.some((one) => mayJoin(own, one)));
-    if (related) related.problems.push(ofServer ? own : { ...own, added: true });
+    // People are notified of it with the incident, or know of the server already.
+    const naming = same ?? incidents.find(({ problems }) => problems.some((one) => isSameServer(own, one)));
+    const related = naming ?? incidents.find(({ problems }) => problems.some((one) => mayJoin(own, one)));
+    if (related) related.problems.push(naming ? own : { ...own, added: true });
     else incidents.push({ since: at, problems: [own] });
   }
   const begun: Incident[] = [];

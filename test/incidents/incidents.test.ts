@@ -78,18 +78,20 @@ const outage = problem('unreadable', { isTransient: true });
 const wrongKey = problem('unreadable', { cause: 'UNAUTHORIZED' });
 const crash = problem('run', { job: 'snapshot', isTotal: true });
 const partly = problem('run', { job: 'snapshot', isTotal: false });
-const regionFailed = problem('run', {
-  job: 'snapshot',
-  isTotal: false,
-  reasons: [
-    {
-      code: 'RUN_FAILED',
-      job: 'snapshot',
-      policy: 'daily',
-      failures: [{ code: 'REGION_UNREADABLE', text: 'DFW', region: 'DFW' }],
-    },
-  ],
-});
+const failing = (...codes: ReasonCode[]) =>
+  problem('run', {
+    job: 'snapshot',
+    isTotal: false,
+    reasons: [
+      {
+        code: 'RUN_FAILED',
+        job: 'snapshot',
+        policy: 'daily',
+        failures: codes.map((code) => ({ code, text: code, region: 'DFW' })),
+      },
+    ],
+  });
+const regionFailed = failing('REGION_UNREADABLE');
 const farLate = { ...late, key: 'far', server: 'far', region: 'ORD' };
 const lost = problem('dropped');
 const noRecord = problem('coverage', { account: '', policies: [], isTransient: true });
@@ -278,19 +280,6 @@ describe('what does not follow is an incident of its own', () => {
 });
 
 describe('a problem with another cause', () => {
-  const failing = (...codes: ReasonCode[]) =>
-    problem('run', {
-      job: 'snapshot',
-      isTotal: false,
-      reasons: [
-        {
-          code: 'RUN_FAILED',
-          job: 'snapshot',
-          policy: 'daily',
-          failures: codes.map((code) => ({ code, text: code, region: 'DFW' })),
-        },
-      ],
-    });
   const title = problemTitle(failing('CLOUD'));
 
   test.each<[string, Problem[][], string[]]>([
