@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
+import { dormancyOf } from '../config/dormancy.ts';
 import type { Policy } from '../config/policy.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import { abandonedAmong } from '../drill/abandoned-servers.ts';
@@ -34,7 +35,6 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { isExpected } from './headline.ts';
-import { pausedUntil } from './lateness.ts';
 import { type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
@@ -574,7 +574,6 @@ function auditedPolicy(
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];
-  const resumes = pausedUntil(schedule, now);
   return {
     policy,
     account,
@@ -585,12 +584,16 @@ function auditedPolicy(
     ...(schedule.exact ? {} : { runsAtRate: true }),
     ...(cleanup.exact ? {} : { cleansAtRate: true }),
     ...found,
-    problems:
-      nextRun && !resumes
-        ? found.problems
-        : [
-            ...found.problems,
-            { code: 'POLICY_SCHEDULE_ENDED', ...(resumes ? { resumes: isoSeconds(resumes) } : {}) },
-          ],
+    problems: [...found.problems, ...dormantSchedules(deployed, now)],
   };
+}
+
+/** The schedules of a policy that have ended, pause or have not begun. */
+function dormantSchedules(policy: Policy, now: Date): Reason[] {
+  return JOBS.flatMap((job): Reason[] => {
+    // The function of drills runs at a rate, and drills at the schedule of the policy.
+    const schedule = job === 'drill' ? policy.drill?.schedule : scheduleOf(job, policy);
+    const dormancy = schedule && dormancyOf(schedule, now);
+    return dormancy ? [{ code: 'POLICY_SCHEDULE_ENDED', job, ...dormancy }] : [];
+  });
 }

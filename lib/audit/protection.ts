@@ -1,4 +1,5 @@
 import { isoSeconds } from '../config/dates.ts';
+import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
@@ -20,7 +21,7 @@ import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
 import { newestSlot } from './expiry-forecast.ts';
 import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
-import { latenessOf, pausedUntil } from './lateness.ts';
+import { beginsTooLate, latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
@@ -333,18 +334,18 @@ function expected(
     scheduledSince: Date | undefined;
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
-  const next = nextRunAfter(schedule, newest, now);
-  const resumes = pausedUntil(schedule, now);
-  if (!next || resumes) {
-    return lateFor(
-      { code: 'SERIES_SCHEDULE_ENDED', ...(resumes ? { resumes: isoSeconds(resumes) } : {}) },
-      { newestGood },
-    );
-  }
-  const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
   const selected = earlier(selectedSince?.(server.id, policy), oldest);
-  const since = newestGood ? later(new Date(newestGood), scheduledSince) : later(server.createdAt, selected);
+  const good = newestGood === undefined ? undefined : new Date(newestGood);
+  const since = good ? later(good, scheduledSince) : later(server.createdAt, selected);
+  const dormancy = dormancyOf(schedule, now);
+  const mayWait =
+    dormancy?.begins !== undefined &&
+    since !== undefined &&
+    !beginsTooLate(schedule, { newest: good, since }, now);
+  if (dormancy && !mayWait) return lateFor({ code: 'SERIES_SCHEDULE_ENDED', ...dormancy }, { newestGood });
+  const next = nextRunAfter(schedule, newest, now);
+  const nextRun = next ? { nextRun: isoSeconds(next) } : {};
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;

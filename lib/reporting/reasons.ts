@@ -1,3 +1,4 @@
+import type { Dormancy } from '../config/dormancy.ts';
 import type { Period } from '../config/keep-rules.ts';
 
 /**
@@ -382,17 +383,17 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
-  SCHEDULE_OVER: None;
+  SCHEDULE_OVER: Dormancy;
   CLEANUP_NEXT: NextFire;
-  CLEANUP_OVER: None;
+  CLEANUP_OVER: Dormancy;
   CLEANUP_TOO_RARE: { most: number };
   OFFSITE_NEXT: NextFire;
-  OFFSITE_OVER: None;
+  OFFSITE_OVER: Dormancy;
   CONTAINER_MISSING: { where: string; container: string };
   CONTAINER_UNREADABLE: { where: string; container: string; error: string; message: string };
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
-  DRILL_OVER: None;
+  DRILL_OVER: Dormancy;
   DRILL_PART_MISSING: DrillPart & { missing: readonly string[]; known: readonly string[] };
   DRILL_PART_UNKNOWN: DrillPart & { error: string; message: string };
   /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
@@ -537,7 +538,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Results of an audit: troubles of series.
   /** `failure`: why the last snapshot run failed for the server, as a sentence. */
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: string };
-  SERIES_SCHEDULE_ENDED: { resumes?: string };
+  SERIES_SCHEDULE_ENDED: Dormancy;
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_REGION_WITHOUT_VOLUMES: { where: string };
@@ -560,7 +561,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: { resumes?: string };
+  POLICY_SCHEDULE_ENDED: Dormancy & { job: 'snapshot' | 'cleanup' | 'offsite' | 'drill' };
   POLICY_RUN_MISSING: { job: string };
   POLICY_ACCOUNT_UNREADABLE: { account: string; problem: Reason };
   POLICY_REGION_UNKNOWN: { where: string };

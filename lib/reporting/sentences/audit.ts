@@ -1,7 +1,9 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
 import { copyText, counted, durationText, minuteText } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
+import type { Dormancy } from '../../config/dormancy.ts';
 import type { Reason } from '../reasons.ts';
+import { dormantFieldText } from './doctor.ts';
 import { quotaRoom } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
@@ -17,7 +19,7 @@ export const auditSentences = {
       : `${why ? `${why}; ` : ''}there is no good snapshot`;
     return `${server} in ${where}, ${policy}: ${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`;
   },
-  SERIES_SCHEDULE_ENDED: ({ resumes }) => scheduleEnded(resumes),
+  SERIES_SCHEDULE_ENDED: (dormancy) => dormantScheduleText(dormancy),
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
   SERIES_REGION_WITHOUT_IMAGES: ({ where }) =>
     `the account's catalogue has no image service in ${where}, so no image of the server can be made`,
@@ -56,12 +58,8 @@ export const auditSentences = {
   },
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: ({ resumes }) =>
-    `schedule: ${
-      resumes === undefined
-        ? 'it has ended, so no snapshot is taken any more'
-        : `no snapshot is taken until ${minuteText(resumes)}`
-    }: correct it: its last field is the year, * for every one`,
+  POLICY_SCHEDULE_ENDED: ({ job, ...dormancy }) =>
+    `${SCHEDULE_FIELDS[job]}: ${dormantFieldText(job, dormancy)}: correct it: its last field is the year, * for every one`,
   POLICY_RUN_MISSING: ({ job }) =>
     `no ${job} run has succeeded within the time that its schedule allows: if none has failed, is its rule enabled?`,
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
@@ -155,7 +153,17 @@ function remedyForDropped(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;
 }
 
-function scheduleEnded(resumes: string | undefined): string {
+/** The field of a policy with the schedule of a job. */
+const SCHEDULE_FIELDS = {
+  snapshot: 'schedule',
+  cleanup: 'cleanup',
+  offsite: 'offsite.schedule',
+  drill: 'drill.schedule',
+};
+
+/** Why a server gets no snapshot, if its schedule is dormant. */
+function dormantScheduleText({ begins, resumes }: Dormancy): string {
+  if (begins !== undefined) return `the schedule begins only at ${minuteText(begins)}`;
   return resumes === undefined
     ? 'the schedule has ended'
     : `the schedule pauses until ${minuteText(resumes)}`;
