@@ -311,6 +311,9 @@ async function auditRegions(
         : [],
     ),
   ];
+  const withoutCompute = unreadable
+    .map(({ region }) => region)
+    .filter((region) => !session.regions.includes(region));
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, goneInEveryRegion(regions));
   // A server with snapshots counts as gone only if its snapshots name its region, and the catalogue
@@ -344,7 +347,9 @@ async function auditRegions(
     account,
     policies: [],
     series: [],
-    accounts: [{ account, project: session.projectId, regions: session.regions, gone: absent }],
+    accounts: [
+      { account, project: session.projectId, regions: session.regions, withoutCompute, gone: absent },
+    ],
     uncovered: [],
     unlisted,
     warnings: [],
@@ -356,7 +361,7 @@ async function auditRegions(
 
   for (const policy of policies) {
     const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
-    const wanted = policy.regions ?? session.regions;
+    const wanted = policy.regions ?? [...session.regions, ...withoutCompute];
     const cleanups = cleanupsOf(policy);
     const schedules = schedulesOf(policy);
     const own = regions.filter(({ region }) => wanted.includes(region));
@@ -373,7 +378,7 @@ async function auditRegions(
     const mayMatch = unknown.length > 0 || unsure.some(({ region }) => wanted.includes(region));
     const problems: Reason[] = [
       ...wanted
-        .filter((region) => !session.regions.includes(region))
+        .filter((region) => ![...session.regions, ...withoutCompute].includes(region))
         .map((where): Reason => ({ code: 'POLICY_REGION_UNKNOWN', where })),
       ...itsUnreadable.map(
         (one): Reason => ({ code: 'POLICY_REGION_UNREADABLE', where: one.region, problem: one.problem }),

@@ -152,7 +152,8 @@ function sortedOut(
     }
     const name = uncovered.get(id);
     if (name !== undefined) return [lossOf(`server ${account} ${id}`, serverDropped(account, name))];
-    if (!now || now.regions.includes(region)) return undefined;
+    const { regions: known = [], withoutCompute = [] } = now ?? {};
+    if (!now || [...known, ...withoutCompute].includes(region)) return undefined;
     return [lossOf(`region ${account} ${region}`, regionDropped(account, region))];
   };
   return {

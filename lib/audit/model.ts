@@ -91,8 +91,10 @@ export interface AuditedAccount {
   account: string;
   /** The id of the cloud project that its credentials open. */
   project: string;
-  /** All regions of its catalogue. */
+  /** All regions of its catalogue with servers. */
   regions: readonly string[];
+  /** The regions that have snapshots, and no compute endpoint any more: they can't be read. */
+  withoutCompute?: readonly string[];
   /** The servers that were requested by their ids, and that are gone from every region. */
   gone: ReadonlySet<string>;
 }

@@ -12,7 +12,7 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import type { Run } from '../runtime/run.ts';
-import { unlistedIds } from '../snapshots/inventory.ts';
+import { regionsInUseWithoutCompute, unlistedIds } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
@@ -96,7 +96,7 @@ interface ListingOptions extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
 
 /**
  * Checks whether the servers and images of each region can be listed. All regions are listed at the
- * same time.
+ * same time. A region with snapshots of this deployment and no compute endpoint fails.
  *
  * @returns the contents of the regions that could be listed, by region.
  */
@@ -107,6 +107,10 @@ export async function* listRegions(
 ): Checks<Map<string, RegionContents>> {
   const listed = await pMap(regions, (region) => listAndCheckRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
+  for (const where of await regionsInUseWithoutCompute(session, run)) {
+    const error = errorFactsOf(session.missingEndpoint('compute', where)!);
+    yield fail('region', { code: 'REGION_NOT_LISTED', where, ...error });
+  }
   return new Map(listed.flatMap(({ region, found }) => (found ? [[region, found]] : [])));
 }
 

@@ -236,7 +236,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   );
   const recentIds = new Set(recent.map(({ id }) => id));
   const recentImages = regions.flatMap(({ images }) => images.filter(({ id }) => recentIds.has(id)));
-  const lost = event.regions ? [] : [...homesNotInCatalogue(session, recentImages)];
+  const unserved = new Set(found.unreadable.map(({ region }) => region));
+  const lost = event.regions ? [] : [...homesNotInCatalogue(session, recentImages).difference(unserved)];
   const unreadable = [
     ...found.unreadable,
     ...lost.map((region) => ({

@@ -40,7 +40,8 @@ interface InventoryOptions {
  * it is requested by its id. Only a 404 proves that it is gone.
  *
  * @param regions the policy's regions; undefined for all regions of the catalogue. A region that
- *   the catalogue lacks is unreadable.
+ *   the catalogue lacks is unreadable. So is a region without a compute endpoint that is one of
+ *   `regions`, or, without `regions`, has snapshots of this deployment.
  * @throws {CloudError} NO_ENDPOINT when `regions` is undefined and the catalogue has no region.
  */
 export async function listInventory(
@@ -52,14 +53,23 @@ export async function listInventory(
   const wanted = new Set(regions ?? known);
   if (wanted.size === 0)
     throw new CloudError('NO_ENDPOINT', 'The catalogue has no compute endpoint in any region.');
-  const unknown = [...wanted].filter((region) => !known.includes(region));
+  const withoutCompute = regions
+    ? session.regionsWithoutCompute.filter((region) => wanted.has(region))
+    : await regionsInUseWithoutCompute(session, options);
+  const unknown = [...wanted].filter((region) => ![...known, ...withoutCompute].includes(region));
   const found: Inventory = {
     regions: [],
     unsure: [],
     throwAways: [],
-    unreadable: unknown.map((region) => ({ region, problem: { code: 'REGION_NOT_IN_CATALOGUE', known } })),
+    unreadable: [
+      ...unknown.map((region) => ({ region, problem: { code: 'REGION_NOT_IN_CATALOGUE', known } as const })),
+      ...withoutCompute.map((region) => ({
+        region,
+        problem: cloudReason(session.missingEndpoint('compute', region)!),
+      })),
+    ],
   };
-  await pMap(wanted.difference(new Set(unknown)), async (region) => {
+  await pMap(wanted.intersection(new Set(known)), async (region) => {
     try {
       const { throwAways, unsure, ...inventory } = await listRegion(session, region, options);
       found.regions.push(inventory);
@@ -79,6 +89,35 @@ export async function listInventory(
     regions: assignToOneRegion(found.regions),
     unsure: found.unsure.filter(({ id }) => !there.has(id)),
   };
+}
+
+/**
+ * The regions without a compute endpoint that have snapshots of this deployment: the catalogue has
+ * lost the endpoint. Other regions of this kind are none of ours: catalogues may name a service for
+ * all regions, or for a region of which nothing else is used. Regions may share an image service,
+ * so a snapshot counts for the region in its blueprint. A region that can't be listed does not
+ * count, because it may never have been in use; an audit knows the servers that it had.
+ */
+export async function regionsInUseWithoutCompute(
+  session: Session,
+  { owner }: Pick<InventoryOptions, 'owner'>,
+): Promise<string[]> {
+  const isOurs = ({ autosnap_owner }: Record<string, string>) => autosnap_owner === owner;
+  const found = await pMap(session.regionsWithoutCompute, async (region) => {
+    try {
+      const images = session.missingEndpoint('image', region) ? [] : await listImages(session, region);
+      const isHere = images.some(
+        (image) => isOurs(image.properties) && (blueprintIn(image)?.region ?? region) === region,
+      );
+      if (isHere || images.length > 0 || session.missingEndpoint('volume', region)) return { region, isHere };
+      const volumeSnapshots = await listVolumeSnapshots(session, region);
+      return { region, isHere: volumeSnapshots.some(({ metadata }) => isOurs(metadata)) };
+    } catch (error) {
+      if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
+      return { region, isHere: false };
+    }
+  });
+  return found.filter(({ isHere }) => isHere).map(({ region }) => region);
 }
 
 /**
