@@ -26,9 +26,7 @@ export function planText({ entries, omitted, totals }: Report, isLocal: boolean)
     ...paragraphsOf((outcome) => outcome !== 'planned' && outcome !== 'kept'),
   ];
   const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
-  const { planned = 0, deferred = 0, kept = 0, failed = 0 } = totals;
-  const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
-  const sum = [`All: ${kept} stay, ${planned} go`, ...others].join(', ');
+  const sum = `All: ${countsText(totals)}`;
   return logText([...paragraphs, ...more], brief, { sum, isLocal });
 }
 
@@ -37,8 +35,21 @@ function rest({ omittedSnapshots = 0 }: Entry): string[] {
 }
 
 function heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
-  const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
-  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go (times in UTC)`;
+  const count = (wanted: Outcome) => snapshots.filter(({ outcome }) => outcome === wanted).length;
+  // Kept snapshots are left out first.
+  const totals = {
+    kept: count('kept') + omittedSnapshots,
+    planned: count('planned'),
+    deferred: count('deferred'),
+    failed: count('failed'),
+  };
+  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${countsText(totals)} (times in UTC)`;
+}
+
+/** "2 stay, 1 go, 1 wait" */
+function countsText({ kept = 0, planned = 0, deferred = 0, failed = 0 }: Report['totals']): string {
+  const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  return [`${kept} stay`, `${planned} go`, ...others].join(', ');
 }
 
 function line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {
