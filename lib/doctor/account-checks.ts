@@ -3,7 +3,7 @@ import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import type { Credentials } from '../openstack/identity.ts';
+import { type Credentials, shownAuthUrl } from '../openstack/identity.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { imageMetadataLimit } from '../openstack/quota.ts';
 import { mayWriteImages } from '../openstack/roles.ts';
@@ -43,7 +43,7 @@ export async function* checkLogin(account: string, access: AccountAccess): Check
     return undefined;
   }
   const { kind: form, authUrl } = credentials;
-  yield pass('secret', { code: 'SECRET_READ', form, authUrl });
+  yield pass('secret', { code: 'SECRET_READ', form, authUrl: shownAuthUrl(authUrl) });
 
   let session: Session;
   try {

@@ -7,6 +7,7 @@ import {
   readGrant,
   type ServiceType,
   secretsOf,
+  shownAuthUrl,
   tokenRequest,
 } from './identity.ts';
 import { pacedQueue, type Rates } from './pacing.ts';
@@ -131,7 +132,14 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     const { url, json } = tokenRequest(credentials);
     const expect = credentials.kind === 'rackspace' ? [200, 203] : [201];
     try {
-      const { headers, body } = await send({ url, method: 'POST', json, expect, repeatable: true });
+      const { headers, body } = await send({
+        url,
+        shownUrl: shownAuthUrl(url),
+        method: 'POST',
+        json,
+        expect,
+        repeatable: true,
+      });
       const subject = headers['x-subject-token'];
       const grant = readGrant(credentials.kind, body, typeof subject === 'string' ? subject : undefined);
       secrets.add(grant.token);
