@@ -33,10 +33,10 @@ import { alertWarnings } from './settings.ts';
 export default class Deployment {
   /**
    * @param {Serverless} serverless
-   * @param {unknown} _options
+   * @param {{ discard?: boolean }} options
    * @param {{ log: { warning(text: string): void } }} utils
    */
-  constructor(serverless, _options, { log }) {
+  constructor(serverless, options, { log }) {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
     const generated = eventsOf(serverless.configurationInput);
@@ -112,7 +112,7 @@ export default class Deployment {
       const config = await provider.getAwsSdkV3Config();
       const clients = { queues: new SQSClient(config), functions: new LambdaClient(config) };
       const queue = `${service.service}-${provider.getStage()}-failed-runs`;
-      const failed = await rerunFailed(clients, queue, console.log);
+      const failed = await rerunFailed(clients, queue, console.log, { discard: options.discard });
       if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
     };
     const report = async () => {
@@ -124,7 +124,13 @@ export default class Deployment {
       console.log(file);
     };
     this.commands = {
-      rerun: { usage: 'Reruns the failed runs of the deployment', lifecycleEvents: ['run'] },
+      rerun: {
+        usage: 'Reruns the failed runs of the deployment',
+        lifecycleEvents: ['run'],
+        options: {
+          discard: { usage: 'Deletes the messages that are no failed runs', type: 'boolean' },
+        },
+      },
       report: { usage: "Fetches the report page of the deployment's last audit", lifecycleEvents: ['fetch'] },
     };
     this.hooks = {

@@ -39,15 +39,25 @@ interface Clients {
  * deliveries (lib/runtime/work-item.ts).
  *
  * @param print prints a line for each run.
+ * @param discard deletes the messages that are no failed runs; otherwise they stay in the queue.
  * @returns the number of runs that failed again, or that Lambda refused.
  */
 export async function rerun(
   { queues, functions }: Clients,
   queueName: string,
   print: (line: string) => void,
+  { discard = false } = {},
 ): Promise<number> {
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName: queueName }));
-  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''), print);
+  const { runs, others } = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''));
+  for (const { body, receipt: ReceiptHandle } of others) {
+    const message = { QueueUrl, ReceiptHandle };
+    await (discard
+      ? queues.send(new DeleteMessageCommand(message))
+      : queues.send(new ChangeMessageVisibilityCommand({ ...message, VisibilityTimeout: 0 })));
+    const fate = discard ? 'was deleted' : 'stays in the queue; --discard deletes it';
+    print(`! this message is not a failed run and ${fate}: ${printable(body.slice(0, 200))}`);
+  }
   if (runs.length === 0) print('There are no failed runs.');
   let failed = 0;
   for (const { fn, event, receipts } of runs) {
@@ -95,18 +105,18 @@ async function failedRuns(
   queues: SQSClient,
   QueueUrl: string | undefined,
   deployment: string,
-  print: (line: string) => void,
-): Promise<QueuedFailure[]> {
+): Promise<{ runs: QueuedFailure[]; others: { body: string; receipt: string }[] }> {
   const runs = new Map<string, QueuedFailure>();
+  const others: { body: string; receipt: string }[] = [];
   for (;;) {
     const { Messages = [] } = await queues.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 2 }),
     );
-    if (Messages.length === 0) return [...runs.values()];
+    if (Messages.length === 0) return { runs: [...runs.values()], others };
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
       const read = readMessage(Body, deployment);
       if (!read) {
-        print(`! this message is not a failed run and stays in the queue: ${printable(Body.slice(0, 200))}`);
+        others.push({ body: Body, receipt: ReceiptHandle });
         continue;
       }
       const { fn, event } = read;

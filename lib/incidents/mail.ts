@@ -38,6 +38,8 @@ interface News {
   ended: readonly Incident[];
   /** How many failed runs wait for a rerun, if people have not been notified yet. */
   failedRuns: number;
+  /** How many messages of the queue could not be read since the last audit. */
+  rejected: number;
 }
 
 /** The stage in the commands of a mail, and the link to the page in the AWS console. */
@@ -51,9 +53,12 @@ interface Links {
  * and cause, and the commands that help. Undefined if nothing changed.
  */
 export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
-  const { begun, lasting, ended, failedRuns } = news;
+  const { begun, lasting, ended, failedRuns, rejected } = news;
   const current = [...begun, ...lasting];
-  const waiting: Reason[] = failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns }] : [];
+  const waiting: Reason[] = [
+    ...(rejected > 0 ? [{ code: 'MESSAGES_REJECTED', count: rejected } as const] : []),
+    ...(failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns } as const] : []),
+  ];
   const headlines = [
     ...begun.map((incident) => `${recurs(incident) ? 'again: ' : ''}${incident.title}`),
     ...lasting.map(({ title = '' }) => `still: ${title}`),

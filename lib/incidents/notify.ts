@@ -11,7 +11,10 @@ const QUIET_MS = 20 * 3_600_000;
 
 /** The mail channel, and the store of the run records. */
 export interface Channels {
-  store: Pick<ReportStore, 'failedRuns' | 'incidents' | 'putIncidents' | 'consolePageLink'>;
+  store: Pick<
+    ReportStore,
+    'failedRuns' | 'rejectedMessages' | 'incidents' | 'putIncidents' | 'consolePageLink'
+  >;
   /** Counts the runs that failed in all tries and wait for a rerun. */
   countFailedRuns(): Promise<number>;
   send(mail: Mail): Promise<void>;
@@ -41,15 +44,17 @@ export async function notify(
     goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
   const { incidents, gone, ...changes } = updateIncidents(log, incidentProblems(audit, failures, now), now);
+  const isNew = (at: Date) => log.at !== undefined && at > new Date(log.at);
+  const rejected = (await store.rejectedMessages()).filter(isNew).length;
   // Each failure that was recorded since the last audit explains one of the new failed runs.
-  const explained = failures.filter(({ at }) => log.at !== undefined && at > new Date(log.at)).length;
+  const explained = rejected + failures.filter(({ at }) => isNew(at)).length;
   const isQuiet =
     log.failedRunsTold !== undefined && now.getTime() - Date.parse(log.failedRunsTold) < QUIET_MS;
   const isNews = waiting > log.failedRuns + explained;
   const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
     audit,
-    { ...changes, failedRuns },
+    { ...changes, failedRuns, rejected },
     {
       stage,
       console: await store.consolePageLink(),

@@ -644,6 +644,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVER_IN_TROUBLE: { server: string; name: string; problem: SeriesProblem; ageSeconds?: number };
   RUNS_MISSING: { job: string; policy: string };
   NOTHING_SELECTED: { policy: string; selector?: string };
+  MESSAGES_REJECTED: { count: number };
   RUNS_WAITING: { count: number };
 }
 

@@ -281,3 +281,12 @@ async function storeFailedRun(run: FailedRun): Promise<void> {
     logReason('warn', { code: 'FAILED_RUN_NOT_STORED', message: (error as Error).message });
   }
 }
+
+/** Records a message that can't be read, so that the audit can notify people. An error is logged. */
+export async function storeRejectedMessage(id: string): Promise<void> {
+  try {
+    await store?.putRejectedMessage(id);
+  } catch (error) {
+    logReason('warn', { code: 'FAILED_RUN_NOT_STORED', message: (error as Error).message });
+  }
+}

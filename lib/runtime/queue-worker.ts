@@ -7,7 +7,7 @@ import { failureFor, failureOf } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Entry, type Report, withFailures } from '../reporting/report.ts';
 import { handlerOf, type JobContext, logFailure, logReason, logResult } from './handler.ts';
-import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
+import { endingOf, type JobDefinition, queue, runJob, storeRejectedMessage } from './job.ts';
 import { failedRunQueueAt } from './queue.ts';
 import {
   afterRun,
@@ -84,9 +84,10 @@ async function processRecord(record: SQSRecord, tasks: JobDefinitions, job: JobC
  * Moves an invalid message to the failed runs at once, because a retry would not make the message
  * valid.
  */
-async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
+async function rejectMessage({ body, messageId }: SQSRecord, job: JobContext): Promise<boolean> {
   const failure = failureFor({ code: 'MESSAGE_INVALID' });
   logFailure(failure);
+  await storeRejectedMessage(messageId);
   return keepFailure('continue', { requestId: job.requestId, event: parsedOrText(body) }, failure, job);
 }
 

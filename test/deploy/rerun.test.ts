@@ -10,6 +10,10 @@ import { rerun } from '../../deploy/rerun.ts';
 
 /** A queue with such messages, and Lambda with a function `autosnap-test-snapshot` only. */
 async function deployment(...bodies: string[]) {
+  return deploymentWith({}, ...bodies);
+}
+
+async function deploymentWith(options: { discard?: boolean }, ...bodies: string[]) {
   let received = false;
   const deleted: string[] = [];
   const visible: string[] = [];
@@ -49,7 +53,7 @@ async function deployment(...bodies: string[]) {
     clients.functions.destroy();
   });
   const lines: string[] = [];
-  const failed = await rerun(clients, 'autosnap-test-failed-runs', (line) => lines.push(line));
+  const failed = await rerun(clients, 'autosnap-test-failed-runs', (line) => lines.push(line), options);
   return { failed, lines, deleted, visible };
 }
 
@@ -81,7 +85,16 @@ test('no control character of a message reaches the terminal', async () => {
   );
   expect(failed).toBe(0);
   expect(lines).toEqual([
-    '! this message is not a failed run and stays in the queue: hello �[2J�',
+    '! this message is not a failed run and stays in the queue; --discard deletes it: hello �[2J�',
     '✓ autosnap-test-snapshot {"policy":"\\u001b[2J\\u009b"}',
   ]);
+});
+
+test.each([
+  [false, [], 'stays in the queue; --discard deletes it'],
+  [true, ['0'], 'was deleted'],
+])('a message that is no failed run, with --discard: %s', async (discard, deleted, fate) => {
+  const ran = await deploymentWith({ discard }, 'garbage');
+  expect(ran.lines[0]).toBe(`! this message is not a failed run and ${fate}: garbage`);
+  expect(ran.deleted).toEqual(deleted);
 });

@@ -33,7 +33,7 @@ const ended = (...problems: Incident['problems']) => {
     title: 'web-1',
     problems,
   };
-  const news = { begun: [], lasting: [], ended: [incident], failedRuns: 0 };
+  const news = { begun: [], lasting: [], ended: [incident], failedRuns: 0, rejected: 0 };
   return incidentMail(auditOf([]), news, { stage: 'test', console: undefined })!;
 };
 

@@ -26,6 +26,8 @@ export const incidentSentences = {
   RUNS_MISSING: ({ job, policy }, say) => `${policy}: ${say({ code: 'POLICY_RUN_MISSING', job })}`,
   NOTHING_SELECTED: ({ policy, selector }, say) =>
     `${policy}: ${selector === undefined ? 'it selects no server' : say({ code: 'SELECTOR_UNMATCHED', selector, isPart: false })}`,
+  MESSAGES_REJECTED: ({ count }, say) =>
+    `${rejectedText(count)} (${say({ code: 'MESSAGE_INVALID' })}). Its work was not done; the next scheduled run does it. The message stays in the queue of failed runs for 14 days, and a rerun passes it over.`,
   RUNS_WAITING: ({ count }) =>
     `${waitingText(count)}, and ${count === 1 ? 'waits' : 'wait'} for a rerun. A run that was killed, or was no scheduled one, has left no report.`,
 } satisfies Partial<Sentences>;
@@ -46,6 +48,7 @@ export const incidentTitles = {
     `${policy}: ${selector === undefined ? 'it selects no server' : 'a selector matches no server'}`,
   COVERAGE_NOT_RECORDED: () => 'what policies cover is not recorded',
   COVERAGE_UNREADABLE: () => "the record of what policies covered can't be read",
+  MESSAGES_REJECTED: ({ count }) => rejectedText(count),
   RUNS_WAITING: ({ count }) => waitingText(count),
   DROPPED_ACCOUNT: ({ account }) => uncoveredText(`account ${shortName(account)}`),
   DROPPED_PROJECT: ({ account, project }) =>
@@ -204,6 +207,9 @@ const REMEDIES: { [C in Remediable]: Remedy<C> } = {
   ],
   COVERAGE_NOT_RECORDED: repairRecord,
   COVERAGE_UNREADABLE: repairRecord,
+  MESSAGES_REJECTED: (_, { stage }) => [
+    `remove what can't be read from the queue of failed runs, which also runs again what failed: npx serverless rerun --stage ${stage} --discard`,
+  ],
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
 };
 
@@ -259,6 +265,10 @@ export function dropRemedies(dropped: readonly Dropped[], stage: string): string
   return [
     `correct what is no longer covered, or accept ${dropped.length === 1 ? 'it' : 'these'}: npx serverless invoke -f audit --stage ${stage} -d '${quoted}'`,
   ];
+}
+
+function rejectedText(count: number): string {
+  return `${counted(count, 'message')} of the queue can't be read`;
 }
 
 function waitingText(count: number): string {
