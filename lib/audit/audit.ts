@@ -235,7 +235,7 @@ async function auditAccount(
     return await auditRegions(session, bucket, account, policies, {
       run,
       remembered: own?.servers ?? [],
-      selectedSince: coverage && sinceBy(own?.servers ?? [], run.now),
+      selectedSince: coverage && sinceBy(own?.servers, run.now),
       cleanupsOf: (policy) =>
         coverage && goodRuns && cleanupsSeen(recorded(policy)?.cleanups, policy, goodRuns, run.now),
       schedulesOf: (policy) => {
@@ -262,10 +262,11 @@ async function auditAccount(
 }
 
 /**
- * Since when a policy selects a server, by the record of earlier audits; `now` if no audit has
- * recorded it.
+ * Since when a policy selects a server, by the record of earlier audits; `now` if they have not
+ * recorded it. If they have recorded nothing of the account, since its oldest snapshot.
  */
-function sinceBy(covered: readonly CoveredServer[], now: Date): SelectedSince {
+function sinceBy(covered: readonly CoveredServer[] | undefined, now: Date): SelectedSince {
+  if (!covered) return (_, __, oldest = now) => oldest;
   const known = new Map(covered.map(({ server, since }) => [server, since]));
   return (server, policy) => new Date(known.get(server)?.[policy] ?? now);
 }
