@@ -118,7 +118,9 @@ test('a snapshot of a deleted server is copied once, in the region in which it w
   h.cloud.region('ORD').servers.splice(0);
   expect((await h.run('offsite', copyEvent())).totals).toEqual({ kept: 1 });
   const image = snapshotOf(0);
-  expect((await h.run('offsite', copyEvent())).totals).toEqual({ copied: 1, kept: 1 });
+  const { totals, entries } = await h.run('offsite', copyEvent());
+  expect(totals).toEqual({ copied: 1, kept: 1 });
+  expect(entries.map(({ name }) => name)).toEqual(['web']);
   expect(copies()).toEqual([copyOf(old), copyOf(image)]);
 });
 
