@@ -271,6 +271,24 @@ test('runs that did not come, once, with the servers that are late because of it
   ]);
 });
 
+test('runs that did not come are one mail also if only some servers are late, as those of one region', async () => {
+  const h = await deployment();
+  deploy([policy({ cleanup: 'rate(20 days)' })]);
+  const subjects: string[] = [];
+  for (let hour = 1; hour <= 40; hour++) {
+    // The other server is taken by hand, which is no run of the policy.
+    if (hour === 24) {
+      setTime('2026-11-24T00:10:00Z');
+      await h.run('snapshot', { policy: 'daily', servers: { names: ['web'] } });
+    }
+    const at = new Date(Date.parse('2026-11-23T00:30:00Z') + hour * 3_600_000);
+    const { mails } = await h.audit(at.toISOString());
+    subjects.push(...mails.map(({ subject }) => `${at.toISOString().slice(0, 13)} ${subject}`));
+  }
+  expect(subjects).toEqual(['2026-11-24T14 Autosnap autosnap-test: daily: snapshot runs are missing']);
+  expect(h.waiting.mails[0]!.text).toContain('db in DFW, daily: 14 hours late');
+});
+
 test('a late server that fails is one line of the digest, with the reason', async () => {
   const h = await deployment();
   h.db.vmState = 'error';
