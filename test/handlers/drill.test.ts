@@ -340,7 +340,7 @@ describe('faults during a drill', () => {
     const h = await world();
     h.cloud.faults.push({ ...LOOK, answer: answers.forbidden });
     const { error } = await h.fail('drill', event());
-    expect(error.message).toContain('The next run checks the server again.');
+    expect(error.message).toContain('The next run checks the server again');
     expect(throwAways(h)).toHaveLength(1);
     expect((await h.run('drill', event())).totals).toEqual({ proven: 1 });
     expect(sent(h, 'POST')).toHaveLength(1);

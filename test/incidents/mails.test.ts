@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CLOUD_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
-import { answers } from '../../local/cloud/faults.ts';
+import { answers, type Fault } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
@@ -326,6 +326,45 @@ test.each([
   await h.fail('snapshot', { policy: 'daily' });
   const { mails } = await h.audit('2026-11-24T00:30:00Z');
   expect(mails[0]!.text).toContain(`\n- db (${error}): ${CLOUD_REMEDIES[error]}\n`);
+});
+
+const MESSAGES = [
+  [403, "Policy doesn't allow this to be performed."],
+  [403, "Policy doesn't allow this to be performed"],
+  [403, 'Quota exceeded for images'],
+  [404, 'The item could not be found.'],
+  [500, 'Unexpected API error.'],
+  [503, 'The service is unavailable'],
+] as const;
+/** Two marks after each other, or a sentence that begins without a full stop before it. */
+const WRONG_PUNCTUATION = /[.;:,]\s*[;:,](?= )|(?<!\.)\.\.(?!\.)|[a-z\d] (?:If|It|The next) [a-z]/;
+
+test.each(MESSAGES)('the punctuation of mails about %d %s', async (status, message) => {
+  const answer = { status, body: { fault: { code: status, message } } };
+  const refused: Fault[] = [
+    { service: 'compute', method: 'POST', path: /action$/, times: 99, answer },
+    { service: 'image', method: 'DELETE', times: 99, answer },
+    { service: 'image', times: 99, answer },
+    { service: 'identity', times: 99, answer },
+  ];
+  for (const fault of refused) {
+    const h = await deployment();
+    deploy([policy({ cleanup: 'rate(2 days)', keep: { last: 1 } })]);
+    setTime('2026-11-24T00:00:20Z');
+    await h.run('snapshot', { policy: 'daily' });
+    h.cold();
+    h.cloud.faults.push(fault);
+    setTime('2026-11-25T00:00:20Z');
+    for (const job of ['cleanup', 'snapshot'] as const) {
+      await h.run(job, { policy: 'daily' }).catch(() => undefined);
+      await deliverAll(h.waiting);
+    }
+    for (const time of ['25T12:30', '25T13:30']) await h.audit(`2026-11-${time}:00Z`);
+    const { mails } = h.waiting;
+    // A deletion that the cloud forbids waits, and of what is gone it has succeeded.
+    if (fault.method !== 'DELETE') expect(mails.length).toBeGreaterThan(0);
+    for (const { text } of mails) expect(text).not.toMatch(WRONG_PUNCTUATION);
+  }
 });
 
 test('the remedy for a region without image service', async () => {

@@ -2,7 +2,7 @@ import { acceptanceOf } from '../../audit/acceptance.ts';
 import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
-import { printable } from '../../openstack/printable.ts';
+import { printable, withoutStop } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
 import type { Sentences } from './sentence.ts';
 
@@ -15,7 +15,7 @@ const MOST_CHARACTERS = 500;
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
   RUN_FAILED: ({ job, policy, failures }) => {
-    const named = failures.slice(0, MOST_FAILURES).map(({ text }) => text);
+    const named = failures.slice(0, MOST_FAILURES).map(({ text }) => withoutStop(text));
     const more = failures.length - named.length;
     return `${job} ${policy} failed: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
   },
