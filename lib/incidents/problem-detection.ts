@@ -156,7 +156,7 @@ function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
 }
 
 function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
-  const { job, policy, account, crashed, failures, servers, more } = run;
+  const { job, policy, account, crashed, failures, busy, servers, more } = run;
   const final = isFinal(run, now);
   const base = { account, policies: [policy], job, isTransient: false };
   return [
@@ -168,7 +168,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
             isTotal: crashed,
-            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures }],
+            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures, ...(busy ? { busy } : {}) }],
           },
         ]),
     ...servers

@@ -627,6 +627,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     job: string;
     policy: string;
     failures: readonly { code: string; text: string; region?: string }[];
+    /** The servers that the run has given up because they were busy. */
+    busy?: BusyServers;
   };
   SERVER_FAILED: {
     job: string;

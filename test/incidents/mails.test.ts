@@ -388,6 +388,18 @@ test('the busy servers by name, once they are given up', async () => {
   expect(mails[0]!.text).toMatch(/: app-101 in DFW, .*app-110 in DFW and 5 more\n/);
 });
 
+test('a single busy server is in the subject', async () => {
+  const h = await deployment();
+  h.db.taskState = 'rebooting';
+  setTime('2026-11-24T00:00:20Z');
+  await h.run('snapshot', { policy: 'daily' });
+  await deliverAll(h.waiting, '2026-11-24T12:30:00Z');
+  const { mails } = await h.audit('2026-11-24T12:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: snapshot daily failed: db was busy (and 1 more)',
+  ]);
+});
+
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
   const h = await deployment();
   h.waiting.queue.send('no work item', 0);

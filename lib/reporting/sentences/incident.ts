@@ -3,7 +3,7 @@ import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
-import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
+import type { BusyServers, Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
 import type { Sentences } from './sentence.ts';
 
 /** The number of failures of a run that an e-mail has. */
@@ -34,8 +34,8 @@ export const incidentSentences = {
 export const incidentTitles = {
   POLICY_ACCOUNT_UNREADABLE: ({ account }) => `account ${account} can't be read`,
   POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
-  RUN_FAILED: ({ job, policy, failures }) =>
-    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? ': servers were busy' : ''}`,
+  RUN_FAILED: ({ job, policy, failures, busy }) =>
+    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? `: ${busyText(busy)}` : ''}`,
   SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
     const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
@@ -263,6 +263,13 @@ export function dropRemedies(dropped: readonly Dropped[], stage: string): string
 
 function waitingText(count: number): string {
   return `${counted(count, 'run')} failed in all tries`;
+}
+
+/** "web-1 was busy", or "servers were busy" */
+function busyText({ servers, more }: BusyServers = { servers: [], more: 0 }): string {
+  const [first] = servers;
+  if (!first || servers.length + more > 1) return 'servers were busy';
+  return `${nameOf({ name: first.name, server: 'a server' })} was busy`;
 }
 
 /** "web-1", or "server 5b9c…" if a subject can't have the name. */
