@@ -27,7 +27,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
   IMAGE_EMPTY: { image: string; hasSize: boolean };
-  IMAGE_REJECTED: { problem: Reason };
+  IMAGE_REJECTED: { image: string; problem: Reason };
   SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
   ID_NOT_IN_POLICY: None;

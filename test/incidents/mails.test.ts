@@ -328,6 +328,20 @@ test.each([
   expect(mails[0]!.text).toContain(`\n- db (${error}): ${CLOUD_REMEDIES[error]}\n`);
 });
 
+test('the remedy for an image that stays after its deletion', async () => {
+  const h = await deployment();
+  deploy([policy({ cleanup: 'rate(2 days)', keep: { last: 1 } })]);
+  h.cloud.faults.push({ service: 'image', method: 'DELETE', times: 99, answer: { status: 204, body: '' } });
+  setTime('2026-11-24T00:00:20Z');
+  h.cold();
+  await h.run('snapshot', { policy: 'daily' });
+  await h.fail('cleanup', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails[0]!.text).toContain(
+    "\n- db (STILL_THERE): Delete the image by hand (openstack image delete <image id>), or ask the cloud's support.\n",
+  );
+});
+
 const MESSAGES = [
   [403, "Policy doesn't allow this to be performed."],
   [403, "Policy doesn't allow this to be performed"],

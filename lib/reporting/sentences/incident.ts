@@ -4,6 +4,7 @@ import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
 import type { BusyServers, Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
+import { JOB_REMEDIES } from './job-remedies.ts';
 import type { Sentences } from './sentence.ts';
 
 /** The number of failures of a run that an e-mail has. */
@@ -137,6 +138,7 @@ const EXCEPT =
 /** What to do about the failure of a server: the same as in docs/reasons.md. */
 export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...TROUBLE_REMEDIES,
+  ...JOB_REMEDIES,
   SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
   SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
   VOLUME_SERVER_AT_RACKSPACE: `Back it up with Cloud Block Storage, and ${EXCEPT}`,
@@ -147,7 +149,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   MARKER_LOST: 'Find out why metadata are lost, then delete the image.',
   IMAGE_FAILED: 'Nothing: the next run takes another. If it lasts, ask your provider.',
   IMAGE_EMPTY: 'Nothing: the next run takes another. Ask your provider why, then delete the image.',
-  IMAGE_REJECTED: 'Correct what the reason names, then delete the image.',
+  IMAGE_REJECTED:
+    'Compare what the reason names with the properties of the image (openstack image show <image id>). End what has changed them, such as another program or a rule of the cloud, then delete the image (openstack image delete <image id>).',
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   ID_UNREADABLE: 'Look at the other failures first.',
