@@ -752,6 +752,16 @@ describe('the record', () => {
     expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
+  test('that was deleted right after what had dropped was accepted does not bring it back', async () => {
+    const h = await lost(undefined);
+    await h.hours('08');
+    setTime('2026-11-23T08:40:00Z');
+    await next(h, { acceptDropped: { servers: ['web-1'] } });
+    h.s3.objects.delete(COVERAGE);
+    setTime('2026-11-23T09:30:00Z');
+    expect((await next(h)).drops).toEqual([]);
+  });
+
   test('that can not be read is reported, stops nothing, and is left as it is', async () => {
     const h = await audited();
     const before = h.s3.objects.get(COVERAGE);
