@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CLOUD_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
@@ -458,6 +458,19 @@ test('a run that was killed in the hour in which another one failed', async () =
   await deliverAll(h.waiting);
   const { mails } = await h.audit('2026-11-24T00:30:00Z');
   expect(mails.map(({ text }) => text).join()).toContain('2 runs failed in all tries');
+});
+
+test('an audit reads each record of a failed run once, after it has counted the runs that wait', async () => {
+  const h = await deploymentWithFailedRun();
+  const requests: string[] = [];
+  h.s3.before = (request) => void requests.push(request);
+  vi.spyOn(h.waiting.failedRuns, 'visible', 'get').mockImplementation(() => {
+    requests.push('count');
+    return [];
+  });
+  expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
+  const steps = requests.filter((request) => /^count$|failed-runs\/./.test(request));
+  expect(steps).toEqual(['count', expect.stringMatching(/failed-runs\/snapshot\/daily\/rackspace$/)]);
 });
 
 test('a run that failed before the first audit of its policy', async () => {
