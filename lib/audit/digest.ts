@@ -15,6 +15,9 @@ import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
 
+/** A quota that the snapshots use up within this time makes a day not good. */
+const QUOTA_DAYS = 7;
+
 /**
  * The links to the report page: in the AWS console, and a presigned one that needs no login for
  * some hours.
@@ -30,8 +33,8 @@ export interface Digest {
   subject: string;
   text: string;
   /**
-   * Whether nothing failed, no server is late, no quota is almost used up, and everything could be
-   * read.
+   * Whether nothing failed, no server is late, no quota is used up within a week, and everything
+   * could be read.
    */
   good: boolean;
 }
@@ -77,16 +80,19 @@ export function digest(
   const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(
     '; ',
   );
-  const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
+  const isQuotaNear = audit.warnings.some(
+    (warning) => warning.code === 'QUOTA_AHEAD' && warning.days <= QUOTA_DAYS,
+  );
   const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
-  const taken = total('snapshot', 'taken');
+  const { failed: failedLater, unfinished } = notGood(runs, audit);
+  const taken = total('snapshot', 'taken') - failedLater - unfinished;
   const copied = runs.some(({ job }) => job === 'offsite') ? `, ${total('offsite', 'copied')} copied` : '';
   const text = [
     `${headline}.`,
     known
-      ? `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`
+      ? `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${notGoodText(failedLater, unfinished)}${repairedText(failures.repaired)}`
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
     section('Failed', failed),
     section('No longer covered', audit.dropped.map(sentenceOf)),
@@ -109,7 +115,7 @@ export function digest(
     subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
     good:
-      failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
+      failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaNear,
   };
 }
 
@@ -158,6 +164,32 @@ function linkLines({ console, signed }: PageLinks): string {
   return signed
     ? `The report page, for ${signed.hours} hours at most:\n${signed.link}\nLater, signed in to AWS:\n${console}`
     : `The report page, signed in to AWS:\n${console}`;
+}
+
+/**
+ * Counts the snapshots that runs have requested, and that the cloud then gave up, or has not
+ * finished yet. Those of which the audit knows nothing, because somebody deleted them or their
+ * region can't be read, are not counted.
+ */
+function notGood(runs: readonly Report[], { series }: Audit): { failed: number; unfinished: number } {
+  const stateOf = new Map(
+    series.flatMap(({ snapshots }) => snapshots.map(({ image, state }) => [image, state])),
+  );
+  const requested = runs.flatMap(({ job, entries }) =>
+    job === 'snapshot' ? entries.filter(({ outcome }) => outcome === 'taken') : [],
+  );
+  const states = requested.map(({ image = '' }) => stateOf.get(image) ?? 'good').filter((s) => s !== 'good');
+  const failed = states.filter((state) => state === 'failed' || state === 'stuck').length;
+  return { failed, unfinished: states.length - failed };
+}
+
+/** " 1 more snapshot failed in the cloud. 2 more snapshots are not finished." */
+function notGoodText(failed: number, unfinished: number): string {
+  const more = (count: number, what: string) =>
+    count > 0 ? ` ${counted(count, 'more snapshot')} ${what}.` : '';
+  return (
+    more(failed, 'failed in the cloud') + more(unfinished, `${unfinished === 1 ? 'is' : 'are'} not finished`)
+  );
 }
 
 /** " 2 failures were repaired by a later run." */

@@ -1,4 +1,4 @@
-import { isoSeconds } from '../config/dates.ts';
+import { byTime, isoSeconds } from '../config/dates.ts';
 import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
@@ -27,8 +27,8 @@ import { nextRunAfter } from './next-run.ts';
 
 const DAY_MS = 24 * 3_600_000;
 
-/** Since when a policy selects a server. */
-export type SelectedSince = (server: string, policy: string) => Date;
+/** Since when a policy selects a server, of which the oldest snapshot has the slot `oldest`. */
+export type SelectedSince = (server: string, policy: string, oldest: Date | undefined) => Date;
 
 /** The series of one policy in one region. */
 export interface RegionProtection {
@@ -46,8 +46,8 @@ export interface RegionProtection {
  * - `goneEverywhere`: the servers that no region of the account has.
  * - `scheduledSince`: since when the policy has its schedule, if known. No snapshot is late by what
  *   the schedule says of the time before.
- * - `selectedSince`: since when the policy selects a server, if known. The first snapshot is due
- *   from then on.
+ * - `selectedSince`: since when the policy selects a server, if known. The next snapshot of a server
+ *   that it selects again, and the first one of a new server, is due from then on.
  * - `leftByTwoCleanups`: the time before two cleanups with the current rules, if known.
  */
 export function protectionOf(
@@ -112,7 +112,8 @@ export function protectionOf(
     const forecast = isHere ? forecastOf(snapshots, grows || isUnsure) : undefined;
     const goes =
       forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
-    const oldest = snapshots.map(({ createdAt }) => createdAt).sort((a, b) => a.getTime() - b.getTime())[0];
+    const slots = snapshots.map(({ slot }) => slot).filter((slot) => slot <= now);
+    const oldest = slots.sort(byTime)[0];
     const newest = newestSlot(snapshots, now);
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
@@ -310,9 +311,9 @@ function lateFor(
 }
 
 /**
- * The state and the lateness of a series that is expected to get snapshots. Without a good
- * snapshot, the lateness starts when the server was created, or when the policy started to select
- * the server.
+ * The state and the lateness of a series that is expected to get snapshots. The lateness starts at
+ * the newest good snapshot, or else when the server was created; but not before the policy started
+ * to select the server, nor before it had its schedule.
  */
 function expected(
   server: Server,
@@ -327,7 +328,7 @@ function expected(
   }: {
     policy: Policy;
     newest: Date | undefined;
-    /** When the oldest snapshot, in any state, was created. */
+    /** The slot of the oldest snapshot, in any state. */
     oldest: Date | undefined;
     now: Date;
     selectedSince: SelectedSince | undefined;
@@ -335,9 +336,9 @@ function expected(
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
   // A snapshot in any state shows that the policy already selected the server at that time.
-  const selected = earlier(selectedSince?.(server.id, policy), oldest);
+  const selected = selectedSince ? selectedSince(server.id, policy, oldest) : oldest;
   const good = newestGood === undefined ? undefined : new Date(newestGood);
-  const since = good ? later(good, scheduledSince) : later(server.createdAt, selected);
+  const since = later(later(good ?? server.createdAt, selected), scheduledSince);
   const dormancy = dormancyOf(schedule, now);
   const mayWait =
     dormancy?.begins !== undefined &&
@@ -355,8 +356,4 @@ function expected(
 
 function later(a: Date | undefined, b: Date | undefined): Date | undefined {
   return a && b && a < b ? b : (a ?? b);
-}
-
-function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
-  return a && b && b < a ? b : a;
 }
