@@ -118,6 +118,7 @@ const LASTING: readonly ReasonCode[] = [
   'CLOCK_AHEAD',
   'CLOCK_BEHIND',
   'ID_UNKNOWN',
+  'BUSY_TOO_LONG',
 ];
 
 /** Causes of the cloud, which the servers of a region share. */
@@ -156,7 +157,7 @@ function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
 }
 
 function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
-  const { job, policy, account, crashed, failures, busy, servers, more } = run;
+  const { job, policy, account, crashed, failures, servers, more } = run;
   const final = isFinal(run, now);
   const base = { account, policies: [policy], job, isTransient: false };
   return [
@@ -168,7 +169,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
             isTotal: crashed,
-            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures, ...(busy ? { busy } : {}) }],
+            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures }],
           },
         ]),
     ...servers

@@ -1,5 +1,5 @@
 import { codesOf } from './failure.ts';
-import type { BusyServers, ReasonCode } from './reasons.ts';
+import type { BusyServer, ReasonCode } from './reasons.ts';
 import type { Report, ReportedFinding } from './report.ts';
 
 /** How many failed servers a record names. */
@@ -25,8 +25,6 @@ export interface FailedRun extends AccountJob {
   crashed: boolean;
   /** What failed beyond single servers. */
   failures: ReportedFinding[];
-  /** The servers that the run has given up because they were busy. */
-  busy?: BusyServers;
   /** The servers of which something failed. */
   servers: {
     region: string;
@@ -35,6 +33,8 @@ export interface FailedRun extends AccountJob {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
+    /** With the cause BUSY_TOO_LONG. */
+    busy?: BusyServer;
     message: string;
   }[];
   /** How many servers failed that `servers` does not name. */
@@ -56,7 +56,7 @@ export function isRunOf(
 /** The record of a failed run that has a report. */
 export function failedRunOf(
   job: AccountJob,
-  { failures, entries, omittedFailed = 0, resumesAt, left }: Report,
+  { failures, entries, omittedFailed = 0, resumesAt }: Report,
   isLastTry: boolean,
 ): FailedRun {
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
@@ -67,13 +67,17 @@ export function failedRunOf(
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
     failures,
-    ...(left?.busy && failures.some(({ code }) => code === 'BUSY_TOO_LONG') ? { busy: left.busy } : {}),
-    servers: named.map(({ region, server, name, code, error: ownError, reason, snapshots = [] }) => {
+    servers: named.map(({ region, server, name, code, error: ownError, busy, reason, snapshots = [] }) => {
       const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
       const cause = code ?? snapshot?.codes[0];
       const error = code === undefined ? snapshot?.error : ownError;
       const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
-      return { region, server, name, ...(cause ? { cause } : {}), ...(error ? { error } : {}), message };
+      return {
+        ...{ region, server, name, message },
+        ...(cause ? { cause } : {}),
+        ...(error ? { error } : {}),
+        ...(busy ? { busy } : {}),
+      };
     }),
     more: failed.length - named.length + omittedFailed,
   };

@@ -246,7 +246,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RUN_CRASHED: { problem: Reason };
   LEFT_TO_NEXT_RUN: { job: string; count: number };
   LEFT_TO_NEXT_TRY: { job: string; count: number };
-  BUSY_TOO_LONG: BusyServers;
+  BUSY_TOO_LONG: BusyServer;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   ACCOUNTS_SHARE_PROJECT: { project: string; accounts: readonly string[] };
@@ -628,8 +628,6 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     job: string;
     policy: string;
     failures: readonly { code: string; text: string; region?: string }[];
-    /** The servers that the run has given up because they were busy. */
-    busy?: BusyServers;
   };
   SERVER_FAILED: {
     job: string;
@@ -640,6 +638,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
+    /** With the cause BUSY_TOO_LONG. */
+    busy?: BusyServer;
     message: string;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };
@@ -663,6 +663,17 @@ export interface CheckAnswer {
 export interface BusyServers {
   servers: readonly { name: string; region: string }[];
   more: number;
+}
+
+/** The reasons that skip a server only temporarily. */
+export type BusyCode = 'SERVER_BUSY' | 'SNAPSHOT_PENDING' | 'CONFLICT';
+
+/** How long a server was busy, why, and in which state: of its task, of its image, or its status. */
+export interface BusyServer {
+  seconds: number;
+  by: BusyCode;
+  /** Absent if the cloud did not say. */
+  state?: string;
 }
 
 /** A server that has the metadata of a drill, and that only an operator may delete. */

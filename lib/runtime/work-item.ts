@@ -98,6 +98,8 @@ export interface RetryPlan {
   at?: Date;
   /** The reasons why deferred work is abandoned; each is a failure. */
   abandoned: Reason[];
+  /** Whether the busy servers are given up, so that they have failed. */
+  givesUpBusy: boolean;
 }
 
 /**
@@ -116,11 +118,10 @@ export function retryPlanOf(
   if (outOfTime && now < until) times.push(now);
   else if (outOfTime) abandoned.push({ code: 'LEFT_TO_NEXT_RUN', job: work.job, count: outOfTime });
   if (busy && now < halfway) times.push(nextBusyCheck(work.since, halfway, now));
-  else if (busy) abandoned.push({ code: 'BUSY_TOO_LONG', ...busy });
   // The next scheduled run does work that would resume after it.
   if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
   const [at] = times.sort(byTime);
-  return { abandoned, ...(at ? { at } : {}) };
+  return { abandoned, givesUpBusy: busy !== undefined && now >= halfway, ...(at ? { at } : {}) };
 }
 
 /**

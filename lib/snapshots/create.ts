@@ -8,7 +8,7 @@ import { createImage, type NewImage, type Server } from '../openstack/compute.ts
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
-import { getServer } from '../openstack/servers.ts';
+import { getServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import {
   getVolumeSnapshots,
@@ -16,7 +16,7 @@ import {
   type VolumeSnapshot,
 } from '../openstack/volume-snapshots.ts';
 import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
-import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
+import { type Entry, finishReport, isBusy, NOWHERE, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
@@ -61,8 +61,6 @@ const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** No snapshot is started in the last part of a slot. */
 const SLOT_END_MS = 60_000;
-/** Reasons that skip a server only temporarily. */
-const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
 
 /**
  * The snapshots that a run has to take: one for each server, for a slot of a policy or for an
@@ -368,7 +366,7 @@ function inheritedMakers(regions: readonly RegionInventory[]): Map<Server, MarkI
  */
 function deferredWork(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
-  const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && BUSY.includes(code));
+  const busy = entries.filter(isBusy);
   const servers = busy.slice(0, MOST_NAMES).map(({ name, region }) => ({ name, region }));
   if (late + busy.length === 0) return {};
   return {
@@ -554,7 +552,13 @@ function dryRunEntry(step: SnapshotStep): Entry {
 }
 
 function unchangedEntry({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
-  return { ...serverFields(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
+  const state = busyStateIn(reason);
+  return {
+    ...serverFields(server),
+    outcome: action === 'skip' ? 'skipped' : 'failed',
+    ...reasonOf(reason),
+    ...(state === undefined ? {} : { state }),
+  };
 }
 
 function serverFields({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 'region'> {
@@ -602,10 +606,11 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
     const { code, message } = error;
     if (code === 'OUT_OF_TIME') return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'DEADLINE' }) };
     if (code === 'CONFLICT') {
-      const blocking = await blockingReason(session, server);
-      return blocking
-        ? { ...entry, outcome: 'failed', ...reasonOf(blocking) }
-        : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+      const now = await currentState(session, server);
+      const blocking = now && blockingRefusal(now);
+      if (blocking) return { ...entry, outcome: 'failed', ...reasonOf(blocking) };
+      const state = now && (now.taskState ?? now.status);
+      return { ...entry, outcome: 'skipped', ...reasonOf({ code, message }), ...(state ? { state } : {}) };
     }
     if (code === 'NOT_FOUND' && (await isServerGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
@@ -614,11 +619,15 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   }
 }
 
-/** Why the cloud refuses to make an image of a server, where waiting does not help. */
-async function blockingReason(session: Session, { region, id }: Server): Promise<Reason | undefined> {
+function busyStateIn(reason: Reason): string | undefined {
+  if (reason.code === 'SERVER_BUSY') return reason.taskState;
+  return reason.code === 'SNAPSHOT_PENDING' ? reason.status : undefined;
+}
+
+/** The state of a server of which the cloud refuses to make an image; undefined if it is unknown. */
+async function currentState(session: Session, { region, id }: Server): Promise<ServerDetail | undefined> {
   try {
-    const server = await getServer(session, region, id);
-    return server && blockingRefusal(server);
+    return await getServer(session, region, id);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return undefined;

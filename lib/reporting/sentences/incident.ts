@@ -3,8 +3,9 @@ import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
-import type { BusyServers, Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
+import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
 import { JOB_REMEDIES } from './job-remedies.ts';
+import { busyText } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** The number of failures of a run that an e-mail has. */
@@ -37,9 +38,9 @@ export const incidentSentences = {
 export const incidentTitles = {
   POLICY_ACCOUNT_UNREADABLE: ({ account }) => `account ${account} can't be read`,
   POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
-  RUN_FAILED: ({ job, policy, failures, busy }) =>
-    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? `: ${busyText(busy)}` : ''}`,
-  SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
+  RUN_FAILED: ({ job, policy }) => `${job} ${policy} failed`,
+  SERVER_FAILED: ({ job, policy, busy, ...server }) =>
+    `${nameOf(server)}: ${busy ? busyText(busy) : `${job} ${policy} failed`}`,
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
     const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
     return `${nameOf(server)}: ${cause ? say(cause) : TROUBLES[problem.code](ageSeconds)}`;
@@ -143,6 +144,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...TROUBLE_REMEDIES,
   ...JOB_REMEDIES,
   SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
+  BUSY_TOO_LONG: `Look at its task and its status (openstack server show). Wait if they still change; ask the cloud's support to end a task that hangs, or a build that does not end. Or ${EXCEPT}`,
   SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
   VOLUME_SERVER_AT_RACKSPACE: `Back it up with Cloud Block Storage, and ${EXCEPT}`,
   CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
@@ -276,13 +278,6 @@ function rejectedText(count: number): string {
 
 function waitingText(count: number): string {
   return `${counted(count, 'run')} failed in all tries`;
-}
-
-/** "web-1 was busy", or "servers were busy" */
-function busyText({ servers, more }: BusyServers = { servers: [], more: 0 }): string {
-  const [first] = servers;
-  if (!first || servers.length + more > 1) return 'servers were busy';
-  return `${nameOf({ name: first.name, server: 'a server' })} was busy`;
 }
 
 /** "web-1", or "server 5b9c…" if a subject can't have the name. */

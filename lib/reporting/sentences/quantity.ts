@@ -1,4 +1,5 @@
-import { counted } from '../../audit/format.ts';
+import { counted, durationText } from '../../audit/format.ts';
+import type { BusyCode, BusyServer } from '../reasons.ts';
 
 const HOUR_MS = 3_600_000;
 const MOST_NAMES = 10;
@@ -23,4 +24,12 @@ export function quotaRoom(days: number): string {
 export function listed(names: readonly string[]): string {
   const more = names.length - MOST_NAMES;
   return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+const STATES: Record<BusyCode, string> = { SERVER_BUSY: 'task ', SNAPSHOT_PENDING: 'image ', CONFLICT: '' };
+
+/** "busy for 12 hours (task migrating)" */
+export function busyText({ seconds, by, state }: BusyServer): string {
+  const why = state === undefined ? '' : ` (${STATES[by]}${state})`;
+  return `busy for ${durationText(1000 * seconds)}${why}`;
 }

@@ -1,5 +1,5 @@
 import { counted } from '../../audit/format.ts';
-import { gigabytes, quotaRoom } from './quantity.ts';
+import { busyText, gigabytes, quotaRoom } from './quantity.ts';
 import type { Sentences } from './sentence.ts';
 
 /** What a job does not do in a region that can't be read. */
@@ -48,8 +48,8 @@ export const runSentences = {
   RUN_CRASHED: ({ problem }, say) => `the whole run failed: ${say(problem)}`,
   LEFT_TO_NEXT_RUN: (left) => `run deadline reached: ${deferredText(left)} to the next run`,
   LEFT_TO_NEXT_TRY: (left) => `run deadline reached: ${deferredText(left)} to the next try`,
-  BUSY_TOO_LONG: ({ servers, more }) =>
-    `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+  BUSY_TOO_LONG: (busy) =>
+    `${busyText(busy)}, until half of the interval had passed, so it gets no snapshot of this slot`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
     `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${gigabytes(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
