@@ -53,21 +53,21 @@ export function digest(
   const failures = failuresIn(runs);
   /** The last failure of a late server, which is part of its line. */
   const failureOf = (late: AuditedSeries) =>
-    failures.ofServers.findLast(
-      ({ server, region, policy, account }) =>
-        server === late.server &&
-        region === late.region &&
-        policy === late.policy &&
-        account === late.account,
+    failures.open.findLast(
+      ({ ofServer }) =>
+        ofServer?.server === late.server &&
+        ofServer.region === late.region &&
+        ofServer.policy === late.policy &&
+        ofServer.account === late.account,
     );
   const reasonOf = (trouble: SeriesTrouble['digest'], one: AuditedSeries): Reason => {
     const reason = trouble.reasonOf(one, naming);
     if (reason.code !== 'SERIES_LATE') return reason;
-    const failure = failureOf(one)?.text;
+    const failure = failureOf(one)?.ofServer?.text;
     return failure === undefined ? reason : { ...reason, failure };
   };
-  const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.line));
-  const failed = failures.lines.filter((line) => !joined.has(line));
+  const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.key));
+  const failed = failures.open.filter(({ key }) => !joined.has(key)).map(({ line }) => line);
   const troubles = SERIES_TROUBLES.map(({ isIn, digest: own }) => ({
     title: own.title,
     reasons: series.filter(isIn).map((one) => reasonOf(own, one)),
@@ -109,22 +109,20 @@ export function digest(
     subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
     text: text.filter(Boolean).join('\n\n'),
     good:
-      failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
+      failures.open.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
   };
 }
 
-/** A line for each problem of the policies; the equal problems of several policies are one line. */
+/** A line for each problem of the policies; the same problem of several policies is one line. */
 function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
-  const all = policies.flatMap((policy) =>
-    policy.problems.map((problem) => ({ ...policy, text: sentenceOf(problem) })),
-  );
+  const all = policies.flatMap((policy) => policy.problems.map((problem) => ({ ...policy, problem })));
   const isOfSeveral = new Set(policies.map(({ account }) => account)).size > 1;
-  return Map.groupBy(all, ({ account, text }) => `${account} ${text}`)
+  return Map.groupBy(all, ({ account, problem }) => JSON.stringify([account, problem]))
     .values()
     .map((same) => {
       const [first] = same as [(typeof all)[number]];
       const several = `${same.length} policies${isOfSeveral ? ` of ${first.account}` : ''}`;
-      return `${same.length > 1 ? several : policyOf(first)}: ${first.text}`;
+      return `${same.length > 1 ? several : policyOf(first)}: ${sentenceOf(first.problem)}`;
     })
     .toArray();
 }

@@ -77,6 +77,8 @@ export interface Entry {
 /** A failure or a warning that concerns more than a single entry. */
 export interface ReportedFinding {
   code: ReasonCode;
+  /** The facts of the code, see reasons.ts, without the texts of errors; absent without any. */
+  facts?: object;
   /** The sentence, which names the region and the account. */
   text: string;
   region?: string;
@@ -179,12 +181,20 @@ export function finishReport({ failures, warnings, ...draft }: Draft): Report {
 /** A finding in the form of a report: with its code, to filter by, and its sentence. */
 export function reportedFinding(finding: Finding): ReportedFinding {
   const { code, region = 'where' in finding ? finding.where : undefined, ofAccount } = finding;
+  const facts = factsOf(finding);
   return {
     code,
+    ...(Object.keys(facts).length > 0 ? { facts } : {}),
     text: findingText(finding),
     ...(region === undefined ? {} : { region }),
     ...(ofAccount === undefined ? {} : { account: ofAccount }),
   };
+}
+
+/** The facts of a finding without the texts of errors, which differ from answer to answer. */
+function factsOf({ code: _, region: _region, ofAccount, ...facts }: Finding): object {
+  const withoutMessages = (name: string, value: unknown) => (name === 'message' ? undefined : value);
+  return printableIn(JSON.parse(JSON.stringify(facts, withoutMessages)));
 }
 
 /** Like {@link finishReport}, for findings that already have their sentences. */
