@@ -3,6 +3,7 @@ import { failureOf } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
 import type { Entry, Outcome, Report } from '../reporting/report.ts';
 import { failedRunLine, failedServerLine, failedSnapshotText } from '../reporting/sentences/digest.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 
 /** The outcomes and codes of an entry whose server has nothing left to do. */
 const DONE: readonly Outcome[] = ['taken', 'copied', 'proven', 'deleted', 'kept'];
@@ -21,9 +22,9 @@ export interface Failure {
   /** Identifies the failure, so that the same one in a retry has the same key. */
   key: string;
   /** The run, what failed in it, and why. */
-  line: string;
+  line: Sentence;
   /** The server, in a snapshot run only, and why its snapshot failed. */
-  ofServer?: Pick<Entry, 'server' | 'region'> & { policy: string; account: string; text: string };
+  ofServer?: Pick<Entry, 'server' | 'region'> & { policy: string; account: string; text: Sentence };
 }
 
 /** A failure with its entry, if it is of one. */
@@ -74,7 +75,7 @@ function failuresOf(report: Report): FailureOfRun[] {
 }
 
 /** What failed of a server: the failed snapshots, or the server as a whole. */
-function partsOf({ code, error, reason, snapshots = [] }: Entry): { facts: unknown[]; text: string }[] {
+function partsOf({ code, error, reason, snapshots = [] }: Entry): { facts: unknown[]; text: Sentence }[] {
   const failed = snapshots.filter(({ outcome }) => outcome === 'failed');
   return failed.length === 0
     ? [{ facts: [code, error], text: reason ?? 'failed' }]

@@ -1,6 +1,7 @@
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { CLAUSES } from '../reporting/sentences/audit.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
 import { counted, durationText, shortName } from './format.ts';
@@ -22,7 +23,7 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
  * used up, and with the items that dropped out of coverage. A server is protected if none of its
  * series is late. A new server without a snapshot is waiting, not protected.
  */
-export function sentence(audit: Audit): string {
+export function sentence(audit: Audit): Sentence {
   return [
     protectionText(audit),
     ...imageTexts(audit),
@@ -139,7 +140,7 @@ export function isExpected({ state }: AuditedSeries): boolean {
 }
 
 /** What is wrong with a late series: "3 days late". */
-export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
+export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): Sentence {
   return cause ? sentenceOf(cause) : `${durationText(1000 * lateSeconds)} late`;
 }
 

@@ -1,6 +1,7 @@
 import { RunFailed } from '../reporting/failure.ts';
 import { logText, type Paragraph, paragraphText } from '../reporting/log-text.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
 /**
@@ -55,8 +56,8 @@ export interface ReportedCheck extends Pick<CheckResult, 'check' | 'verdict'> {
   /** Absent in a check of the deployment or of a whole account. */
   policy?: string;
   code: ReasonCode;
-  detail: string;
-  remedy?: string;
+  detail: Sentence;
+  remedy?: Sentence;
 }
 
 /** Adds the sentences to the result of a check of an account or a policy. */

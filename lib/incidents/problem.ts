@@ -3,6 +3,7 @@ import type { Dropped } from '../audit/model.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
 import { KnownReason } from '../reporting/known-reason.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentencesOf, titleOf } from '../reporting/sentences.ts';
 
 /** One problem, as one audit sees it. */
@@ -116,11 +117,11 @@ export function problemCount({ reasons: [first] }: Problem): number {
 }
 
 /** The problem and its place, for the subject of a mail. */
-export function problemTitle({ account, namesAccount, reasons: [first] }: Problem): string {
+export function problemTitle({ account, namesAccount, reasons: [first] }: Problem): Sentence {
   return namesAccount ? `${titleOf(first!)} (${account})` : titleOf(first!);
 }
 
 /** The problem with its causes. */
-export function problemText({ account, namesAccount, reasons }: Problem): string {
+export function problemText({ account, namesAccount, reasons }: Problem): Sentence {
   return namesAccount ? `${account}: ${sentencesOf(reasons)}` : sentencesOf(reasons);
 }

@@ -7,6 +7,7 @@ import {
   type Reason,
   type ReasonCode,
 } from './reasons.ts';
+import type { Sentence } from './sentences/sentence.ts';
 import { findingText } from './sentences.ts';
 
 /**
@@ -42,7 +43,7 @@ export interface SnapshotLine {
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   /** The same reasons as sentences. */
-  reasons: string[];
+  reasons: Sentence[];
 }
 
 /** The result for one server. */
@@ -59,7 +60,7 @@ export interface Entry {
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   /** All reasons as sentences. */
-  reason?: string;
+  reason?: Sentence;
   /** The id of the image that was requested, or that the drill boots. */
   image?: string;
   /** The time from the slot until the cloud accepted the request. */
@@ -80,7 +81,7 @@ export interface ReportedFinding {
   /** The facts of the code, see reasons.ts, without the texts of errors; absent without any. */
   facts?: object;
   /** The sentence, which names the region and the account. */
-  text: string;
+  text: Sentence;
   region?: string;
   /** Absent if the report is for one account. */
   account?: string;

@@ -1,6 +1,7 @@
 import { printable, printableJson } from '../openstack/printable.ts';
 import { RunFailed } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 
 /**
  * - planned: the call was a dry run.
@@ -35,7 +36,7 @@ export interface Restoration {
   safety?: string;
   /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
   codes: ReasonCode[];
-  lines: string[];
+  lines: Sentence[];
   /** The event to invoke with next; absent when nothing is left to do, and for a plan. */
   next?: object;
   /**

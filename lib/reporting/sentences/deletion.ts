@@ -1,4 +1,4 @@
-import type { Sentences } from './sentence.ts';
+import type { Sentences } from './makers.ts';
 
 /** What becomes of a deletion or a hold. */
 export const deletionSentences = {

@@ -1,5 +1,5 @@
+import type { Sentences } from './makers.ts';
 import { listed } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
 import { remedyForStatus } from './snapshot.ts';
 
 /** The kinds of credentials, by their form in a secret. */

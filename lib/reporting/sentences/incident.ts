@@ -4,7 +4,7 @@ import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
-import type { Sentences } from './sentence.ts';
+import type { Sentences } from './makers.ts';
 
 /** The number of failures of a run that an e-mail has. */
 const MOST_FAILURES = 5;

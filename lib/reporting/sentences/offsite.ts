@@ -1,5 +1,5 @@
+import type { Sentences } from './makers.ts';
 import { gigabytes } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
 
 /** How an export task ended for which the cloud has no message. */
 const EXPORT_TASKS = {

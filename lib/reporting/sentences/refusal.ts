@@ -1,4 +1,4 @@
-import type { Sentences } from './sentence.ts';
+import type { Sentences } from './makers.ts';
 
 /** How the refusal of a job begins. */
 const REFUSED = {

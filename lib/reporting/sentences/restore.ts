@@ -1,7 +1,7 @@
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
+import type { Sentences } from './makers.ts';
 import { listed } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
 
 /** Where a part of a new server comes from. */
 const FROM = { event: '', original: ', as the original has', record: ', as the original had' };

@@ -1,6 +1,6 @@
 import { counted } from '../../audit/format.ts';
+import type { Sentences } from './makers.ts';
 import { gigabytes, quotaRoom } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
 
 /** What a job does not do in a region that can't be read. */
 const UNDONE = {

@@ -1,4 +1,4 @@
-import type { Sentences } from './sentence.ts';
+import type { Sentences } from './makers.ts';
 
 /** What ends a state of a server that only a person ends. */
 const REMEDIES: Record<string, string> = {
