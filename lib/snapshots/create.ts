@@ -600,7 +600,7 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
       const blocking = await blockingReason(session, server);
       return blocking
         ? { ...entry, outcome: 'failed', ...reasonOf(blocking) }
-        : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+        : { ...entry, outcome: 'skipped', ...reasonOf({ code: 'CONFLICT', message }) };
     }
     if (code === 'NOT_FOUND' && (await isServerGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };

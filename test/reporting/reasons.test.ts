@@ -1,12 +1,59 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { expect, test } from 'vitest';
+import { PERIODS } from '../../lib/config/keep-rules.ts';
+import { codeOf } from '../../lib/reporting/reasons.ts';
 import { finishReport } from '../../lib/reporting/report.ts';
 import { CLOUD_REMEDIES, FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
 import { textsOf } from '../texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+
+/** The codes that a text of code makes, not those that it only compares, lists or has in types. */
+function codesMadeIn(text: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isTypeNode(node)) return;
+    if (ts.isStringLiteral(node)) {
+      let value: ts.Node = node;
+      while (ts.isConditionalExpression(value.parent) && value.parent.condition !== value)
+        value = value.parent;
+      const { parent } = value;
+      const isMade =
+        (ts.isPropertyAssignment(parent) && parent.name.getText() === 'code') ||
+        (ts.isVariableDeclaration(parent) && parent.initializer === value) ||
+        (ts.isCallExpression(parent) && !/^is\w+Error$/.test(parent.expression.getText()));
+      if (isMade) found.push(node.text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2025, true));
+  return found;
+}
+
+test('each code is made somewhere', () => {
+  // The files of lib/openstack have error codes of the cloud, some of which have the same names.
+  const made = globSync('{lib,handlers}/**/*.ts', { cwd: ROOT })
+    .filter((file) => !/^lib\/(openstack|reporting\/sentences)/.test(file))
+    .flatMap((file) => codesMadeIn(readFileSync(join(ROOT, file), 'utf8')));
+  const known = new Set([...made, ...PERIODS.map(codeOf)]);
+  expect(REASON_CODES.filter((code) => !known.has(code))).toEqual([]);
+});
+
+test.each([
+  ["return { code: 'HELD' };", ['HELD']],
+  ["const code = isOver ? 'HELD' : 'PROTECTED';", ['HELD', 'PROTECTED']],
+  ["await attempt('DIGEST_NOT_SENT', send);", ['DIGEST_NOT_SENT']],
+  ["if (code === 'HELD') return;", []],
+  ["switch (code) { case 'HELD': return; }", []],
+  ["const HOLDS: readonly ReasonCode[] = ['HELD'];", []],
+  ["type Held = { code: 'HELD' };", []],
+  ["if (isCloudError(error, 'CONFLICT')) return;", []],
+])('the codes that the test above finds in: %s', (text, codes) => {
+  expect(codesMadeIn(text)).toEqual(codes);
+});
 
 test('docs/reasons.md has each code, and no other', () => {
   const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
