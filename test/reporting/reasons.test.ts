@@ -11,6 +11,11 @@ import { textsOf } from '../texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** Whether an expression has the value of one of its parts: `isOver ? 'A' : 'B'`, `'A' as const`. */
+function isChoice(node: ts.Node, part: ts.Node): boolean {
+  return ts.isAsExpression(node) || (ts.isConditionalExpression(node) && node.condition !== part);
+}
+
 /** The codes that a text of code makes, not those that it only compares, lists or has in types. */
 function codesMadeIn(text: string): string[] {
   const found: string[] = [];
@@ -18,8 +23,7 @@ function codesMadeIn(text: string): string[] {
     if (ts.isTypeNode(node)) return;
     if (ts.isStringLiteral(node)) {
       let value: ts.Node = node;
-      while (ts.isConditionalExpression(value.parent) && value.parent.condition !== value)
-        value = value.parent;
+      while (isChoice(value.parent, value)) value = value.parent;
       const { parent } = value;
       const isMade =
         (ts.isPropertyAssignment(parent) && parent.name.getText() === 'code') ||
@@ -45,6 +49,7 @@ test('each code is made somewhere', () => {
 test.each([
   ["return { code: 'HELD' };", ['HELD']],
   ["const code = isOver ? 'HELD' : 'PROTECTED';", ['HELD', 'PROTECTED']],
+  ["reasons: [{ code: 'RUN_FAILED' as const, job }],", ['RUN_FAILED']],
   ["await attempt('DIGEST_NOT_SENT', send);", ['DIGEST_NOT_SENT']],
   ["if (code === 'HELD') return;", []],
   ["switch (code) { case 'HELD': return; }", []],
