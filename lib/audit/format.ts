@@ -1,8 +1,6 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { printable } from '../openstack/printable.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
 /** Longer names are truncated; Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
 

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { FunctionSettings } from '../config/environment.ts';
 import { readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
@@ -11,8 +12,6 @@ import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
 import { reportPage } from './page.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** An `on-trouble` digest is not sent within this time after an e-mail about an incident. */
 const QUIET_MS = 20 * HOUR_MS;
 

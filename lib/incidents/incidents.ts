@@ -1,5 +1,6 @@
 import * as v from 'valibot';
 import type { Dropped } from '../audit/model.ts';
+import { DAY_MS, MINUTE_MS } from '../config/dates.ts';
 import { HEADLINES } from '../reporting/sentences/incident.ts';
 import {
   causesOfProblem,
@@ -12,14 +13,13 @@ import {
   problemTitle,
 } from './problem.ts';
 
-const MINUTE_MS = 60_000;
 /**
  * Audits are an hour apart. A problem older than this was present in two audits, and one absent for
  * longer was absent from two.
  */
 const TWO_AUDITS_MS = 45 * MINUTE_MS;
-/** A problem that comes back within this time comes and goes. */
-const DAY_MS = 24 * 60 * MINUTE_MS;
+/** A problem that comes back within this time comes and goes, and one that lasts so long stays. */
+const LASTING_MS = DAY_MS;
 
 const Tracked = v.object({
   ...Problem.entries,
@@ -136,7 +136,7 @@ export function updateIncidents(
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));
   const blind = seen.filter(({ kind }) => kind === 'unreadable' || kind === 'coverage');
 
-  const gone = log.gone.filter((one) => !isOlder(one.at, DAY_MS));
+  const gone = log.gone.filter((one) => !isOlder(one.at, LASTING_MS));
   const earlier = new Map<string, TrackedProblem>();
   const ended: Incident[] = [];
   const incidents: Incident[] = [];
@@ -152,18 +152,18 @@ export function updateIncidents(
       if (current) return [{ ...rest, ...current, reasons: problem.reasons, presentSince }];
       if (blind.some((one) => hides(one, problem))) return [rest];
       const since = absentSince ?? at;
-      const hasGone = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
+      const hasGone = isOlder(since, problem.recurs ? LASTING_MS : TWO_AUDITS_MS);
       return [{ ...problem, absentSince: since, ...(hasGone && !isGone(problem) ? { goneAt: at } : {}) }];
     });
     const causes = problems.filter(({ joined }) => !joined);
     const leavesNothing =
       problems.every((problem) => isGone(problem) || !isLeftBehind(problem)) ||
-      causes.every(({ goneAt = at }) => isOlder(goneAt, DAY_MS));
+      causes.every(({ goneAt = at }) => isOlder(goneAt, LASTING_MS));
     if (!causes.every(isGone) || !leavesNothing) incidents.push({ ...incident, problems });
     else if (incident.notifiedAt) {
       if (causes.length > 0) ended.push({ ...incident, problems: problems.filter(isGone) });
       for (const { key, sharedCause, goneAt } of problems) {
-        if (!goneAt || isOlder(goneAt, DAY_MS)) continue;
+        if (!goneAt || isOlder(goneAt, LASTING_MS)) continue;
         gone.push({ key, at: goneAt }, ...(sharedCause ? [{ key: sharedCause, at: goneAt }] : []));
       }
     }
@@ -174,7 +174,7 @@ export function updateIncidents(
     if (tracked.has(problem.key)) continue;
     const previous = earlier.get(problem.key);
     const recurs = previous
-      ? previous.recurs || (previous.goneAt && !isOlder(previous.goneAt, DAY_MS))
+      ? previous.recurs || (previous.goneAt && !isOlder(previous.goneAt, LASTING_MS))
       : gone.some(({ key }) => key === problem.key || key === problem.sharedCause);
     const own: TrackedProblem = {
       ...problem,
@@ -213,7 +213,7 @@ export function updateIncidents(
     const problems = incident.problems.flatMap((problem) => {
       const { key, recurs, added, lasts, joined, presentSince = at } = problem;
       const current = byKey.get(key);
-      if (!current || lasts || joined || !isOlder(presentSince, DAY_MS)) return [];
+      if (!current || lasts || joined || !isOlder(presentSince, LASTING_MS)) return [];
       if (!recurs && !added && !hasBecomeLate(problem, current)) return [];
       problem.lasts = true;
       return [{ ...problem, reasons: current.reasons }];

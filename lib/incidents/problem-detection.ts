@@ -3,16 +3,16 @@ import { isExpected, worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
+import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
 import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
 import { JOBS } from '../runtime/work-item.ts';
 import { causeOfServer, isTransientError, type Problem } from './problem.ts';
 
-const MINUTE_MS = 60_000;
 /** Lambda retries a failed run twice within minutes, and a retry may succeed. */
 const RETRIES_MS = 10 * MINUTE_MS;
 /** The time until the run that resumes deferred work has reported. */
-const RESUMED_MS = 60 * MINUTE_MS;
+const RESUMED_MS = HOUR_MS;
 
 /** The problems of an audit, and of the last runs of its policies' jobs. */
 export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {

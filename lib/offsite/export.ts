@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
-import { isoSeconds } from '../config/dates.ts';
+import { HOUR_MS, isoSeconds } from '../config/dates.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import {
   type Container,
@@ -26,7 +26,6 @@ import {
   isSegmentOf,
 } from './export-integrity.ts';
 
-const HOUR_MS = 3_600_000;
 /** How long new objects and tasks may be missing in listings. */
 const SETTLING_MS = HOUR_MS;
 /** An export that runs longer than this is reported as stuck. */

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { includesAccount } from '../config/accounts.ts';
-import { isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { invalidEvent } from '../config/validation-error.ts';
@@ -53,10 +53,8 @@ const AT_ONCE = 8;
  */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** No snapshot is started in the last part of a slot. */
-const SLOT_END_MS = 60_000;
+const SLOT_END_MS = MINUTE_MS;
 /** Reasons that skip a server only temporarily. */
 const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
 
@@ -574,11 +572,11 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
     return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'NEXT_SLOT' }) };
   }
   if (due.until && cloudTime(session) >= due.until) {
-    const minutes = Math.round((session.clockAheadMs ?? 0) / 60_000);
+    const minutes = Math.round((session.clockAheadMs ?? 0) / MINUTE_MS);
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_AHEAD', minutes }) };
   }
   if (cloudTime(session).getTime() < due.slot.getTime() - EARLY_MS) {
-    const minutes = Math.round(-(session.clockAheadMs ?? 0) / 60_000);
+    const minutes = Math.round(-(session.clockAheadMs ?? 0) / MINUTE_MS);
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_BEHIND', minutes }) };
   }
   const find = () => findDueImage(context, server, image);

@@ -1,3 +1,4 @@
+import { HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
@@ -20,7 +21,7 @@ import { selectServers } from './selector.ts';
  * The maximum difference between the creation times of an image and of its volume snapshots. Nova
  * makes both in one request.
  */
-const MADE_TOGETHER_MS = 3_600_000;
+const MADE_TOGETHER_MS = HOUR_MS;
 
 /** The status of a volume snapshot that may exist but can't be read. */
 export const UNREADABLE = 'unreadable';

@@ -1,6 +1,6 @@
 import { counted } from '../../audit/format.ts';
+import { HOUR_MS } from '../../config/dates.ts';
 
-const HOUR_MS = 3_600_000;
 const MOST_NAMES = 10;
 
 /** "2.0 GB" of 10^9 bytes */
