@@ -1,10 +1,10 @@
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { CLAUSES } from '../reporting/sentences/audit.ts';
+import { counted, durationText, shortName } from '../reporting/sentences/format.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import { droppedText } from './dropped-text.ts';
-import { counted, durationText, shortName } from './format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 

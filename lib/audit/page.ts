@@ -3,7 +3,6 @@ import { sentence, worstSeriesOfServers } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { namingOf } from './naming.ts';
 import { appendix } from './page/appendix.ts';
-import { client } from './page/client.ts';
 import { pageData } from './page/data.ts';
 import { drawings } from './page/drawings.ts';
 import { escapeHtml, escapeJson } from './page/escape.ts';
@@ -14,11 +13,12 @@ import { legend } from './page/legend.ts';
 import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
+import { pageScript } from './page/script.ts';
 import { STYLE } from './page/style.ts';
 import { badgeOf, markOf } from './page/timeline-mark.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
-const SCRIPT = `(${client})()`;
+const SCRIPT = `(${pageScript})()`;
 
 /**
  * The report page: one self-contained HTML file, whose content security policy forbids all

@@ -131,7 +131,8 @@ function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapsho
 
 const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];
 
-function isHeld({ reasons }: AuditedSnapshot): boolean {
+/** Whether a hold, or the protection of its image, keeps a snapshot. */
+export function isHeld({ reasons }: Pick<AuditedSnapshot, 'reasons'>): boolean {
   return reasons.some(({ code }) => HOLDS.includes(code));
 }
 

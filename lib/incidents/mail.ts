@@ -1,8 +1,8 @@
-import { minuteText, subjectText } from '../audit/format.ts';
 import { sentence } from '../audit/headline.ts';
 import type { Audit } from '../audit/model.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { minuteText, subjectText } from '../reporting/sentences/format.ts';
 import {
   dropRemedies,
   ENDED,

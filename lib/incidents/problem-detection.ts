@@ -23,7 +23,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
     return own.length > 0 ? [withoutDeselected(run, own, audit)] : [];
   });
   const found = [
-    ...audit.policies.flatMap(unreadableIn),
+    ...audit.policies.flatMap(unreadableProblems),
     ...runs.flatMap((run) => problemsOfRun(run, now)),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
@@ -133,7 +133,7 @@ function isFinal({ at, resumesAt, isLastTry }: RecordedFailure, now: Date): bool
   return now.getTime() >= at.getTime() + RETRIES_MS;
 }
 
-function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
+function unreadableProblems({ account, problems }: AuditedPolicy): Problem[] {
   return problems.flatMap((problem): Problem[] => {
     const base = { kind: 'unreadable' as const, account, policies: [], reasons: [problem] };
     if (problem.code === 'POLICY_ACCOUNT_UNREADABLE') {

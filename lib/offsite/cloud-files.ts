@@ -22,10 +22,17 @@ import { exportedName, isSegmentOf } from './export-integrity.ts';
 const DATA_SUFFIX = '.vhd';
 const RECORD_SUFFIX = exportRecordOf('');
 /** The fields of a manifest that the deletion of a copy's data needs. */
-const DataFields = v.object({
-  etag: v.string(),
-  segments: v.pipe(v.array(v.object({ name: v.string(), bytes: v.number(), md5: v.string() })), v.nonEmpty()),
-});
+const DataFields = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    etag: v.string(),
+    segments: v.pipe(
+      v.array(v.object({ name: v.string(), bytes: v.number(), md5: v.string() })),
+      v.nonEmpty(),
+    ),
+  }),
+);
 
 /**
  * A container of Cloud Files as a store of copies. An export writes the data of an image to
@@ -85,7 +92,7 @@ export function containerStore(session: Session, container: Container): CopyStor
 
     deleteData: ({ key, image }) =>
       withBucketErrors(async () => {
-        const found = v.safeParse(DataFields, parsed(await store.readText(`${key}.json`)));
+        const found = v.safeParse(DataFields, await store.readText(`${key}.json`));
         if (!found.success) {
           throw new BucketError('FAILED', `${key}.json does not say what its data are: they are left alone`);
         }
@@ -147,14 +154,6 @@ function asStored({ name, bytes, hash, at }: ListedObject): Stored {
 
 function imageIn(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1);
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Runs requests to the cloud and converts their errors. @throws {BucketError} */

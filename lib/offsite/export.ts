@@ -126,7 +126,7 @@ export async function exportImage(
   }
   if (!object || task?.status === 'failure') {
     await deleteExport(context, { key, image, since }, { data: !object });
-    return failed({ code: 'EXPORT_FAILED', ...endOf(task), name, isThere: object !== undefined });
+    return failed({ code: 'EXPORT_FAILED', ...resultOfTask(task), name, isThere: object !== undefined });
   }
 
   const listed = await listObjects(session, container, `${name}-`);
@@ -295,7 +295,7 @@ async function lastBytes(
 }
 
 /** How an export task ended, as facts of a reason. */
-function endOf(task: Task | undefined): Pick<Reason<'EXPORT_FAILED'>, 'task' | 'message'> {
+function resultOfTask(task: Task | undefined): Pick<Reason<'EXPORT_FAILED'>, 'task' | 'message'> {
   if (!task) return { task: 'gone' };
   const { status, message } = task;
   return {

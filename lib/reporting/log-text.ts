@@ -1,4 +1,4 @@
-import { counted } from '../audit/format.ts';
+import { counted } from './sentences/format.ts';
 
 /**
  * The maximum size of a text. `serverless invoke --log` shows the last 4 KB of a log, including

@@ -394,8 +394,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
   DRILL_OVER: None;
-  DRILL_PART_MISSING: DrillPart & { missing: readonly string[]; known: readonly string[] };
-  DRILL_PART_UNKNOWN: DrillPart & { error: string; message: string };
+  DRILL_PART_MISSING: OfDrillPart & { missing: readonly string[]; known: readonly string[] };
+  DRILL_PART_UNKNOWN: OfDrillPart & { error: string; message: string };
   /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
@@ -678,7 +678,7 @@ interface Rights {
 }
 
 /** The fields of a policy's `drill` that name the cloud's resources for a server. */
-interface DrillPart {
+interface OfDrillPart {
   where: string;
   part: 'flavor' | 'networks' | 'securityGroups';
 }

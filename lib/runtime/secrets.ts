@@ -47,8 +47,8 @@ const ApplicationCredential = strict({
   applicationCredentialSecret: text,
 });
 
-const FORMS = [Rackspace, Password, ApplicationCredential];
-const isFieldName = (key: string) => FORMS.some(({ entries }) => key in entries);
+const SECRET_FORMS = [Rackspace, Password, ApplicationCredential];
+const isFieldName = (key: string) => SECRET_FORMS.some(({ entries }) => key in entries);
 
 /**
  * Parses a secret: Rackspace `{username, apiKey}`, Keystone `{authUrl, username, password,

@@ -1,4 +1,4 @@
-import { minuteText } from '../format.ts';
+import { minuteText } from '../../reporting/sentences/format.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
 import { namingOf, unlistedText } from '../naming.ts';
 import { escapeHtml } from './escape.ts';

@@ -1,5 +1,5 @@
+import { copyText, durationText, minuteText, sizeText } from '../../reporting/sentences/format.ts';
 import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
-import { copyText, durationText, minuteText, sizeText } from '../format.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, ExpiryCondition } from '../model.ts';
 import { markOf } from './timeline-mark.ts';
 

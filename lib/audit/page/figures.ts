@@ -1,6 +1,6 @@
+import { durationText, minuteText, sizeText } from '../../reporting/sentences/format.ts';
 import { copiedServers } from '../copy-freshness.ts';
 import { provenServers } from '../drill-results.ts';
-import { durationText, minuteText, sizeText } from '../format.ts';
 import { worstSeriesOfServers } from '../headline.ts';
 import type { Audit } from '../model.ts';
 import type { ServerCount } from '../server-count.ts';

@@ -1,4 +1,4 @@
-import { durationText, sizeText } from '../format.ts';
+import { durationText, sizeText } from '../../reporting/sentences/format.ts';
 import { lateText } from '../headline.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';

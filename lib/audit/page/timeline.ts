@@ -1,4 +1,4 @@
-import { copyText, counted, minuteText } from '../format.ts';
+import { copyText, counted, minuteText } from '../../reporting/sentences/format.ts';
 import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';

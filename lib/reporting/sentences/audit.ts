@@ -1,9 +1,8 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
-import { copyText, counted, durationText, minuteText } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { Reason } from '../reasons.ts';
+import { copyText, counted, durationText, minuteText, quotaRoom } from './format.ts';
 import type { Sentences } from './makers.ts';
-import { quotaRoom } from './quantity.ts';
 
 const MOST_IMAGES = 3;
 

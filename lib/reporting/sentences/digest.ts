@@ -1,5 +1,5 @@
-import { minuteText } from '../../audit/format.ts';
 import type { Entry, Report, SnapshotLine } from '../report.ts';
+import { minuteText } from './format.ts';
 import type { Sentence } from './sentence.ts';
 
 /** A line about what failed in a run. */

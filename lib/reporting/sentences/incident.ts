@@ -1,9 +1,9 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
-import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
+import { counted, durationText, shortName } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** The number of failures of a run that an e-mail has. */
@@ -111,7 +111,9 @@ interface Place {
 
 /** What to do about a problem, each with the command. */
 export function incidentRemedies<C extends ReasonCode>(reason: Reason<C>, place: Place): string[] {
-  const remedies = (REMEDIES as Partial<Record<ReasonCode, unknown>>)[reason.code] as Remedy<C> | undefined;
+  const remedies = (INCIDENT_REMEDIES as Partial<Record<ReasonCode, unknown>>)[reason.code] as
+    | Remedy<C>
+    | undefined;
   return remedies?.(reason, place) ?? [];
 }
 
@@ -182,7 +184,7 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
 
 // What has dropped out has a command of its own: see acceptance.ts.
 type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
-const REMEDIES: { [C in Remediable]: Remedy<C> } = {
+const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, place) => repairAccount(account, problem, place),
   POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [

@@ -1,7 +1,7 @@
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
+import { firstNames } from './format.ts';
 import type { Sentences } from './makers.ts';
-import { listed } from './quantity.ts';
 
 /** Where a part of a new server comes from. */
 const FROM = { event: '', original: ', as the original has', record: ', as the original had' };
@@ -21,7 +21,7 @@ const QUOTA_REMEDIES: Record<string, string> = { FORBIDDEN: QUOTA, OVER_QUOTA: Q
  * What to do when the cloud refuses a new server, or the safety snapshot or the rebuild of one, by
  * the kind of the refusal.
  */
-const CLOUD_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
+const REFUSAL_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
   new: {
     BAD_REQUEST:
       'if it is the flavor, give another "flavor"; a network, "networks": the ids of networks that there are; the key pair, the "keyName" of one that the user in the secret has, or null for none; a security group, "securityGroups": the names of groups that there are, or []; the image, another "at"',
@@ -159,11 +159,11 @@ export const restoreSentences = {
   RESTORE_PART_MISSING: ({ field, where, missing, known }) =>
     `${field}: ${where} has no ${missing.join(', ')}: ${
       known
-        ? `it has ${listed(known) || 'none'}`
+        ? `it has ${firstNames(known) || 'none'}`
         : `give the name of a key pair of the secret's user, or null for none`
     }`,
   RESTORE_REFUSED_BY_CLOUD: ({ error, message, to }) => {
-    const remedy = { ...QUOTA_REMEDIES, ...CLOUD_REMEDIES[to] }[error];
+    const remedy = { ...QUOTA_REMEDIES, ...REFUSAL_REMEDIES[to] }[error];
     return `${withoutStop(message)}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
   },
   RESTORE_NO_SERVER: ({ server, regions }) =>

@@ -1,7 +1,7 @@
 import { PERIODS, type Period } from '../../config/keep-rules.ts';
 import { codeOf } from '../reasons.ts';
+import { policyDuration } from './format.ts';
 import type { Sentences } from './makers.ts';
-import { policyDuration } from './quantity.ts';
 
 /** "weekly 2026-W48" */
 const periodEntries = PERIODS.map((rule) => [

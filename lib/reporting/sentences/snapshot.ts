@@ -1,7 +1,7 @@
 import type { Sentences } from './makers.ts';
 
 /** What ends a state of a server that only a person ends. */
-const REMEDIES: Record<string, string> = {
+const STATE_REMEDIES: Record<string, string> = {
   RESCUE: 'end the rescue (openstack server unrescue)',
   SHELVED: 'unshelve it (openstack server unshelve)',
   SHELVED_OFFLOADED: 'unshelve it (openstack server unshelve)',
@@ -11,7 +11,8 @@ const REMEDIES: Record<string, string> = {
 
 export function remedyForStatus(status: string): string {
   return (
-    REMEDIES[status] ?? "find out its fault (openstack server show), and repair it or ask the cloud's support"
+    STATE_REMEDIES[status] ??
+    "find out its fault (openstack server show), and repair it or ask the cloud's support"
   );
 }
 
