@@ -7,6 +7,9 @@ type Options = NonNullable<Extract<TestProjectConfiguration, { test?: unknown }>
 /** No test measures speed: a test that takes this long hangs. */
 const HANGS_MS = 600_000;
 
+/** Neither UTC nor the zone of a developer, so that tests fail if the code depends on it. */
+const TZ = 'Asia/Kathmandu';
+
 /** The processes of the tests need not compile the same modules each time. */
 const NODE_COMPILE_CACHE = join(tmpdir(), 'autosnap-compile-cache');
 
@@ -24,15 +27,11 @@ const suites: Record<string, Options> = {
     // A new process for each file would spend half of its time on warming up.
     isolate: false,
     testTimeout: HANGS_MS,
-    // Neither UTC nor the zone of a developer, so that tests fail if the code depends on it.
-    env: {
-      TZ: 'Asia/Kathmandu',
-      NODE_COMPILE_CACHE,
-    },
+    env: { TZ, NODE_COMPILE_CACHE },
   },
   thorough: {
     include: ['test/{properties,thorough}/**/*.test.ts'],
-    env: { RUNS: process.env.RUNS ?? '360' },
+    env: { TZ, RUNS: process.env.RUNS ?? '360', NODE_COMPILE_CACHE },
     setupFiles: 'test/short-pauses.ts',
     testTimeout: HANGS_MS,
     maxWorkers: 2,

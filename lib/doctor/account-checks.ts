@@ -10,7 +10,7 @@ import { imageMetadataLimit } from '../openstack/quota.ts';
 import { mayWriteImages } from '../openstack/roles.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
-import { listVolumeSnapshots } from '../openstack/volumes.ts';
+import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import type { Run } from '../runtime/run.ts';
 import { unlistedIds } from '../snapshots/inventory.ts';

@@ -30,16 +30,18 @@ export function retryAfterMs({ headers, body }: RateLimitAnswer): number | undef
  * be retried.
  */
 export function isRateLimit(refusal: RateLimitAnswer): boolean {
-  return refusal.status === 429 || (refusal.status === 413 && !isQuota(refusal));
+  return [413, 429].includes(refusal.status) && !isQuota(refusal);
 }
 
 /**
- * Whether a 413 is an exceeded quota, which a retry does not help, and not a rate limit. A quota
- * response says "retry after 0", or names no time and has no `overLimit` (Glance's image count).
+ * Whether a 413 or 429 is an exceeded quota, which a retry does not help, and not a rate limit. A
+ * quota response says "retry after 0", or names no time: with 413 and no `overLimit` (Glance's image
+ * count), or with 429 and a `computeFault` (Rackspace's snapshots of a volume).
  */
 export function isQuota({ status, headers, body }: RateLimitAnswer): boolean {
-  if (status !== 413) return false;
+  if (status !== 413 && status !== 429) return false;
   const fault = faultOf(body);
   const hint = headers['retry-after'] ?? fault.retryAfter ?? fault.retryAt;
-  return hint === undefined ? !/"overLimit"/.test(body) : String(hint) === '0';
+  if (hint !== undefined) return status === 413 && String(hint) === '0';
+  return status === 413 ? !/"overLimit"/.test(body) : /"computeFault"/.test(body);
 }

@@ -10,7 +10,11 @@ import { getImage, type Image, listImages, listImagesById } from '../openstack/i
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { getVolumeSnapshots, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';
+import {
+  getVolumeSnapshots,
+  listVolumeSnapshots,
+  type VolumeSnapshot,
+} from '../openstack/volume-snapshots.ts';
 import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';

@@ -14,7 +14,11 @@ import {
 import { pause } from '../openstack/pause.ts';
 import { mayWriteImages } from '../openstack/roles.ts';
 import type { Session } from '../openstack/session.ts';
-import { deleteVolumeSnapshot, getVolumeSnapshots, listVolumeSnapshots } from '../openstack/volumes.ts';
+import {
+  deleteVolumeSnapshot,
+  getVolumeSnapshots,
+  listVolumeSnapshots,
+} from '../openstack/volume-snapshots.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';

@@ -5,7 +5,12 @@ import { CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
-import { getVolumeSnapshot, listVolumeSnapshots, type VolumeSnapshot } from '../openstack/volumes.ts';
+import {
+  bareVolumeSnapshot,
+  getVolumeSnapshot,
+  listVolumeSnapshots,
+  type VolumeSnapshot,
+} from '../openstack/volume-snapshots.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import { blueprintIn, isId, type Snapshot } from './marker.ts';
 import { hasVolumesOf, UNREADABLE } from './ownership.ts';
@@ -215,7 +220,11 @@ async function requestEach<T>(ids: Iterable<string>, get: (id: string) => Promis
 
 /** A volume snapshot whose existence is unknown. */
 function unreadableVolumeSnapshot(region: string, id: string): VolumeSnapshot {
-  return { id, region, name: '', status: UNREADABLE, createdAt: new Date(0), volumeId: '' };
+  return bareVolumeSnapshot({
+    ...{ id, region, name: '', status: UNREADABLE },
+    createdAt: new Date(0),
+    volumeId: '',
+  });
 }
 
 /**

@@ -2,7 +2,7 @@ import { HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
-import type { VolumeSnapshot } from '../openstack/volumes.ts';
+import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import {

@@ -20,7 +20,7 @@ const MAX_HISTORIES = 20;
 export interface QuotaForecastInput {
   policies: readonly { policy: Policy; servers: readonly Server[] }[];
   images: readonly Image[];
-  volumes: readonly Volume[];
+  volumes: readonly Pick<Volume, 'id' | 'sizeGb'>[];
   owner: string;
   now: Date;
 }

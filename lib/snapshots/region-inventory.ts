@@ -1,6 +1,6 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
-import type { VolumeSnapshot } from '../openstack/volumes.ts';
+import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
 /** The servers, images and volume snapshots of one region. */

@@ -184,14 +184,14 @@ describe('a run that takes snapshots', () => {
     setTime('2026-11-23T00:00:20Z');
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
     const calls = h.cloud.received.filter(({ service }) => service === 'volume');
-    expect(calls.map(({ path }) => path.split('/').at(-1))).toEqual(['snapshots']);
+    expect(calls.map(({ path }) => path.split('/').at(-1))).toEqual(['detail']);
   });
 
   test('reads those that the listing lacks by their ids', async () => {
     const h = await volumeBacked(0);
     setTime('2026-11-23T00:00:20Z');
     const empty = async () => Response.json({ snapshots: [] });
-    h.cloud.faults.push({ service: 'volume', path: /snapshots$/, answer: { edit: empty } });
+    h.cloud.faults.push({ service: 'volume', path: /snapshots\/detail$/, answer: { edit: empty } });
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
     const calls = h.cloud.received.filter(({ service }) => service === 'volume');
     expect(calls).toHaveLength(3);
@@ -382,7 +382,7 @@ describe('volume snapshots that cannot be read', () => {
   test('not listed: nothing is deleted in the region', async () => {
     const h = await volumeBacked(5);
     const plain = h.dfw.addServer({ name: 'plain' });
-    const listing = { service: 'volume', path: /snapshots$/, answer: answers.forbidden } as const;
+    const listing = { service: 'volume', path: /snapshots\/detail$/, answer: answers.forbidden } as const;
     h.cloud.faults.push({ ...listing, times: Number.POSITIVE_INFINITY });
     const { error, report } = await h.fail('cleanup', policy({ servers: { ids: [plain.id, h.db.id] } }));
     expect(error.message).toMatch("DFW can't be read, so nothing is deleted there");
@@ -401,7 +401,7 @@ describe('volume snapshots that cannot be read', () => {
 
   test('not read again before the deletion: nothing more is deleted in the region', async () => {
     const h = await volumeBacked(5);
-    const reading = { service: 'volume', path: /snapshots\/./, method: 'GET' } as const;
+    const reading = { service: 'volume', path: /snapshots\/(?!detail)/, method: 'GET' } as const;
     h.cloud.faults.push({ ...reading, answer: answers.forbidden, times: Number.POSITIVE_INFINITY });
     const { report } = await h.fail('cleanup', policy());
     expect(report?.totals).toEqual({ failed: 1, deferred: 1, kept: 3 });

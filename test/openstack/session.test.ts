@@ -2,7 +2,7 @@ import { describe, expect } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
 import { deleteImage } from '../../lib/openstack/images.ts';
 import { type CredentialSource, connect, isLoopback } from '../../lib/openstack/session.ts';
-import { getVolumeSnapshot } from '../../lib/openstack/volumes.ts';
+import { getVolumeSnapshot } from '../../lib/openstack/volume-snapshots.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
 import { connected, rackspaceAnswer, receivedBy, test, unhurried } from './connected.ts';

@@ -39,7 +39,7 @@ const unreadable = fc.constantFrom<Fault['answer']>(
 const listings = {
   images: { service: 'image', path: /\/images$/ },
   servers: { service: 'compute', path: /\/detail$/ },
-  snapshots: { service: 'volume', path: /\/snapshots$/ },
+  snapshots: { service: 'volume', path: /\/snapshots\/detail$/ },
 } as const;
 
 /**

@@ -4,6 +4,7 @@ import { PERIODS } from '../../lib/config/keep-rules.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { bareServer, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
+import { bareVolumeSnapshot } from '../../lib/openstack/volume-snapshots.ts';
 import { planCleanup, type SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { planSnapshots } from '../../lib/snapshots/create.ts';
 import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
@@ -29,7 +30,13 @@ function surveyOf({ servers, images }: World): RegionInventory {
     images: images.map(imageOf),
     volumeSnapshots: images.flatMap(({ volumeSnapshot }) =>
       volumeSnapshot
-        ? [{ ...volumeSnapshot, createdAt: volumeSnapshot.createdAt ?? NOW, region: 'DFW' }]
+        ? [
+            bareVolumeSnapshot({
+              ...volumeSnapshot,
+              createdAt: volumeSnapshot.createdAt ?? NOW,
+              region: 'DFW',
+            }),
+          ]
         : [],
     ),
     gone: new Set(),

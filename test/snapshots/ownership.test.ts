@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import type { Image } from '../../lib/openstack/images.ts';
-import type { VolumeSnapshot } from '../../lib/openstack/volumes.ts';
+import { bareVolumeSnapshot, type VolumeSnapshot } from '../../lib/openstack/volume-snapshots.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
 import { markerOf, suspect } from '../../lib/snapshots/marker.ts';
 import {
@@ -35,12 +35,14 @@ function image(volumeSnapshotIds: string[], changes: Partial<Image> = {}): Image
 }
 
 const data = (id: string, changes: Partial<VolumeSnapshot> = {}): VolumeSnapshot => ({
-  id,
-  region: 'DFW',
-  name: `snapshot for ${NAME}`,
-  status: 'available',
-  createdAt: CREATED,
-  volumeId: 'root',
+  ...bareVolumeSnapshot({
+    id,
+    region: 'DFW',
+    name: `snapshot for ${NAME}`,
+    status: 'available',
+    createdAt: CREATED,
+    volumeId: 'root',
+  }),
   ...changes,
 });
 

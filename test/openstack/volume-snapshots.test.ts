@@ -1,6 +1,13 @@
 import { describe, expect } from 'vitest';
-import { deleteVolumeSnapshot, getVolumeSnapshot, listVolumeSnapshots } from '../../lib/openstack/volumes.ts';
-import { type Replay, test } from './connected.ts';
+import { connect } from '../../lib/openstack/session.ts';
+import {
+  createVolumeSnapshot,
+  deleteVolumeSnapshot,
+  getVolumeSnapshot,
+  listVolumeSnapshots,
+  setVolumeSnapshotMetadata,
+} from '../../lib/openstack/volume-snapshots.ts';
+import { credentialsOf, type Replay, test, unhurried } from './connected.ts';
 
 const ID = '5f0c7d3e-0000-4000-8000-0000000000aa';
 const NOT_FOUND = { itemNotFound: { code: 404, message: `Snapshot ${ID} could not be found.` } };
@@ -12,22 +19,18 @@ function cinderWith({ app }: Replay, status: number, body?: object): void {
   );
 }
 
-test('all volume snapshots of a project are listed, from every page', async ({ replay }) => {
-  const created_at = '2026-11-23T00:00:20.000000';
-  const snapshot = (id: string) => ({ id, status: 'available', created_at, volume_id: `volume-of-${id}` });
-  const pages = [
-    {
-      snapshots: [snapshot('1')],
-      snapshots_links: [{ rel: 'next', href: 'http://x.example/snapshots?marker=1' }],
-    },
-    { snapshots: [snapshot('2')] },
-  ];
-  const createdAt = new Date('2026-11-23T00:00:20Z');
-  replay.app.get('/volume/snapshots', (c) => c.json(pages[Number(c.req.query('marker') ?? 0)] ?? {}));
-  await expect(listVolumeSnapshots(await replay.connect(), 'DFW')).resolves.toEqual([
-    { id: '1', region: 'DFW', name: '', status: 'available', createdAt, volumeId: 'volume-of-1' },
-    { id: '2', region: 'DFW', name: '', status: 'available', createdAt, volumeId: 'volume-of-2' },
-  ]);
+describe('all volume snapshots of a project are listed, from every page', () => {
+  test.for(['password', 'rackspace'] as const)('%s', async (kind, { cloud }) => {
+    cloud.pageSize = 2;
+    const wanted = Array.from({ length: 5 }, (_, i) =>
+      cloud.region('DFW').addVolumeSnapshot({ volumeId: `volume-${i}`, metadata: { i: String(i) } }),
+    );
+    const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
+    const found = await listVolumeSnapshots(session, 'DFW');
+    expect(found.map(({ id, metadata }) => [id, metadata]).sort()).toEqual(
+      wanted.map(({ id, metadata }) => [id, metadata]).sort(),
+    );
+  });
 });
 
 describe('a volume snapshot', () => {
@@ -51,9 +54,12 @@ describe('a volume snapshot', () => {
       id: ID,
       region: 'DFW',
       name: 'snapshot for web',
+      description: '',
       status: 'available',
       createdAt: new Date('2026-11-23T00:00:20Z'),
       volumeId: 'vol-1',
+      sizeGb: 1,
+      metadata: {},
     });
   });
 
@@ -121,4 +127,46 @@ describe('a volume snapshot', () => {
       expect(replay.askedOfServices()).toMatchObject([{ method, path, query: '' }]);
     },
   );
+});
+
+describe('a new volume snapshot', () => {
+  const wanted = {
+    volumeId: 'vol-1',
+    name: 'db-daily',
+    description: 'marker',
+    metadata: { autosnap_owner: 'o' },
+  };
+
+  test.for(['password', 'rackspace'] as const)(
+    'has its name, description and metadata: %s',
+    async (kind, { cloud }) => {
+      cloud.region('DFW').addServer({ name: 'db', volumeIds: ['vol-1'] });
+      const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
+      const made = await createVolumeSnapshot(session, 'DFW', wanted);
+      expect(made).toMatchObject({ ...wanted, region: 'DFW', status: 'creating', sizeGb: 1 });
+      await setVolumeSnapshotMetadata(session, made, { autosnap_hold: 'forever' });
+      expect(await getVolumeSnapshot(session, 'DFW', made.id)).toMatchObject({
+        name: 'db-daily',
+        description: 'marker',
+        metadata: { autosnap_owner: 'o', autosnap_hold: 'forever' },
+      });
+    },
+  );
+
+  test.for([
+    [413, { overLimit: { code: 413, message: 'SnapshotLimitExceeded', retryAfter: '0' } }, 'OVER_QUOTA'],
+    [429, { computeFault: { code: 429, message: 'Snapshot quota limit exceeded' } }, 'OVER_QUOTA'],
+    [409, { conflictingRequest: { code: 409, message: 'Existing snapshot operation' } }, 'CONFLICT'],
+    [400, { badRequest: { code: 400, message: 'Invalid volume' } }, 'BAD_REQUEST'],
+  ] as const)('that the cloud refuses with %d is an error', async ([status, body, code], { replay }) => {
+    replay.app.post('/volume/snapshots', (c) => c.json(body, status));
+    const session = await replay.connect();
+    await expect(createVolumeSnapshot(session, 'DFW', wanted)).rejects.toMatchObject({ code });
+  });
+
+  test('that is answered with anything else is an error', async ({ replay }) => {
+    replay.app.post('/volume/snapshots', (c) => c.json({}, 202));
+    const session = await replay.connect();
+    await expect(createVolumeSnapshot(session, 'DFW', wanted)).rejects.toMatchObject({ code: 'BAD_ANSWER' });
+  });
 });
