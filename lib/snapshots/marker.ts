@@ -53,6 +53,7 @@ export interface Snapshot {
    */
   slot: Date;
   createdAt: Date;
+  /** The status of the image, or of a volume snapshot: see volume-snapshot-status.ts. */
   status: string;
   state: SnapshotState;
   /**

@@ -1,5 +1,6 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../config/dates.ts';
 import { printable } from '../../openstack/printable.ts';
+import { statusOfVolumeSnapshot } from '../../snapshots/volume-snapshot-status.ts';
 
 /** How many names {@link firstNames} has. */
 const MOST_NAMES = 10;
@@ -99,4 +100,10 @@ export function firstNames(names: readonly string[]): string {
 /** "DFW", "DFW and ORD", "DFW, LON and ORD" */
 export function joinedByAnd(things: readonly string[]): string {
   return things.length < 2 ? things.join() : `${things.slice(0, -1).join(', ')} and ${things.at(-1)}`;
+}
+
+/** "active", or "volume snapshot gone" for a status that {@link volumeSnapshotStatus} has made. */
+export function statusText(status: string): string {
+  const ofVolumeSnapshot = statusOfVolumeSnapshot(status);
+  return ofVolumeSnapshot === undefined ? status : `volume snapshot ${ofVolumeSnapshot}`;
 }

@@ -1,6 +1,6 @@
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
-import { firstNames } from './format.ts';
+import { firstNames, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** Where a part of a new server comes from. */
@@ -44,7 +44,7 @@ export const restoreSentences = {
   RESTORE_UTC_DAY: ({ date, until }) =>
     `"at": "${date}" is a day in UTC, up to ${until}; give a time with it for another moment`,
   RESTORE_PASSED_OVER: ({ image, slot, status }) =>
-    `passed over: the snapshot of ${slot} (${image}): it is ${status}`,
+    `passed over: the snapshot of ${slot} (${image}): it is ${statusText(status)}`,
   RESTORE_PASSED_OVER_FAILED: ({ image, slot, drilled }) =>
     `passed over: the snapshot of ${slot} (${image}): its last drill, at ${drilled}, failed; "at": "${image}" takes it all the same`,
   RESTORE_PASSED_OVER_MORE: ({ count }) => `passed over: ${count} more`,
@@ -110,11 +110,11 @@ export const restoreSentences = {
     `the safety snapshot is requested: ${name}; call again within an hour, and again until it is good`,
   SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
   SAFETY_PENDING: ({ image, status }) =>
-    `the safety snapshot ${image} is still ${status}: call again in a while`,
+    `the safety snapshot ${image} is still ${statusText(status)}: call again in a while`,
   SAFETY_SLOW: ({ since, most }) =>
     `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use "to": "new"`,
   SAFETY_FAILED: ({ image, status, name }) =>
-    `the safety snapshot ${image} has failed (${status}), so ${name} is left as it was`,
+    `the safety snapshot ${image} has failed (${statusText(status)}), so ${name} is left as it was`,
   SAFETY_OVERTAKEN: ({ image, name }) =>
     `the safety snapshot ${image} is of no use: ${name} has been rebuilt since`,
   SAFETY_OLD: ({ image, since }) =>
@@ -188,9 +188,9 @@ export const restoreSentences = {
   RESTORE_OTHER_SERVERS_IMAGE: ({ image, server }) =>
     `at: image ${image} was not made from ${server}: give that server, or another image`,
   RESTORE_IMAGE_UNFINISHED: ({ image, status }) =>
-    `at: image ${image} is still ${status}: wait until it is active`,
+    `at: image ${image} is still ${statusText(status)}: wait until it is active`,
   RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>
-    `at: image ${image} can't be restored: it is ${status}${hasData ? '' : ' and has no data'}: give another`,
+    `at: image ${image} can't be restored: it is ${statusText(status)}${hasData ? '' : ' and has no data'}: give another`,
   RESTORE_IMAGE_DELETED: ({ image, server }) =>
     `at: image ${image} has been deleted since: begin anew, without "request"; ${server} is as it was`,
   RESTORE_DIFFERS: ({ field, was, slot, request }) =>
@@ -246,7 +246,9 @@ function insteadText(
   oldest: { slot: string; made: string } | undefined,
 ): string {
   if (others.length > 0) {
-    const list = others.map(({ image, slot, status }) => `${image} of ${slot} is ${status}`).join(', ');
+    const list = others
+      .map(({ image, slot, status }) => `${image} of ${slot} is ${statusText(status)}`)
+      .join(', ');
     return `: ${list}. One that is still being made can be restored when it is active`;
   }
   return oldest ? `: the oldest good one, of ${oldest.slot}, was made at ${oldest.made}` : '';

@@ -1,4 +1,4 @@
-import { counted, firstNames, quotaRoom, sizeText } from './format.ts';
+import { counted, firstNames, quotaRoom, sizeText, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** What a job does not do in a region that can't be read. */
@@ -69,11 +69,11 @@ export const runSentences = {
     `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
-    `image ${image} of ${of} is ${status} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+    `image ${image} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
   FAILED_IMAGE_HELD: ({ image, of, status, isProtected }) =>
-    `image ${image} of ${of} has failed (${status}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
+    `image ${image} of ${of} has failed (${statusText(status)}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
   ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
-    `the ad-hoc snapshot ${image} of ${of} failed (${status}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
+    `the ad-hoc snapshot ${image} of ${of} failed (${statusText(status)}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
   IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
     `image ${image} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
   IMAGE_IN_FUTURE: ({ image, of, slot }) =>
@@ -87,11 +87,11 @@ export const runSentences = {
   DELETIONS_UNCONFIRMED: ({ where, message }) =>
     `${where} can't be read after the deletions, so they are not confirmed: ${message}`,
   IMAGE_VANISHED: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${status}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
+    `image ${image} of ${of} (${statusText(status)}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
   IMAGE_DAMAGED: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${slot}) was good when this run began, and is no longer (${status}): this run did not change it`,
+    `image ${image} of ${of} (${slot}) was good when this run began, and is no longer (${statusText(status)}): this run did not change it`,
   IMAGE_VANISHED_PENDING: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${status}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
+    `image ${image} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
   DRILLS_STUCK: ({ count }) =>
     `${count} throw-away servers can't be deleted, so no more are made: delete them by hand`,
   DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
