@@ -1,13 +1,13 @@
 import { printable } from '../openstack/printable.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
-import { CLAUSES } from '../reporting/sentences/audit.ts';
 import { counted, durationText, minuteText, sizeText, subjectText } from '../reporting/sentences/format.ts';
+import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
-import { sentence, worstFirst } from './headline.ts';
+import { clausesOf, worstFirst } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf, unlistedText } from './naming.ts';
 import type { ServerCount } from './server-count.ts';
@@ -74,9 +74,10 @@ export function digest(
   })).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
   const problems = policyProblems(audit, naming);
-  const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(
-    '; ',
-  );
+  const title = headlineText([
+    ...clausesOf(audit),
+    ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : []),
+  ]);
   const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
   const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
@@ -84,7 +85,7 @@ export function digest(
   const taken = total('snapshot', 'taken');
   const copied = runs.some(({ job }) => job === 'offsite') ? `, ${total('offsite', 'copied')} copied` : '';
   const text = [
-    `${headline}.`,
+    `${title}.`,
     known
       ? `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
@@ -106,7 +107,7 @@ export function digest(
     links && linkLines(links),
   ];
   return {
-    subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
+    subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${title}`),
     text: text.filter(Boolean).join('\n\n'),
     good:
       failures.open.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,

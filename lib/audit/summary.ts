@@ -3,7 +3,7 @@ import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts'
 import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported, sentenceOf } from '../reporting/sentences.ts';
-import { sentence } from './headline.ts';
+import { headline } from './headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
 
@@ -61,7 +61,7 @@ export function summaryOf(
     job: 'audit',
     owner,
     at,
-    sentence: sentence(audit),
+    sentence: headline(audit),
     policies: policies.map(({ problems, selection: _, ...policy }) => {
       const { codes, reasons } = reported(problems);
       return { ...policy, codes, problems: reasons };

@@ -1,4 +1,4 @@
-import { sentence } from '../audit/headline.ts';
+import { headline } from '../audit/headline.ts';
 import type { Audit } from '../audit/model.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -77,7 +77,7 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
     ...waiting.map(sentenceOf),
     ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
     ...ended.map((incident) => `${ENDED}\n${paragraph(incident)}`),
-    `Everything: ${sentence(audit)}.`,
+    `Everything: ${headline(audit)}.`,
     ...(console ? [`The report page, signed in to AWS:\n${console}`] : []),
   ];
   const rest = more.length > 0 ? ` (and ${more.length} more)` : '';

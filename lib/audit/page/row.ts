@@ -1,5 +1,5 @@
 import { durationText, sizeText } from '../../reporting/sentences/format.ts';
-import { lateText } from '../headline.ts';
+import { lateText } from '../../reporting/sentences/headline.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
