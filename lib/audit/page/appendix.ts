@@ -1,6 +1,7 @@
+import { unlistedText } from '../../reporting/sentences/digest.ts';
 import { minuteText } from '../../reporting/sentences/format.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
-import { namingOf, unlistedText } from '../naming.ts';
+import { namingOf } from '../naming.ts';
 import { escapeHtml } from './escape.ts';
 
 /**
@@ -13,7 +14,7 @@ export function appendix(audit: Audit): string {
   const names = uncovered.map(
     (server) => `<li><bdi>${escapeHtml(server.name)}</bdi> <span>${escapeHtml(placeOf(server))}</span></li>`,
   );
-  const unknown = unlisted.map((place) => `<li>${escapeHtml(unlistedText(place, placeOf))}</li>`);
+  const unknown = unlisted.map((place) => `<li>${escapeHtml(unlistedText(place, { placeOf }))}</li>`);
   return `${
     names.length + unknown.length > 0
       ? `<section><h2>No policy selects these <span class="count">${names.length}</span></h2>
