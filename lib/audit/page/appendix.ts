@@ -1,5 +1,5 @@
 import { unlistedText } from '../../reporting/sentences/digest.ts';
-import { minuteText } from '../../reporting/sentences/format.ts';
+import { scheduleText } from '../../reporting/sentences/page.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
 import { namingOf } from '../naming.ts';
 import { escapeHtml } from './escape.ts';
@@ -30,12 +30,6 @@ export function appendix(audit: Audit): string {
 }
 
 function policyItem(audited: AuditedPolicy): string {
-  const { policy, account, nextRun, nextCleanup, runsAtRate, cleansAtRate } = audited;
-  const times = [
-    nextRun
-      ? `next snapshots ${runsAtRate ? 'about ' : ''}${minuteText(nextRun)}`
-      : 'no more snapshots are scheduled',
-    ...(nextCleanup ? [`next cleanup ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}`] : []),
-  ];
-  return `<li><b>${escapeHtml(policy)}</b> <span>${escapeHtml(account)}; ${times.join('; ')}</span></li>`;
+  const { policy, account } = audited;
+  return `<li><b>${escapeHtml(policy)}</b> <span>${escapeHtml(account)}; ${scheduleText(audited)}</span></li>`;
 }
