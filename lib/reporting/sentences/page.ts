@@ -1,4 +1,5 @@
 import type {
+  Audit,
   AuditedPolicy,
   AuditedSeries,
   AuditedSnapshot,
@@ -6,6 +7,7 @@ import type {
   ExpiryCondition,
   Proof,
 } from '../../audit/model.ts';
+import type { ServerCount } from '../../audit/server-count.ts';
 import { sentenceOf } from '../sentences.ts';
 import { copyText, counted, durationText, minuteText, sizeText } from './format.ts';
 import { lateText } from './headline.ts';
@@ -140,3 +142,24 @@ export function timelineText(
     ...(nextRun ? [`next run ${minuteText(nextRun)}`] : []),
   ].join('; ');
 }
+
+/** The notes in small print at the key figures. */
+export const FIGURES = {
+  protected: (servers: number) => `of ${servers}`,
+  late: (never: number) => (never > 0 ? `and ${never} without a snapshot` : ''),
+  waiting: () => 'for the first',
+  aged: ({ count, oldest }: ServerCount, at: string) =>
+    `of ${count}${oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : ''}`,
+  snapshots: (notGood: number) => (notGood > 0 ? `and ${notGood} not good` : 'all good'),
+  stored: ({ unlisted, unmanagedBytes, monthlyCost }: Audit) =>
+    [
+      unlisted.length > 0 ? 'at least' : '',
+      unmanagedBytes > 0 ? `${sizeText(unmanagedBytes)} of no policy` : '',
+      monthlyCost === undefined ? '' : `${monthlyCost.toFixed(2)} a month`,
+    ]
+      .filter(Boolean)
+      .join(', '),
+  inTime: (time: string, at: string) => `in ${durationText(Date.parse(time) - Date.parse(at))}`,
+  /** "11-24 12:00 UTC" */
+  runsAt: (time: string) => `${minuteText(time).slice(5)} UTC`,
+};
