@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import type { Dropped } from '../audit/model.ts';
 import { DAY_MS, MINUTE_MS } from '../config/dates.ts';
-import { HEADLINES } from '../reporting/sentences/incident.ts';
+import { HEADLINES, problemTitle } from '../reporting/sentences/incident-mail.ts';
 import {
   causesOfProblem,
   codesOfProblem,
@@ -10,7 +10,6 @@ import {
   isUnprotected,
   Problem,
   problemCount,
-  problemTitle,
 } from './problem.ts';
 
 /**
@@ -205,7 +204,7 @@ export function updateIncidents(
       present.every(({ isTransient }) => isTransient) && !isOlder(incident.since, TWO_AUDITS_MS);
     if (incident.notifiedAt || present.length === 0 || mayPass) continue;
     incident.notifiedAt = at;
-    incident.title = headline(incident);
+    incident.title = incidentTitle(incident);
     begun.push(incident);
   }
   const lasting = incidents.flatMap((incident): Incident[] => {
@@ -218,7 +217,9 @@ export function updateIncidents(
       problem.lasts = true;
       return [{ ...problem, reasons: current.reasons }];
     });
-    return problems.length > 0 ? [{ ...incident, title: headline({ ...incident, problems }), problems }] : [];
+    return problems.length > 0
+      ? [{ ...incident, title: incidentTitle({ ...incident, problems }), problems }]
+      : [];
   });
   begun.sort(({ problems: [a] }, { problems: [b] }) => gravestFirst(a!, b!));
   return { incidents, gone, begun, lasting, ended };
@@ -381,7 +382,7 @@ function hasBecomeLate({ known }: TrackedProblem, current: Problem): boolean {
 }
 
 /** The headline of an incident, for the subject of a mail. */
-function headline({ problems }: Incident): string {
+function incidentTitle({ problems }: Incident): string {
   const [first] = problems as [TrackedProblem];
   const { kind } = first;
   const title = problemTitle(first);
