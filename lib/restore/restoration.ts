@@ -1,6 +1,6 @@
-import { printable, printableJson } from '../openstack/printable.ts';
 import { RunFailed } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
+import { failedRestorationText } from '../reporting/sentences/restoration.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 
 /**
@@ -45,26 +45,8 @@ export interface Restoration {
   apply?: object;
 }
 
-const HEADS: Record<RestoreState, string> = {
-  planned: 'would be restored',
-  waiting: 'is not restored yet',
-  building: 'is being restored',
-  done: 'is restored',
-  failed: 'is NOT restored',
-};
-
-/** A {@link Restoration} as text for people. */
-export function restorationText({ name, region, state, lines, next, apply }: Restoration): string {
-  return [
-    `${printable(name)} in ${region} ${HEADS[state]}`,
-    ...lines.map((line) => `  ${line}`),
-    ...(next ? [`  next: invoke restore with ${printableJson(next)}`] : []),
-    ...(apply ? [`  to carry this out: invoke restore with ${printableJson(apply)}`] : []),
-  ].join('\n');
-}
-
 /** The error that makes the invocation fail; undefined unless the restore has failed. */
 export function restoreFailure(restoration: Restoration): RunFailed | undefined {
   if (restoration.state !== 'failed') return undefined;
-  return new RunFailed(`restore: ${restorationText(restoration)}`, restoration.codes);
+  return new RunFailed(failedRestorationText(restoration), restoration.codes);
 }

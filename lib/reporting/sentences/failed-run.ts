@@ -1,4 +1,5 @@
 import type { Report } from '../report.ts';
+import type { Sentence } from './sentence.ts';
 
 const MOST_LINES = 10;
 
@@ -43,4 +44,9 @@ function linesOf({ name, region, outcome, reason, snapshots }: Report['entries']
     reason ?? 'failed',
   ];
   return reasons.map((why) => `${name || 'a server'} in ${region}: ${why}`);
+}
+
+/** What failed of an audit, for its error. */
+export function failedAuditText(failures: readonly Sentence[]): Sentence {
+  return `audit: ${failures.join('; ')}`;
 }
