@@ -13,6 +13,7 @@ import {
 } from '../openstack/objects.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { DATA_ERRORS } from '../reporting/sentences/errors.ts';
 import { BucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
@@ -94,13 +95,13 @@ export function containerStore(session: Session, container: Container): CopyStor
       withBucketErrors(async () => {
         const found = v.safeParse(DataFields, await store.readText(`${key}.json`));
         if (!found.success) {
-          throw new BucketError('FAILED', `${key}.json does not say what its data are: they are left alone`);
+          throw new BucketError('FAILED', DATA_ERRORS.unknown(`${key}.json`));
         }
         const { etag, segments } = found.output;
         const name = exportedName(image);
         const object = await getObject(session, container, name);
         if (object && object.etag !== etag) {
-          throw new BucketError('FAILED', `${name} is not what ${key}.json says: it is left alone`);
+          throw new BucketError('FAILED', DATA_ERRORS.changed(name, `${key}.json`));
         }
         // The manifest object is deleted first. Otherwise an interrupted deletion would leave an
         // image without some of its segments, which looks like a complete copy.

@@ -17,6 +17,7 @@ import {
 } from '../openstack/volume-snapshots.ts';
 import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
+import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
@@ -680,10 +681,7 @@ export async function createOwnImage(
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
     if (inherits === 'possible') return (await find()) ?? createImage(session, server, image);
-    throw restated(
-      error,
-      `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,
-    );
+    throw restated(error, ERRORS.markInherited(CREATED_BY_KEY, error.message));
   }
 }
 

@@ -180,7 +180,50 @@ test('no code depends on the text of a sentence', () => {
   expect(found).toEqual([]);
 });
 
-test('sentences are only composed in lib/reporting/sentences/', () => {
+/**
+ * Files with texts of their own: the problems of an input, the errors of adapters, and what lies
+ * with the layout of the page.
+ */
+const WITH_TEXTS =
+  /^lib\/(reporting\/sentences|openstack\/|config\/|runtime\/secrets|restore\/event|audit\/acceptance|offsite\/(bucket-error|upload)|audit\/page)/;
+/** The calls whose texts are the problems of an event, the errors of adapters, or logged with codes. */
+const OWN_TEXT = /^(invalidEvent|logger\.error|CloudError|BucketError|Error)$/;
+
+/** The sentences in a text of code, and those with facts in them. */
+function sentencesIn(text: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const isOwnText =
+      (ts.isCallExpression(node) || ts.isNewExpression(node)) && OWN_TEXT.test(node.expression.getText());
+    if (ts.isTypeNode(node) || isOwnText) return;
+    const words = node.getText().replace(/\$\{[^}]*\}/g, '…');
+    if (ts.isStringLiteralLike(node) && /^.(?!must )([a-z']+,? ){5}[a-z]+/i.test(words)) found.push(words);
+    if (ts.isTemplateExpression(node) && /([a-z']+,? ){2}[a-z]+/i.test(words)) found.push(words);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2025, true));
+  return found;
+}
+
+test('sentences are only written in lib/reporting/sentences/', () => {
+  const found = globSync('{lib,handlers}/**/*.ts', { cwd: ROOT })
+    .filter((file) => !WITH_TEXTS.test(file))
+    .flatMap((file) => sentencesIn(readFileSync(join(ROOT, file), 'utf8')).map((one) => `${file}: ${one}`));
+  expect(found).toEqual([]);
+});
+
+test.each([
+  ["lines.push('No server is protected by a policy');", 1],
+  [`lines.push(\`\${name} has no snapshot\`);`, 1],
+  ["throw invalidEvent('it must be a JSON object: see events/');", 0],
+  ["section('Snapshots that are stuck', lines);", 0],
+  ["v.array(Policy, 'must be a list of policies');", 0],
+  [`const key = \`run/\${account}/\${policy}\`;`, 0],
+])('the sentences that the test above finds in: %s', (text, count) => {
+  expect(sentencesIn(text)).toHaveLength(count);
+});
+
+test('facts of reasons and errors are no sentences', () => {
   const found = FILES.filter(
     (file) => !file.startsWith('lib/reporting/sentences') && !file.startsWith('deploy/'),
   )
