@@ -34,7 +34,7 @@ export type Outcome = (typeof OUTCOMES)[number];
 export interface SnapshotLine {
   image: string;
   slot: string;
-  /** The status of the image; `volume_snapshot:gone` and such if one of its volume snapshots is bad. */
+  /** The status of the image, or of a bad volume snapshot of it: `volume_snapshot:gone`. */
   status: string;
   /** Absent while the image is being made. */
   sizeBytes?: number;

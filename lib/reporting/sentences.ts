@@ -16,8 +16,10 @@ import type { Sentence } from './sentences/sentence.ts';
 import { snapshotSentences } from './sentences/snapshot.ts';
 
 /**
- * The sentence of each reason code. Each file in sentences/ has the sentences of one domain. No
- * other code makes sentences from reasons.
+ * The sentence of each reason code. The files in sentences/ have these, each those of one domain,
+ * and the sentences of the headline, the digest, the e-mails, the page, plans, diagnoses and
+ * restorations. Other files have no sentences, except for the problems of an input, the errors of
+ * adapters, and the labels of the page: see "Codes and sentences" in CONTRIBUTING.md.
  */
 const SENTENCES: Sentences = {
   ...snapshotSentences,

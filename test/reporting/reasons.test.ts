@@ -11,7 +11,7 @@ import { textsOf } from '../texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
-/** Whether an expression has the value of one of its parts: `isOver ? 'A' : 'B'`, `'A' as const`. */
+/** Whether an expression has the value of a part of it: `isOver ? 'A' : 'B'`, `'A' as const`. */
 function isChoice(node: ts.Node, part: ts.Node): boolean {
   return ts.isAsExpression(node) || (ts.isConditionalExpression(node) && node.condition !== part);
 }
@@ -186,7 +186,7 @@ test('no code depends on the text of a sentence', () => {
  */
 const WITH_TEXTS =
   /^lib\/(reporting\/sentences|openstack\/|config\/|runtime\/secrets|restore\/event|audit\/acceptance|offsite\/(bucket-error|upload)|audit\/page)/;
-/** The calls whose texts are the problems of an event, the errors of adapters, or logged with codes. */
+/** The calls for problems of an event, for errors of adapters, and for a log with codes. */
 const OWN_TEXT = /^(invalidEvent|logger\.error|CloudError|BucketError|Error)$/;
 
 /** The sentences in a text of code, and those with facts in them. */

@@ -40,7 +40,7 @@ import { sentenceOf } from './reporting/sentences.ts';
 export function examples(said: Sentence, lines: Sentence[], reason: Reason, entry: Entry, known: Set<string>, counts: Record<string, number>, failures: ReportedFinding[]) {${WRONG}${RIGHT}
 }`;
 
-/** The program of our own files; packages are left out, because it takes seconds to read their types. */
+/** The program of our own files, without packages, because reading their types takes seconds. */
 function programOf(files: readonly string[]): ts.Program {
   const options: ts.CompilerOptions = {
     strict: true,

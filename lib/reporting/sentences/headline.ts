@@ -59,7 +59,7 @@ export const UNREADABLE = {
     printable(account === undefined ? region : `${region} (${account})`),
 };
 
-/** A clause about the servers in trouble: what is wrong with the worst one, and how many there are. */
+/** A clause about the servers in trouble: their number, and what is wrong with the worst one. */
 function lateClause(worst: AuditedSeries, count: number, suffix: string): string {
   const name = serverNameText(worst, suffix);
   const several = count > 1;
