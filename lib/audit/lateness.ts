@@ -1,3 +1,4 @@
+import { DAY_MS } from '../config/dates.ts';
 import type { Schedule } from '../config/schedule.ts';
 import { LATE } from './model.ts';
 
@@ -10,7 +11,7 @@ export function lateFrom(schedule: Schedule, due: Date): Date | undefined {
   return next && new Date((due.getTime() + next.getTime()) / 2);
 }
 
-const YEAR_MS = 365 * 24 * 3_600_000;
+const YEAR_MS = 365 * DAY_MS;
 
 /**
  * Whether a server waits in vain for a schedule that has not begun, such as one of the year 2030:

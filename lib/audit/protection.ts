@@ -1,4 +1,4 @@
-import { byTime, isoSeconds } from '../config/dates.ts';
+import { byTime, DAY_MS, isoSeconds } from '../config/dates.ts';
 import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
@@ -25,8 +25,6 @@ import { beginsTooLate, latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
-const DAY_MS = 24 * 3_600_000;
-
 /** Since when a policy selects a server, of which the oldest snapshot has the slot `oldest`. */
 export type SelectedSince = (server: string, policy: string, oldest: Date | undefined) => Date;
 
@@ -46,8 +44,8 @@ export interface RegionProtection {
  * - `goneEverywhere`: the servers that no region of the account has.
  * - `scheduledSince`: since when the policy has its schedule, if known. No snapshot is late by what
  *   the schedule says of the time before.
- * - `selectedSince`: since when the policy selects a server, if known. The next snapshot of a server
- *   that it selects again, and the first one of a new server, is due from then on.
+ * - `selectedSince`: since when the policy selects a server, if known. The next snapshot of a
+ *   server that it selects again, and the first one of a new server, is due from then on.
  * - `leftByTwoCleanups`: the time before two cleanups with the current rules, if known.
  */
 export function protectionOf(

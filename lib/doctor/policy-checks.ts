@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
+import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { dormancyOf } from '../config/dormancy.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
@@ -13,9 +14,8 @@ import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 import { closestOverlap } from './schedule-overlap.ts';
 
-const MINUTE_MS = 60_000;
 /** The time that a snapshot may take at Rackspace. */
-const SNAPSHOT_MS = 60 * MINUTE_MS;
+const SNAPSHOT_MS = HOUR_MS;
 
 /** A policy and the servers that it selects. */
 export interface PolicyTarget {
@@ -149,26 +149,26 @@ export function checkDrill(
   return [checkSchedule('drill', drill.schedule, timezone, now)];
 }
 
-/** The codes of a schedule that fires, and of one that is dormant. */
-const SCHEDULE_CODES = {
-  schedule: ['SCHEDULE_NEXT', 'SCHEDULE_OVER'],
-  cleanup: ['CLEANUP_NEXT', 'CLEANUP_OVER'],
-  offsite: ['OFFSITE_NEXT', 'OFFSITE_OVER'],
-  drill: ['DRILL_NEXT', 'DRILL_OVER'],
+/** The reasons for a schedule that fires, and for one that is dormant, without their facts. */
+const SCHEDULE_REASONS = {
+  schedule: [{ code: 'SCHEDULE_NEXT' }, { code: 'SCHEDULE_OVER' }],
+  cleanup: [{ code: 'CLEANUP_NEXT' }, { code: 'CLEANUP_OVER' }],
+  offsite: [{ code: 'OFFSITE_NEXT' }, { code: 'OFFSITE_OVER' }],
+  drill: [{ code: 'DRILL_NEXT' }, { code: 'DRILL_OVER' }],
 } as const;
 
 /** Only a schedule of snapshots that has ended fails: the other jobs lose no data. */
 function checkSchedule(
-  check: keyof typeof SCHEDULE_CODES,
+  check: keyof typeof SCHEDULE_REASONS,
   schedule: Schedule,
   timezone: string,
   now: Date,
 ): CheckResult {
-  const [next, over] = SCHEDULE_CODES[check];
+  const [next, over] = SCHEDULE_REASONS[check];
   const fires = nextFire(schedule, timezone, now);
   const dormancy = dormancyOf(schedule, now);
-  if (fires && !dormancy) return pass(check, { code: next, ...fires });
-  return (fires || check !== 'schedule' ? warn : fail)(check, { code: over, ...dormancy });
+  if (fires && !dormancy) return pass(check, { ...next, ...fires });
+  return (fires || check !== 'schedule' ? warn : fail)(check, { ...over, ...dormancy });
 }
 
 function nextFire({ next, exact }: Schedule, timezone: string, now: Date) {

@@ -1,6 +1,7 @@
 import { codesOf } from './failure.ts';
 import type { BusyServer, ReasonCode } from './reasons.ts';
 import type { Report, ReportedFinding } from './report.ts';
+import type { Sentence } from './sentences/sentence.ts';
 
 /** How many failed servers a record names. */
 const MOST_SERVERS = 200;
@@ -35,7 +36,8 @@ export interface FailedRun extends AccountJob {
     error?: string;
     /** With the cause BUSY_TOO_LONG. */
     busy?: BusyServer;
-    message: string;
+    /** Why it failed. */
+    message: Sentence;
   }[];
   /** How many servers failed that `servers` does not name. */
   more: number;
