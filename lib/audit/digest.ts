@@ -60,7 +60,7 @@ export function digest(
     return failure === undefined ? reason : { ...reason, failure };
   };
   const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.key));
-  const failed = failures.open.filter(({ key }) => !joined.has(key)).map(({ line }) => line);
+  const failed = failures.open.filter(({ key }) => !joined.has(key)).map(DIGEST.failure);
   const troubles = SERIES_TROUBLES.map(({ isIn, digest: own }) => ({
     title: own.title,
     reasons: series.filter(isIn).map((one) => reasonOf(own, one)),

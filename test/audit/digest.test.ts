@@ -231,8 +231,8 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 
 Failed
-- snapshot daily: LON can't be read, so no snapshot is taken there: no answer
-- snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more
+- snapshot daily: LON can't be read, so no snapshot is taken there: no answer (2 times)
+- snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more (2 times)
 - cleanup daily: web-1 in DFW: snapshot of 2026-11-14 00:00: it is in use
 
 Late

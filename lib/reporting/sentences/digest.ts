@@ -44,6 +44,11 @@ export const DIGEST = {
     totals
       ? `In the last 24 hours ${counted(totals.taken, 'snapshot')} ${was(totals.taken)} taken${totals.copied === undefined ? '' : `, ${totals.copied} copied`}, and ${totals.deleted} deleted.${notGoodText(totals)}${repairedText(totals.repaired)}`
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
+  /** "… (71 times, last for 2026-11-23 06:00)" */
+  failure({ line, times, slot }: { line: Sentence; times: number; slot?: string | undefined }): Sentence {
+    const last = slot === undefined ? '' : `, last for ${minuteText(slot)}`;
+    return times > 1 ? `${line} (${times} times${last})` : line;
+  },
   problem: (policy: string, problem: Reason) => `${policy}: ${sentenceOf(problem)}`,
   problemOfPolicies: (count: number, account: string | undefined, problem: Reason) =>
     `${count} policies${account === undefined ? '' : ` of ${account}`}: ${sentenceOf(problem)}`,
