@@ -147,6 +147,7 @@ function imagesOf(reason: Reason): readonly string[] {
     case 'SERIES_FAILED':
     case 'SERIES_ADHOC_FAILED':
     case 'SERIES_STUCK':
+    case 'SERIES_UNCOUNTED':
       return reason.images;
     default:
       return [];

@@ -42,20 +42,31 @@ export function clausesOf(audit: Audit): Sentence[] {
 }
 
 /**
- * The snapshots that failed or are stuck, also of servers that an older snapshot still protects.
+ * The snapshots that failed, are stuck or do not count, also of servers that an older snapshot still
+ * protects.
  */
 function imageClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
-  return (['failed', 'stuck'] as const).flatMap((state) => {
-    const servers = new Map(
-      series.filter((one) => one[state] > 0 && isWatched(one)).map((one) => [serverKey(one), one] as const),
-    );
+  const clauseOf = (
+    state: 'failed' | 'stuck' | 'unknown',
+    make: (servers: string, its: readonly AuditedSeries[]) => Sentence,
+  ): Sentence[] => {
+    const its = series.filter((one) => one[state] > 0 && isWatched(one));
+    const servers = new Map(its.map((one) => [serverKey(one), one] as const));
     const [one] = servers.values();
     if (one === undefined) return [];
     const { size } = servers;
-    const which = size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server');
-    return [CLAUSES.snapshotsIn[state](which)];
-  });
+    return [make(size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server'), its)];
+  };
+  return [
+    ...clauseOf('failed', CLAUSES.snapshotsIn.failed),
+    ...clauseOf('stuck', CLAUSES.snapshotsIn.stuck),
+    ...clauseOf('unknown', (servers, its) => {
+      const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
+      const statuses = [...new Set(uncounted.map(({ status }) => status))];
+      return CLAUSES.uncounted(servers, uncounted.length, statuses);
+    }),
+  ];
 }
 
 /** How soon a quota keeps the policies from taking snapshots: the one with the least room. */

@@ -18,7 +18,7 @@ export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
  */
 export interface SeriesTrouble {
   /** The field of the summary that lists the series, and the CSS class of the note on the page. */
-  name: ListedTrouble | 'failed' | 'stuck';
+  name: ListedTrouble | 'failed' | 'stuck' | 'unknown';
   isIn(series: AuditedSeries): boolean;
   /**
    * The section of the digest, and the reason for each series in it. A day with such a section is
@@ -99,6 +99,14 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isCounted: true,
     isListed: false,
   },
+  {
+    name: 'unknown',
+    isIn: (series) => series.unknown > 0 && isWatched(series),
+    digest: { title: 'Snapshots that do not count', reasonOf: seriesUncounted },
+    noticesOf: (all, naming) => all.map((one) => seriesUncounted(one, naming)),
+    isCounted: true,
+    isListed: false,
+  },
 ];
 
 /** Whether a series is late or has no good snapshot. */
@@ -120,6 +128,12 @@ function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
 function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
   const stuck = series.snapshots.filter(({ state }) => state === 'stuck');
   return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming) };
+}
+
+function seriesUncounted(series: AuditedSeries, naming: Naming): SeriesProblem {
+  const uncounted = series.snapshots.filter(({ state }) => state === 'unknown');
+  const statuses = [...new Set(uncounted.map(({ status }) => status))];
+  return { code: 'SERIES_UNCOUNTED', ...imagesOf(series, uncounted, naming), statuses };
 }
 
 /**

@@ -558,6 +558,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   /** `endless`: those of the images that no cleanup will delete. */
   SERIES_ADHOC_FAILED: OfSeries & { images: readonly string[]; endless: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };
+  /** The statuses of the images; of one without data it is active. */
+  SERIES_UNCOUNTED: OfSeries & { images: readonly string[]; statuses: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
@@ -755,6 +757,7 @@ export type SeriesProblem = Reason<
   | 'SERIES_FAILED'
   | 'SERIES_ADHOC_FAILED'
   | 'SERIES_STUCK'
+  | 'SERIES_UNCOUNTED'
   | 'SERIES_NOT_ROTATED'
 >;
 

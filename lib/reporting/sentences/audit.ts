@@ -2,7 +2,7 @@ import { acceptanceOf } from '../../audit/acceptance.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { Dormancy } from '../../config/dormancy.ts';
 import { dormantFieldText } from './doctor.ts';
-import { copyText, counted, durationText, minuteText } from './format.ts';
+import { copyText, counted, durationText, minuteText, uncountedText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 const MOST_IMAGES = 3;
@@ -48,6 +48,8 @@ export const auditSentences = {
   },
   SERIES_STUCK: ({ server, where, policy, images }) =>
     `${server} in ${where}, ${policy}: never finished: ${someOf(images)}; delete them by hand`,
+  SERIES_UNCOUNTED: ({ server, where, policy, images, statuses }) =>
+    `${server} in ${where}, ${policy}: ${uncountedText(images.length, '', statuses)}: ${someOf(images)}; reactivate or delete them`,
   SERIES_NOT_ROTATED: ({ server, where, policy, count }) =>
     `${server} in ${where}, ${policy}: no rule keeps ${count} snapshots that two cleanups have not deleted; the report of its cleanup says why`,
   SERIES_NOT_ROTATING: ({ server, policy, images }) => {

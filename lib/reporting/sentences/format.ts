@@ -120,3 +120,9 @@ export function busyText({ seconds, by, state }: BusyServer): string {
   const why = state === undefined ? '' : ` (${BUSY_WITH[by]}${state})`;
   return `busy for ${durationText(1000 * seconds)}${why}`;
 }
+
+/** "3 snapshots of web do not count: deactivated" */
+export function uncountedText(count: number, of: string, statuses: readonly string[]): string {
+  const states = statuses.map((status) => (status === 'active' ? 'active without data' : status));
+  return `${counted(count, 'snapshot')}${of} ${count === 1 ? 'does' : 'do'} not count: ${states.join(', ')}`;
+}

@@ -69,6 +69,7 @@ const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) =
   SERIES_FAILED: () => 'a snapshot failed',
   SERIES_ADHOC_FAILED: () => 'an ad-hoc snapshot failed',
   SERIES_STUCK: () => 'a snapshot never finished',
+  SERIES_UNCOUNTED: () => 'snapshots do not count',
   SERIES_NOT_ROTATED: () => 'its snapshots are not rotating',
 };
 
@@ -99,6 +100,8 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_ADHOC_FAILED:
     'Take others. Cleanup deletes the images after their ends; delete those without an end by hand.',
   SERIES_STUCK: 'Delete these images by hand.',
+  SERIES_UNCOUNTED:
+    "Ask the cloud's operator to reactivate a deactivated image (openstack image set --activate <image id>). Delete by hand what has no data (openstack image delete <image id>).",
   SERIES_NOT_ROTATED: "Look at the report of the policy's cleanup.",
 };
 
