@@ -34,6 +34,8 @@ export interface FailedRun extends AccountJob {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
+    /** With the cause SERVER_IN_STATE: the status of the server. */
+    state?: string;
     /** With the cause BUSY_TOO_LONG. */
     busy?: BusyServer;
     /** Why it failed. */
@@ -69,18 +71,21 @@ export function failedRunOf(
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
     failures,
-    servers: named.map(({ region, server, name, code, error: ownError, busy, reason, snapshots = [] }) => {
-      const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
-      const cause = code ?? snapshot?.codes[0];
-      const error = code === undefined ? snapshot?.error : ownError;
-      const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
-      return {
-        ...{ region, server, name, message },
-        ...(cause ? { cause } : {}),
-        ...(error ? { error } : {}),
-        ...(busy ? { busy } : {}),
-      };
-    }),
+    servers: named.map(
+      ({ region, server, name, code, error: ownError, state, busy, reason, snapshots = [] }) => {
+        const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
+        const cause = code ?? snapshot?.codes[0];
+        const error = code === undefined ? snapshot?.error : ownError;
+        const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
+        return {
+          ...{ region, server, name, message },
+          ...(cause ? { cause } : {}),
+          ...(error ? { error } : {}),
+          ...(state ? { state } : {}),
+          ...(busy ? { busy } : {}),
+        };
+      },
+    ),
     more: failed.length - named.length + omittedFailed,
   };
 }

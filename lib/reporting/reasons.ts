@@ -641,6 +641,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
+    /** With the cause SERVER_IN_STATE: the status of the server. */
+    state?: string;
     /** With the cause BUSY_TOO_LONG. */
     busy?: BusyServer;
     message: Sentence;

@@ -64,7 +64,10 @@ export interface Entry {
   error?: string;
   /** All reasons as sentences. */
   reason?: Sentence;
-  /** Of a busy server: the state of its task or its pending image, or else its status. */
+  /**
+   * Of a busy server: the state of its task or its pending image, or else its status. With the code
+   * SERVER_IN_STATE: the status.
+   */
   state?: string;
   /** With the code BUSY_TOO_LONG. */
   busy?: BusyServer;

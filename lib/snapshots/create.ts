@@ -551,12 +551,11 @@ function dryRunEntry(step: SnapshotStep): Entry {
 }
 
 function unchangedEntry({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
-  const state = busyStateIn(reason);
   return {
     ...serverFields(server),
     outcome: action === 'skip' ? 'skipped' : 'failed',
     ...reasonOf(reason),
-    ...(state === undefined ? {} : { state }),
+    ...stateIn(reason),
   };
 }
 
@@ -607,7 +606,7 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
     if (code === 'CONFLICT') {
       const now = await currentState(session, server);
       const blocking = now && blockingRefusal(now);
-      if (blocking) return { ...entry, outcome: 'failed', ...reasonOf(blocking) };
+      if (blocking) return { ...entry, outcome: 'failed', ...reasonOf(blocking), ...stateIn(blocking) };
       const state = now && (now.taskState ?? now.status);
       return {
         ...entry,
@@ -623,9 +622,16 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   }
 }
 
-function busyStateIn(reason: Reason): string | undefined {
-  if (reason.code === 'SERVER_BUSY') return reason.taskState;
-  return reason.code === 'SNAPSHOT_PENDING' ? reason.status : undefined;
+function stateIn(reason: Reason): Pick<Entry, 'state'> {
+  switch (reason.code) {
+    case 'SERVER_BUSY':
+      return { state: reason.taskState };
+    case 'SNAPSHOT_PENDING':
+    case 'SERVER_IN_STATE':
+      return { state: reason.status };
+    default:
+      return {};
+  }
 }
 
 /** The current state of a server, of which the cloud refuses to make an image, if known. */

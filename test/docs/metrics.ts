@@ -91,7 +91,9 @@ export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): 
 export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
   return collected('audit', () => {
     const proof = { proof: { failed: '2026-11-24T04:00:00Z', unprovenSeconds: 86_400 } };
-    const series = troubled ? seriesOf([shown(4), shown(5, { state: 'unknown' })], proof) : seriesOf([shown(0)]);
+    const series = troubled
+      ? seriesOf([shown(4), shown(5, { state: 'unknown' })], proof)
+      : seriesOf([shown(0)]);
     const audit = auditOf([series]);
     const policies = audit.policies.map((one) => ({ ...one, runOverdue: 0.2 }));
     publishMetrics({ ...audit, policies });
