@@ -20,6 +20,8 @@ import type { Incident } from './incidents.ts';
 import { codesOfProblem, droppedIn, type Problem, problemCount } from './problem.ts';
 
 const MOST_LINES = 20;
+/** How many accounts or regions that can't be read an incident names. */
+const MOST_ACCOUNTS = 10;
 
 /** A message for the topic of alerts. */
 export interface Mail {
@@ -38,8 +40,9 @@ interface News {
   rejected: number;
 }
 
-/** The stage in the commands of a mail, and the link to the page in the AWS console. */
+/** The service and the stage in the commands of a mail, and the link to the page in the AWS console. */
 interface Links {
+  service: string;
   stage: string;
   console: string | undefined;
 }
@@ -48,7 +51,7 @@ interface Links {
  * The mail about incidents that began, lasted or ended, in plain text: each problem with its place
  * and cause, and the commands that help. Undefined if nothing changed.
  */
-export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
+export function incidentMail(audit: Audit, news: News, { service, stage, console }: Links): Mail | undefined {
   const { begun, lasting, ended, failedRuns, rejected } = news;
   const current = [...begun, ...lasting];
   const waiting: Reason[] = [
@@ -65,12 +68,15 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   if (first === undefined) return undefined;
   const remedies = remediesText([
     ...current.flatMap(({ problems }) =>
-      differentOnes(problems).flatMap(({ account, reasons: [first] }) =>
-        incidentRemedies(first!, { stage, account }),
-      ),
+      differentOnes(problems).flatMap(([problem, ...same]) => {
+        const accounts = [...new Set([problem!, ...same].map(({ account }) => account))];
+        return remediableReasons(problem!).flatMap((reason) =>
+          incidentRemedies(reason, { service, stage, accounts }),
+        );
+      }),
     ),
     ...dropRemedies(begun.flatMap(({ problems }) => problems.slice(0, MOST_LINES)).flatMap(droppedIn), stage),
-    ...waiting.flatMap((reason) => incidentRemedies(reason, { stage, account: '' })),
+    ...waiting.flatMap((reason) => incidentRemedies(reason, { service, stage, accounts: [] })),
   ]);
   const paragraphs = [
     ...begun.map((incident) => [paragraph(incident), ...(recurs(incident) ? [RECURS] : [])].join(' ')),
@@ -94,10 +100,21 @@ export function replacementOf(
   return { subject: MAIL.subject(owner, subject), text };
 }
 
-/** The problems of an incident's kind, one for each cause: their consequences need no remedy. */
-function differentOnes(problems: readonly Problem[]): Problem[] {
+/** The problems of an incident's kind by their causes: their consequences need no remedy. */
+function differentOnes(problems: readonly Problem[]): Problem[][] {
   const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
-  return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
+  return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()];
+}
+
+/** The reasons of a problem that need a remedy: a server that is late for no other reason is one. */
+function remediableReasons({ reasons }: Problem): Reason[] {
+  const causes = reasons.filter(
+    (reason) =>
+      reason.code !== 'SERVER_IN_TROUBLE' ||
+      reason.problem.code !== 'SERIES_LATE' ||
+      reason.problem.cause !== undefined,
+  );
+  return causes.length > 0 ? causes : reasons;
 }
 
 /**
@@ -122,8 +139,9 @@ function recurs({ problems }: Incident): boolean {
 }
 
 function paragraph({ since, problems }: Incident): string {
-  const named = problems.slice(0, MOST_LINES);
-  const more = problems.slice(MOST_LINES).reduce((sum, problem) => sum + problemCount(problem), 0);
+  const most = problems[0]!.kind === 'unreadable' ? MOST_ACCOUNTS : MOST_LINES;
+  const named = problems.slice(0, most);
+  const more = problems.slice(most).reduce((sum, problem) => sum + problemCount(problem), 0);
   return [
     ...[...named.map(problemText), ...(more > 0 ? [MAIL.more(more)] : [])].map(
       (line) => `- ${printable(line)}`,

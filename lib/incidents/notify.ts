@@ -39,7 +39,7 @@ export async function notify(
   audit: Audit,
   runs: FailedRuns,
   { store, send }: Channels,
-  { now, stage }: { now: Date; stage: string },
+  { now, service, stage }: { now: Date; service: string; stage: string },
 ): Promise<Date | undefined> {
   const log = await store.incidents();
   const waiting = await runs.waiting;
@@ -59,6 +59,7 @@ export async function notify(
     audit,
     { ...changes, failedRuns, rejected },
     {
+      service,
       stage,
       console: await store.consolePageLink(),
     },

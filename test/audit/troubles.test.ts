@@ -100,7 +100,9 @@ test.each([
   const problem = digest.reasonOf(series, namingOf(audit));
   const reason = { code: 'SERVER_IN_TROUBLE', server: 's', name: 'web-1', problem } as const;
   expect(titleOf(reason)).toBe(`web-1: ${title}`);
-  expect(incidentRemedies(reason, { stage: 'test', account: 'rackspace' })[0]).toMatch(remedy);
+  expect(
+    incidentRemedies(reason, { service: 'autosnap', stage: 'test', accounts: ['rackspace'] })[0],
+  ).toMatch(remedy);
 });
 
 test('a policy that selects nothing and a policy with missing runs are in trouble too', () => {

@@ -34,7 +34,7 @@ const ended = (...problems: Incident['problems']) => {
     problems,
   };
   const news = { begun: [], lasting: [], ended: [incident], failedRuns: 0, rejected: 0 };
-  return incidentMail(auditOf([]), news, { stage: 'test', console: undefined })!;
+  return incidentMail(auditOf([]), news, { service: 'autosnap', stage: 'test', console: undefined })!;
 };
 
 test.each<[string, Incident['problems'], string]>([

@@ -3,7 +3,7 @@ import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
-import { busyText, counted, durationText, shortName } from './format.ts';
+import { busyText, counted, durationText, firstNames, shortName } from './format.ts';
 import { JOB_REMEDIES } from './job-remedies.ts';
 import type { Sentences } from './makers.ts';
 import type { Sentence } from './sentence.ts';
@@ -73,10 +73,11 @@ const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) =
   SERIES_NOT_ROTATED: () => 'its snapshots are not rotating',
 };
 
-/** The deployment's stage, and the account of the problem. */
+/** The deployment, and the accounts that have the problem. */
 interface Place {
+  service: string;
   stage: string;
-  account: string;
+  accounts: readonly string[];
 }
 
 /** What to do about a problem, each with the command. */
@@ -160,7 +161,8 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
 // What has dropped out has a command of its own: see acceptance.ts.
 type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
 const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
-  POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, place) => repairAccount(account, problem, place),
+  POLICY_ACCOUNT_UNREADABLE: ({ problem }, place) =>
+    repairAccount(firstNames(place.accounts), problem, place),
   POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [
     `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
@@ -187,11 +189,27 @@ const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
 };
 
-function repairAccount(what: string, problem: Reason, { stage, account }: Place): string[] {
-  const remedy = problem.code === 'CLOUD' && cloudRemedy(problem.error);
+/** The causes that another secret removes. */
+const WITH_NEW_SECRET: readonly string[] = [
+  'UNAUTHORIZED',
+  'MFA_REQUIRED',
+  'SECRET_MISSING',
+  'SECRET_INVALID',
+] satisfies (CloudErrorCode | ReasonCode)[];
+
+function repairAccount(what: string, problem: Reason, { service, stage, accounts }: Place): string[] {
+  const error = problem.code === 'CLOUD' ? problem.error : undefined;
+  const remedy = error && cloudRemedy(error);
+  const [account = ''] = accounts;
+  const others = accounts.length > 1 ? ', and likewise of the others' : '';
   return [
-    ...(remedy ? [`${what} (${problem.error}): ${remedy}`] : []),
-    `look whether the cloud is up and the secret of ${account} is right: npx serverless invoke -f doctor --stage ${stage}`,
+    ...(remedy ? [`${what} (${error}): ${remedy}`] : []),
+    ...(WITH_NEW_SECRET.includes(error ?? problem.code)
+      ? [
+          `put the credentials of ${account} into its secret${others}: aws secretsmanager ${problem.code === 'SECRET_MISSING' ? 'create-secret --name' : 'put-secret-value --secret-id'} ${service}/${stage}/${account} --secret-string file:///dev/stdin`,
+        ]
+      : []),
+    `look whether the cloud is up and the ${accounts.length > 1 ? 'secrets' : 'secret'} of ${firstNames(accounts)} ${accounts.length > 1 ? 'are' : 'is'} right: npx serverless invoke -f doctor --stage ${stage}`,
     rerun(stage),
   ];
 }
