@@ -281,6 +281,9 @@ function mayBeTaken(
   return Date.parse(at) - 1000 * lateSeconds >= Date.parse(awaited);
 }
 
+/** E-mails name the account before each problem, so the place is the region alone. */
+const placeOf: Naming['placeOf'] = ({ region }) => region;
+
 /** The problems of a series; that it is late is none if its snapshot may still be taken. */
 function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boolean): Problem[] {
   const { account, region, server, name, policy, countedBy, cause, ageSeconds } = series;
@@ -307,7 +310,7 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boo
                   code: 'SERVER_IN_TROUBLE',
                   server,
                   name,
-                  problem: digest.reasonOf(series, naming),
+                  problem: digest.reasonOf(series, { ...naming, placeOf }),
                   ...(ageSeconds === undefined ? {} : { ageSeconds }),
                 },
               ],
