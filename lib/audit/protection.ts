@@ -342,7 +342,7 @@ function expected(
   }
   const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
-  const selected = selectedSince ? selectedSince(server.id, policy, oldest) : oldest;
+  const selected = selectedSince?.(server.id, policy, oldest);
   const last = newestGood ? new Date(newestGood) : server.createdAt;
   const since = later(later(last, selected), scheduledSince);
   const lateness = since && latenessOf(schedule, since, now);
