@@ -370,7 +370,7 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
         ]);
         const inTrouble =
           series.some(({ state }) => state === 'late' || state === 'never') ||
-          own.some(({ counts }) => counts.failed + counts.stuck > 0) ||
+          own.some(({ failing, counts }) => failing + counts.stuck > 0) ||
           found.policies.some((one) => one.policy === of && one.nothingSelected);
         expect(emitted.Troubles! > 0, of).toBe(inTrouble);
         if (series.some(({ due }) => due)) expect(emitted.Overdue).toBeGreaterThanOrEqual(1.5);
