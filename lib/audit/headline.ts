@@ -4,6 +4,7 @@ import {
   CLAUSES,
   firstOf,
   headlineText,
+  seriesNameText,
   serverNameText,
   UNREADABLE,
 } from '../reporting/sentences/headline.ts';
@@ -155,10 +156,10 @@ export function isExpected({ state }: AuditedSeries): boolean {
 
 /** The reason for a series that is late or has no good snapshot. */
 export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
-  const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
+  const { policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
-    server: name || server,
+    server: seriesNameText(series),
     where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),

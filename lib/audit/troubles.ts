@@ -1,4 +1,5 @@
 import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
+import { seriesNameText } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
@@ -68,7 +69,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
         code: 'COPIES_BEHIND',
         servers: all
           .slice(0, MOST_NAMED)
-          .map((one) => ({ server: one.name || one.server, where: placeOf(one), policy: one.policy })),
+          .map((one) => ({ server: seriesNameText(one), where: placeOf(one), policy: one.policy })),
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
@@ -125,7 +126,7 @@ function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
 
 function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { placeOf }: Naming) {
   return {
-    server: series.name || series.server,
+    server: seriesNameText(series),
     where: placeOf(series),
     policy: series.policy,
     images: snapshots.map(({ image }) => image),
@@ -133,9 +134,9 @@ function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], 
 }
 
 function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): SeriesProblem {
-  const { name, server, policy, notRotating = 0 } = series;
+  const { policy, notRotating = 0 } = series;
   const where = placeOf(series);
-  return { code: 'SERIES_NOT_ROTATED', server: name || server, where, policy, count: notRotating };
+  return { code: 'SERIES_NOT_ROTATED', server: seriesNameText(series), where, policy, count: notRotating };
 }
 
 /** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */

@@ -10,7 +10,7 @@ import { reportPage } from '../../lib/audit/page.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { connect } from '../../lib/openstack/session.ts';
 import { parseSecret } from '../../lib/runtime/secrets.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
