@@ -4,10 +4,12 @@ import {
   CLAUSES,
   firstOf,
   headlineText,
+  seriesNameText,
   serverNameText,
   UNREADABLE,
 } from '../reporting/sentences/headline.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
+import { failedIn } from './failed-snapshots.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
@@ -48,10 +50,10 @@ export function clausesOf(audit: Audit): Sentence[] {
 function imageClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
   const clauseOf = (
-    state: 'failed' | 'stuck' | 'unknown',
+    isIn: (one: AuditedSeries) => boolean,
     make: (servers: string, its: readonly AuditedSeries[]) => Sentence,
   ): Sentence[] => {
-    const its = series.filter((one) => one[state] > 0 && isWatched(one));
+    const its = series.filter((one) => isIn(one) && isWatched(one));
     const servers = new Map(its.map((one) => [serverKey(one), one] as const));
     const [one] = servers.values();
     if (one === undefined) return [];
@@ -59,13 +61,16 @@ function imageClauses({ policies, series }: Audit): Sentence[] {
     return [make(size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server'), its)];
   };
   return [
-    ...clauseOf('failed', CLAUSES.snapshotsIn.failed),
-    ...clauseOf('stuck', CLAUSES.snapshotsIn.stuck),
-    ...clauseOf('unknown', (servers, its) => {
-      const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
-      const statuses = [...new Set(uncounted.map(({ status }) => status))];
-      return CLAUSES.uncounted(servers, uncounted.length, statuses);
-    }),
+    ...clauseOf((one) => failedIn(one).length > 0, CLAUSES.snapshotsIn.failed),
+    ...clauseOf((one) => one.stuck > 0, CLAUSES.snapshotsIn.stuck),
+    ...clauseOf(
+      (one) => one.unknown > 0,
+      (servers, its) => {
+        const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
+        const statuses = [...new Set(uncounted.map(({ status }) => status))];
+        return CLAUSES.uncounted(servers, uncounted.length, statuses);
+      },
+    ),
   ];
 }
 
@@ -161,10 +166,10 @@ export function isExpected({ state }: AuditedSeries): boolean {
 
 /** The reason for a series that is late or has no good snapshot. */
 export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
-  const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
+  const { policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
-    server: name || server,
+    server: seriesNameText(series),
     where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),

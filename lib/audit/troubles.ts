@@ -1,8 +1,10 @@
-import type { Reason, ReasonCode, SeriesProblem } from '../reporting/reasons.ts';
+import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
+import { seriesNameText } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
+import { failedIn, isHeld } from './failed-snapshots.ts';
 import { isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
@@ -67,7 +69,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
         code: 'COPIES_BEHIND',
         servers: all
           .slice(0, MOST_NAMED)
-          .map((one) => ({ server: one.name || one.server, where: placeOf(one), policy: one.policy })),
+          .map((one) => ({ server: seriesNameText(one), where: placeOf(one), policy: one.policy })),
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
@@ -136,25 +138,9 @@ function seriesUncounted(series: AuditedSeries, naming: Naming): SeriesProblem {
   return { code: 'SERIES_UNCOUNTED', ...imagesOf(series, uncounted, naming), statuses };
 }
 
-/**
- * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
- * is none once a newer snapshot is good.
- */
-function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
-  const failed = snapshots.filter(({ state }) => state === 'failed');
-  return failed.filter((one) => !isHeld(one) || one.slot > newestGood);
-}
-
-const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];
-
-/** Whether a hold, or the protection of its image, keeps a snapshot. */
-export function isHeld({ reasons }: Pick<AuditedSnapshot, 'reasons'>): boolean {
-  return reasons.some(({ code }) => HOLDS.includes(code));
-}
-
 function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { placeOf }: Naming) {
   return {
-    server: series.name || series.server,
+    server: seriesNameText(series),
     where: placeOf(series),
     policy: series.policy,
     images: snapshots.map(({ image }) => image),
@@ -162,9 +148,9 @@ function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], 
 }
 
 function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): SeriesProblem {
-  const { name, server, policy, notRotating = 0 } = series;
+  const { policy, notRotating = 0 } = series;
   const where = placeOf(series);
-  return { code: 'SERIES_NOT_ROTATED', server: name || server, where, policy, count: notRotating };
+  return { code: 'SERIES_NOT_ROTATED', server: seriesNameText(series), where, policy, count: notRotating };
 }
 
 /** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */

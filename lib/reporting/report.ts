@@ -49,6 +49,20 @@ export interface SnapshotLine {
   reasons: Sentence[];
 }
 
+/** The result for one volume of a server in the report of a snapshot run. */
+export interface VolumeLine {
+  volume: string;
+  /** The name of the volume, or its id. */
+  name: string;
+  outcome: Outcome;
+  code: ReasonCode;
+  /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
+  error?: string;
+  reason: string;
+  /** The id of the volume snapshot that was requested. */
+  snapshot?: string;
+}
+
 /** The result for one server. */
 export interface Entry {
   /** Absent if the report is for one account. */
@@ -73,8 +87,17 @@ export interface Entry {
   busy?: BusyServer;
   /** The id of the image that was requested, or that the drill boots. */
   image?: string;
-  /** The time from the slot until the cloud accepted the request. */
+  /** The time from the slot until the cloud accepted the first request. */
   delaySeconds?: number;
+  /** The results for the volumes of the server that get snapshots of their own. */
+  volumes?: VolumeLine[];
+  /**
+   * The time between the first and the last request for a part of the server. The parts are not
+   * from one moment.
+   */
+  spreadSeconds?: number;
+  /** In the report of a cleanup, the volume of the snapshots; absent for images. */
+  volume?: { id: string; name: string };
   /** In the report of a cleanup, the policy of the snapshots. */
   policy?: string;
   snapshots?: SnapshotLine[];
@@ -175,9 +198,10 @@ type Draft<F = Finding> = Omit<
  * into a log line, even with 10,000 servers. Failures come first.
  */
 export function finishReport({ failures, warnings, ...draft }: Draft): Report {
-  const results = draft.entries.flatMap(({ code, outcome, snapshots = [] }) => [
+  const results = draft.entries.flatMap(({ code, outcome, snapshots = [], volumes = [] }) => [
     { outcome, codes: code ? [code] : [] },
     ...snapshots,
+    ...volumes.map((one) => ({ outcome: one.outcome, codes: [one.code] })),
   ]);
   const codesOf = (some: typeof results) => some.flatMap(({ codes }) => codes.map((code) => ({ code })));
   return bounded({
@@ -358,11 +382,18 @@ const BUSY: readonly (ReasonCode | undefined)[] = [
   'SERVER_BUSY',
   'SNAPSHOT_PENDING',
   'CONFLICT',
+  'VOLUME_BUSY',
+  'VOLUME_SNAPSHOT_IN_PROGRESS',
+  'WITHOUT_VOLUMES',
 ] satisfies BusyCode[];
 
-/** Whether a server was skipped because it was busy. */
-export function isBusy({ outcome, code }: Pick<Entry, 'outcome' | 'code'>): boolean {
-  return outcome === 'skipped' && BUSY.includes(code);
+/** Whether a reason skips a server or a volume only temporarily. */
+export function isBusyCode(code: ReasonCode | undefined): code is BusyCode {
+  return BUSY.includes(code);
+}
+
+function isBusy({ outcome, code }: Pick<Entry, 'outcome' | 'code'>): boolean {
+  return outcome === 'skipped' && isBusyCode(code);
 }
 
 /** The report of a run that gives up its busy servers: they have failed. */
@@ -392,8 +423,8 @@ function givenUp({ code, reason, state, ...entry }: Entry, busyMs: number): Entr
     ...(state === undefined ? {} : { state }),
   };
   const because = sentenceOf({ code: 'BUSY_TOO_LONG', ...busy });
-  // Only the cloud's own message says more.
-  const more = code === 'CONFLICT' && reason ? `; ${reason}` : '';
+  // The state says the rest.
+  const more = code !== 'SERVER_BUSY' && reason ? `; ${reason}` : '';
   return { ...entry, outcome: 'failed', code: 'BUSY_TOO_LONG', reason: because + more, busy };
 }
 

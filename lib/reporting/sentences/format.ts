@@ -109,15 +109,11 @@ export function statusText(status: string): string {
   return ofVolumeSnapshot === undefined ? status : `volume snapshot ${ofVolumeSnapshot}`;
 }
 
-const BUSY_WITH: Record<BusyCode, string> = {
-  SERVER_BUSY: 'task ',
-  SNAPSHOT_PENDING: 'image ',
-  CONFLICT: '',
-};
+const BUSY_WITH: Partial<Record<BusyCode, string>> = { SERVER_BUSY: 'task ', SNAPSHOT_PENDING: 'image ' };
 
 /** "busy for 12 hours (task migrating)" */
 export function busyText({ seconds, by, state }: BusyServer): string {
-  const why = state === undefined ? '' : ` (${BUSY_WITH[by]}${state})`;
+  const why = state === undefined ? '' : ` (${BUSY_WITH[by] ?? ''}${state})`;
   return `busy for ${durationText(1000 * seconds)}${why}`;
 }
 
