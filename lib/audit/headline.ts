@@ -44,8 +44,8 @@ export function clausesOf(audit: Audit): Sentence[] {
 }
 
 /**
- * The snapshots that failed, are stuck or do not count, also of servers that an older snapshot still
- * protects.
+ * The snapshots that failed, are stuck or do not count, also of servers that an older snapshot
+ * still protects.
  */
 function imageClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
@@ -63,15 +63,20 @@ function imageClauses({ policies, series }: Audit): Sentence[] {
   return [
     ...clauseOf((one) => failedIn(one).length > 0, CLAUSES.snapshotsIn.failed),
     ...clauseOf((one) => one.stuck > 0, CLAUSES.snapshotsIn.stuck),
-    ...clauseOf(
-      (one) => one.unknown > 0,
-      (servers, its) => {
-        const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
-        const statuses = [...new Set(uncounted.map(({ status }) => status))];
-        return CLAUSES.uncounted(servers, uncounted.length, statuses);
-      },
-    ),
+    ...clauseOf(hasUncounted, (servers, its) => {
+      const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
+      const statuses = [...new Set(uncounted.map(({ status }) => status))];
+      return CLAUSES.uncounted(servers, uncounted.length, statuses);
+    }),
   ];
+}
+
+/**
+ * Whether snapshots of a series have a status that does not count. Without a volume service, which
+ * is the cause then, the status of none is known.
+ */
+export function hasUncounted({ unknown, cause }: AuditedSeries): boolean {
+  return unknown > 0 && cause?.code !== 'SERIES_REGION_WITHOUT_VOLUMES';
 }
 
 /** How soon a quota keeps the policies from taking snapshots: the one with the least room. */

@@ -5,7 +5,7 @@ import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { failedIn, isHeld } from './failed-snapshots.ts';
-import { isWatched, seriesLate } from './headline.ts';
+import { hasUncounted, isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
 
@@ -103,7 +103,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   },
   {
     name: 'unknown',
-    isIn: (series) => series.unknown > 0 && isWatched(series),
+    isIn: (series) => hasUncounted(series) && isWatched(series),
     digest: { title: 'Snapshots that do not count', reasonOf: seriesUncounted },
     noticesOf: (all, naming) => all.map((one) => seriesUncounted(one, naming)),
     isCounted: true,

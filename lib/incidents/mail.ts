@@ -40,7 +40,7 @@ interface News {
   rejected: number;
 }
 
-/** The service and the stage in the commands of a mail, and the link to the page in the AWS console. */
+/** The service and the stage in the commands of a mail, and the page in the AWS console. */
 interface Links {
   service: string;
   stage: string;
@@ -106,7 +106,7 @@ function differentOnes(problems: readonly Problem[]): Problem[][] {
   return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()];
 }
 
-/** The reasons of a problem that need a remedy: a server that is late for no other reason is one. */
+/** The reasons of a problem that need a remedy; that a server is late only without another one. */
 function remediableReasons({ reasons }: Problem): Reason[] {
   const causes = reasons.filter(
     (reason) =>

@@ -87,8 +87,8 @@ export function causesOfProblem({ cause, isTransient, reasons }: Problem): strin
 }
 
 /**
- * The cause of a server's failure, with what decides about the remedy: the code of the cloud's error
- * unless it is transient, or the status of the server.
+ * The cause of a server's failure, with what decides about the remedy: the code of the cloud's
+ * error unless it is transient, or the status of the server.
  */
 export function causeOfServer({ code, cause = code, error, state }: Reason<'SERVER_FAILED'>): string {
   if (cause === 'SERVER_IN_STATE' && state !== undefined) return `${cause} ${state}`;
