@@ -35,7 +35,7 @@ export function dashboardOf({ service }: Pick<Service, 'service'>, stage: string
         ofJobs('Proven', 'drill'),
       ],
     ],
-    ['Snapshots by state', ['Good', 'Pending', 'Failed', 'Stuck', 'Unknown'].map(ofPolicies)],
+    ['Snapshots by state', ['Good', 'Pending', 'Failed', 'Stuck'].map(ofPolicies)],
     ['Stored bytes', [ofPolicies('StorageBytes')]],
     ['API calls and rate-limited calls', [ofJobs('ApiCalls'), ofJobs('RateLimited')]],
     ['Longest time without a passed drill, in seconds', [ofPolicies('ProvenAge')]],
