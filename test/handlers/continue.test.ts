@@ -126,6 +126,19 @@ describe('a run that reaches its deadline', () => {
     expect(taken(h)).toEqual({ 'adhoc 2026-11-22T00:00:20Z': ['db', 'web'] });
   });
 
+  test('an ad-hoc run that failed in all tries is the same request when it runs again', async () => {
+    const h = await fleet(['web', 'db']);
+    const [, db] = h.cloud.region('DFW').servers;
+    db!.taskState = 'rebooting';
+    await h.run('snapshot', { adhoc: true, servers: { all: true } }, { requestId: 'r1' });
+    await deliverAll(h.waiting);
+    const [failed] = failureRecords(h.waiting) as { requestPayload: unknown }[];
+    expect(failed!.requestPayload).toEqual({ adhoc: true, servers: { all: true }, request: 'r1' });
+    db!.taskState = null;
+    const { totals } = await h.run('snapshot', failed!.requestPayload, { requestId: 'r2' });
+    expect(totals).toEqual({ taken: 1, skipped: 1 });
+  });
+
   test('reports what is left once the next scheduled run begins', async () => {
     const h = await fleet();
     hangAfter(h, 2);
