@@ -103,7 +103,11 @@ export const auditSentences = {
   },
   DROPPED_FROM_POLICY: (dropped) => {
     const { account, where, server, name, policies, others, seen } = dropped;
-    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server; ${remedyForDropped(dropped)}`;
+    const rest =
+      others.length === 0
+        ? 'no other policy covers the server'
+        : `only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server`;
+    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and ${rest}; ${remedyForDropped(dropped)}`;
   },
   NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} did not drop out of coverage`,
   COVERAGE_UNREADABLE: ({ message }) =>
