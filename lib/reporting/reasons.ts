@@ -505,9 +505,12 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     others: readonly { image: string; slot: string; status: string }[];
     oldest?: { slot: string; made: string };
     uncounted: readonly Reason[];
+    /** The deleted servers of the same name, each with the number of its good snapshots. */
+    earlier: readonly { server: string; snapshots: number }[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
-  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };
+  /** `of` is the server from which the image was made; undefined if the image does not say. */
+  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string; of?: string };
   RESTORE_IMAGE_UNFINISHED: { image: string; status: string };
   RESTORE_IMAGE_UNUSABLE: { image: string; status: string; hasData: boolean };
   RESTORE_IMAGE_DELETED: { image: string; server: string };
