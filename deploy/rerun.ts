@@ -128,7 +128,7 @@ async function failedRuns(
  * `continue` record is a work item that another version could not parse.
  */
 function readMessage(body: string, deployment: string): Pick<QueuedFailure, 'fn' | 'event'> | undefined {
-  const message = parsed(body);
+  const message = v.safeParse(v.pipe(v.string(), v.parseJson()), body).output;
   const record = v.safeParse(InvocationRecord, message);
   const work = v.safeParse(Job, record.success ? record.output.requestPayload : message);
   if (work.success) {
@@ -142,12 +142,4 @@ function readMessage(body: string, deployment: string): Pick<QueuedFailure, 'fn'
 
 function isOfContinue({ functionArn }: { functionArn: string }, deployment: string): boolean {
   return functionArn.split(':')[6] === `${deployment}-continue`;
-}
-
-function parsed(body: string): unknown {
-  try {
-    return JSON.parse(body);
-  } catch {
-    return undefined;
-  }
 }

@@ -68,7 +68,7 @@ export function rulesOf(service: Pick<Service, 'service' | 'custom'>, stage: str
       ruleOf(shortenedName(`${prefix}${targetIdOf(job)}`), [job]),
     ]),
     ...[...Map.groupBy(shared, ({ schedule }) => schedule)].flatMap(([schedule, its]) =>
-      groupsOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
+      ruleGroupsOf(its.map((job) => ({ ...job, hash: bitsOf(targetIdOf(job)) }))).map(({ bits, jobs }) => {
         const key = shortHash(schedule);
         return [
           `Shared${key}Rule${bits}`,
@@ -209,7 +209,7 @@ function targetIdOf({ policy, job }: Pick<PolicyJob, 'policy' | 'job'>): string 
  * Groups jobs by the first bits of their hashes, at most {@link MAX_TARGETS} to a group. One more
  * bit splits a group that is too large.
  */
-function groupsOf<J extends PolicyJob & { hash: string }>(
+function ruleGroupsOf<J extends PolicyJob & { hash: string }>(
   jobs: readonly J[],
   bits = '',
 ): { bits: string; jobs: J[] }[] {
@@ -218,7 +218,7 @@ function groupsOf<J extends PolicyJob & { hash: string }>(
     return jobs.length > 0 ? [{ bits, jobs: sorted }] : [];
   }
   const [zeros, ones] = partition(jobs, ({ hash }) => hash[bits.length] === '0');
-  return [...groupsOf(zeros, `${bits}0`), ...groupsOf(ones, `${bits}1`)];
+  return [...ruleGroupsOf(zeros, `${bits}0`), ...ruleGroupsOf(ones, `${bits}1`)];
 }
 
 function bitsOf(text: string): string {

@@ -20,6 +20,7 @@ import type { AccountJob } from '../lib/reporting/failed-run.ts';
 import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
+import { failedAuditText } from '../lib/reporting/sentences/failed-run.ts';
 import { invocation, type JobContext, pingHeartbeat, releaseLease } from '../lib/runtime/handler.ts';
 import { leasesAt } from '../lib/runtime/lease.ts';
 import { failedRunQueueAt } from '../lib/runtime/queue.ts';
@@ -87,7 +88,7 @@ export const handler = invocation(
     failure:
       failures.length > 0
         ? new RunFailed(
-            `audit: ${failures.map(({ text }) => text).join('; ')}`,
+            failedAuditText(failures.map(({ text }) => text)),
             failures.map(({ code }) => code),
           )
         : undefined,

@@ -1,6 +1,7 @@
 import { settings } from '../lib/config/environment.ts';
+import { restorationText } from '../lib/reporting/sentences/restoration.ts';
 import { parseRestore } from '../lib/restore/event.ts';
-import { restorationText, restoreFailure } from '../lib/restore/restoration.ts';
+import { restoreFailure } from '../lib/restore/restoration.ts';
 import { restore } from '../lib/restore/restore.ts';
 import { invocation } from '../lib/runtime/handler.ts';
 import { leasesAt } from '../lib/runtime/lease.ts';

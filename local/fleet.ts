@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
+import { DAY_MS, HOUR_MS } from '../lib/config/dates.ts';
 import { ADHOC } from '../lib/config/policy.ts';
 import { imageName } from '../lib/snapshots/create.ts';
 import { markerOf, verdictMarks } from '../lib/snapshots/marker.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from './cloud/state.ts';
-
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
 /**
  * Adds a small fleet with a history of daily snapshots: servers whose snapshots are rotated,

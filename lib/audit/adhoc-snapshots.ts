@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { DAY_MS } from '../config/dates.ts';
 import { ADHOC } from '../config/policy.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage } from '../openstack/images.ts';
@@ -9,7 +10,7 @@ import type { ReportStore } from '../reporting/report-store.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 
 /** For how long an audit checks that the image of an ad-hoc snapshot exists. */
-const DAY_MS = 24 * 3_600_000;
+const CHECKED_MS = DAY_MS;
 const AT_ONCE = 8;
 
 /** An ad-hoc snapshot in the report of the run that took it. */
@@ -34,7 +35,7 @@ export async function recentAdhocSnapshots(
   store: Pick<ReportStore, 'runsSince'>,
   now: Date,
 ): Promise<AdhocSnapshot[]> {
-  const since = new Date(now.getTime() - DAY_MS);
+  const since = new Date(now.getTime() - CHECKED_MS);
   const runs = await store.runsSince(since, now, ({ job, policy }) => job === 'snapshot' && policy === ADHOC);
   const taken = runs.flatMap(adhocSnapshotsIn);
   if (taken.length === 0) return [];

@@ -1,4 +1,4 @@
-import { identityOf } from './dropped-text.ts';
+import { identityOf } from './dropped-items.ts';
 import { isExpected } from './headline.ts';
 import type { Audit, Dropped } from './model.ts';
 

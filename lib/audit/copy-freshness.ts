@@ -10,7 +10,6 @@ import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
-import { durationText } from './format.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
 import type { Naming } from './naming.ts';
 import { countServers, type ServerCount } from './server-count.ts';
@@ -144,11 +143,6 @@ export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason
     ...(newest === undefined ? {} : { newest }),
     ...(ageSeconds === undefined ? {} : { ageSeconds }),
   };
-}
-
-/** "copy 3 days old" */
-export function copyNote({ newest, ageSeconds = 0 }: Copied): string {
-  return newest ? `copy ${durationText(1000 * ageSeconds)} old` : 'no copy';
 }
 
 function bySlot(a: { slot: Date }, b: { slot: Date }): number {

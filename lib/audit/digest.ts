@@ -1,28 +1,18 @@
 import { printable } from '../openstack/printable.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Report } from '../reporting/report.ts';
-import { CLAUSES } from '../reporting/sentences/audit.ts';
+import { DIGEST, type PageLinks, unlistedText } from '../reporting/sentences/digest.ts';
+import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
-import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
-import { sentence, worstFirst } from './headline.ts';
+import { clausesOf, worstFirst } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
-import { type Naming, namingOf, unlistedText } from './naming.ts';
-import type { ServerCount } from './server-count.ts';
+import { type Naming, namingOf } from './naming.ts';
 import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
-
-/**
- * The links to the report page: in the AWS console, and a presigned one that needs no login for
- * some hours.
- */
-export interface PageLinks {
-  console: string;
-  signed?: { link: string; hours: number };
-}
 
 /** The e-mail about a day, in plain text. */
 export interface Digest {
@@ -53,41 +43,43 @@ export function digest(
   const failures = failuresIn(runs);
   /** The last failure of a late server, which is part of its line. */
   const failureOf = (late: AuditedSeries) =>
-    failures.ofServers.findLast(
-      ({ server, region, policy, account }) =>
-        server === late.server &&
-        region === late.region &&
-        policy === late.policy &&
-        account === late.account,
+    failures.open.findLast(
+      ({ ofServer }) =>
+        ofServer?.server === late.server &&
+        ofServer.region === late.region &&
+        ofServer.policy === late.policy &&
+        ofServer.account === late.account,
     );
   const reasonOf = (trouble: SeriesTrouble['digest'], one: AuditedSeries): Reason => {
     const reason = trouble.reasonOf(one, naming);
     if (reason.code !== 'SERIES_LATE') return reason;
-    const failure = failureOf(one)?.text;
+    const failure = failureOf(one)?.ofServer?.text;
     return failure === undefined ? reason : { ...reason, failure };
   };
-  const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.line));
-  const failed = failures.lines.filter((line) => !joined.has(line));
+  const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.key));
+  const failed = failures.open.filter(({ key }) => !joined.has(key)).map(({ line }) => line);
   const troubles = SERIES_TROUBLES.map(({ isIn, digest: own }) => ({
     title: own.title,
     reasons: series.filter(isIn).map((one) => reasonOf(own, one)),
   })).filter(({ reasons }) => reasons.length > 0);
   const reported = troubles.flatMap(({ reasons }) => reasons);
   const problems = policyProblems(audit, naming);
-  const headline = [sentence(audit), ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : [])].join(
-    '; ',
-  );
+  const title = headlineText([
+    ...clausesOf(audit),
+    ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : []),
+  ]);
   const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
-  const isNamed = /autosnap/i.test(audit.owner);
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
-  const taken = total('snapshot', 'taken');
-  const copied = runs.some(({ job }) => job === 'offsite') ? `, ${total('offsite', 'copied')} copied` : '';
+  const totals = {
+    taken: total('snapshot', 'taken'),
+    copied: runs.some(({ job }) => job === 'offsite') ? total('offsite', 'copied') : undefined,
+    deleted: total('cleanup', 'deleted'),
+    repaired: failures.repaired,
+  };
   const text = [
-    `${headline}.`,
-    known
-      ? `In the last 24 hours ${counted(taken, 'snapshot')} ${taken === 1 ? 'was' : 'were'} taken${copied}, and ${total('cleanup', 'deleted')} deleted.${repairedText(failures.repaired)}`
-      : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
+    `${title}.`,
+    DIGEST.lastDay(known && totals),
     section('Failed', failed),
     section('No longer covered', audit.dropped.map(sentenceOf)),
     ...troubles.map(({ title, reasons }) => section(title, reasons.map(sentenceOf))),
@@ -96,35 +88,35 @@ export function digest(
       ...audit.warnings.filter((warning) => !isReported(warning, reported)).map(findingText),
     ]),
     section('Not covered by any policy', [
-      ...audit.uncovered.map((server) => `${server.name} in ${naming.placeOf(server)}`),
-      ...audit.unlisted.map((place) => unlistedText(place, naming.placeOf)),
+      ...audit.uncovered.map((server) => DIGEST.uncovered(server.name, naming.placeOf(server))),
+      ...audit.unlisted.map((place) => unlistedText(place, naming)),
     ]),
     section('Deleted', runs.flatMap(deletedLines)),
     provenLine(audit, naming),
     copiesLine(audit, naming),
-    storage(audit),
-    links && linkLines(links),
+    DIGEST.storage(audit),
+    links && DIGEST.links(links),
   ];
   return {
-    subject: subjectText(`${isNamed ? '' : 'Autosnap '}${audit.owner}: ${headline}`),
+    subject: DIGEST.subject(audit.owner, title),
     text: text.filter(Boolean).join('\n\n'),
     good:
-      failures.lines.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
+      failures.open.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
   };
 }
 
-/** A line for each problem of the policies; the equal problems of several policies are one line. */
+/** A line for each problem of the policies; the same problem of several policies is one line. */
 function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
-  const all = policies.flatMap((policy) =>
-    policy.problems.map((problem) => ({ ...policy, text: sentenceOf(problem) })),
-  );
+  const all = policies.flatMap((policy) => policy.problems.map((problem) => ({ ...policy, problem })));
   const isOfSeveral = new Set(policies.map(({ account }) => account)).size > 1;
-  return Map.groupBy(all, ({ account, text }) => `${account} ${text}`)
+  return Map.groupBy(all, ({ account, problem }) => JSON.stringify([account, problem]))
     .values()
     .map((same) => {
       const [first] = same as [(typeof all)[number]];
-      const several = `${same.length} policies${isOfSeveral ? ` of ${first.account}` : ''}`;
-      return `${same.length > 1 ? several : policyOf(first)}: ${first.text}`;
+      const { account, problem } = first;
+      return same.length > 1
+        ? DIGEST.problemOfPolicies(same.length, isOfSeveral ? account : undefined, problem)
+        : DIGEST.problem(policyOf(first), problem);
     })
     .toArray();
 }
@@ -154,69 +146,31 @@ function imagesOf(reason: Reason): readonly string[] {
   }
 }
 
-function linkLines({ console, signed }: PageLinks): string {
-  return signed
-    ? `The report page, for ${signed.hours} hours at most:\n${signed.link}\nLater, signed in to AWS:\n${console}`
-    : `The report page, signed in to AWS:\n${console}`;
-}
-
-/** " 2 failures were repaired by a later run." */
-function repairedText(count: number): string {
-  return count > 0
-    ? ` ${counted(count, 'failure')} ${count === 1 ? 'was' : 'were'} repaired by a later run.`
-    : '';
-}
-
 function section(title: string, lines: readonly string[]): string | undefined {
   if (lines.length === 0) return undefined;
-  const more = lines.length > MOST_LINES ? [`- … and ${lines.length - MOST_LINES} more`] : [];
-  return [title, ...lines.slice(0, MOST_LINES).map((line) => `- ${printable(line)}`), ...more].join('\n');
+  const more = lines.length > MOST_LINES ? [DIGEST.more(lines.length - MOST_LINES)] : [];
+  return [title, ...[...lines.slice(0, MOST_LINES), ...more].map((line) => `- ${printable(line)}`)].join(
+    '\n',
+  );
 }
 
-/**
- * "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days". Empty if the count is of no
- * servers.
- */
-function censusLine(
-  what: string,
-  { count, holding, oldest }: ServerCount,
-  at: string,
-  { suffixOf }: Naming,
-): string | undefined {
-  if (count === 0) return undefined;
-  const since = oldest
-    ? `; the oldest is that of ${printable(oldest.name)}${suffixOf(oldest)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
-    : '';
-  return `${what}: ${holding} of ${counted(count, 'server')}${since}`;
+function provenLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {
+  const proven = provenServers(series);
+  return proven.count === 0 ? undefined : DIGEST.proven(proven, at, suffixOf);
 }
 
-function provenLine({ at, series }: Audit, naming: Naming): string | undefined {
-  const line = censusLine('Proven by a drill', provenServers(series), at, naming);
-  return line && `${line}.`;
-}
-
-function copiesLine({ at, series }: Audit, naming: Naming): string | undefined {
-  const line = censusLine('Copied', copiedServers(series), at, naming);
+function copiesLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {
+  const copied = copiedServers(series);
   const never = series.filter(({ copied }) => copied?.obstacle && !copied.newest).length;
-  return line && `${line}${never > 0 ? `; ${never} can't be` : ''}.`;
+  return copied.count === 0 ? undefined : DIGEST.copied(copied, never, at, suffixOf);
 }
 
 function deletedLines({ job, account, accounts, entries }: Report): string[] {
-  const what = job === 'offsite' ? 'copies of ' : '';
-  return entries.flatMap(({ name, server, region, policy, snapshots = [], ...entry }) => {
-    const of = entry.account ?? (accounts ? account : undefined);
-    const slots = snapshots
+  return entries.flatMap((entry) => {
+    const slots = (entry.snapshots ?? [])
       .filter(({ outcome }) => outcome === 'deleted')
-      .map(({ slot }) => minuteText(slot));
-    return slots.length === 0
-      ? []
-      : [`${what}${name || server} in ${region}${of ? ` (${of})` : ''}, ${policy}: ${slots.join(', ')}`];
+      .map(({ slot }) => slot);
+    const of = entry.account ?? (accounts ? account : undefined);
+    return slots.length === 0 ? [] : [DIGEST.deleted({ job, account: of }, entry, slots)];
   });
-}
-
-function storage({ bytes, unmanagedBytes, unlisted, monthlyCost }: Audit): string {
-  const least = unlisted.length > 0 ? 'at least ' : '';
-  const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
-  const left = unmanagedBytes > 0 ? ` No policy rotates ${sizeText(unmanagedBytes)} of it.` : '';
-  return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
 }

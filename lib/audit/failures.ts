@@ -2,7 +2,8 @@ import { ADHOC } from '../config/policy.ts';
 import { failureOf } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
 import type { Entry, Outcome, Report } from '../reporting/report.ts';
-import { minuteText } from './format.ts';
+import { failedRunLine, failedServerLine, failedSnapshotText } from '../reporting/sentences/digest.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 
 /** The outcomes and codes of an entry whose server has nothing left to do. */
 const DONE: readonly Outcome[] = ['taken', 'copied', 'proven', 'deleted', 'kept'];
@@ -10,77 +11,75 @@ const NOTHING_TO_DO: readonly (ReasonCode | undefined)[] = ['ALREADY_TAKEN', 'SE
 
 /** What failed in the runs of a day. */
 export interface Failures {
-  /** A line for each failure that no later run has repaired; equal lines once. */
-  lines: string[];
-  /** Those of the lines that are of a server in a snapshot run, with why it failed. */
-  ofServers: (Pick<Entry, 'server' | 'region'> & {
-    policy: string;
-    account: string;
-    line: string;
-    text: string;
-  })[];
+  /** The failures that no later run has repaired; the same one of several tries once. */
+  open: Failure[];
   /** The number of failures that a later run has repaired. */
   repaired: number;
 }
 
-/** A failure of a whole run, or of the server of one entry. */
-interface Failure {
-  line: string;
-  /** The entry, and why it failed. */
-  entry?: Entry;
-  text?: string;
+/** A failure of a whole run, or of a server in it. */
+export interface Failure {
+  /** Identifies the failure, so that the same one in a retry has the same key. */
+  key: string;
+  /** The run, what failed in it, and why. */
+  line: Sentence;
+  /** The server, in a snapshot run only, and why its snapshot failed. */
+  ofServer?: Pick<Entry, 'server' | 'region'> & { policy: string; account: string; text: Sentence };
 }
+
+/** A failure with its entry, if it is of one. */
+type FailureOfRun = Failure & { entry?: Entry };
 
 /**
  * Finds the failures of a day, and those that a later run of the same job, such as a retry, has
  * repaired. A snapshot run for the next slot repairs nothing, because the snapshot of the earlier
- * slot is still missing.
+ * slot is still missing. Of a failure of several tries, the last one is named.
  *
  * @param runs the oldest first.
  */
 export function failuresIn(runs: readonly Report[]): Failures {
-  const open = new Set<string>();
+  const open = new Map<string, Failure>();
   const repaired = new Set<string>();
-  const ofServers: Failures['ofServers'] = [];
   for (const [i, run] of runs.entries()) {
     const later = runs.slice(i + 1).filter((one) => isSameWork(run, one));
-    for (const failure of failuresOf(run)) {
-      const isRepaired = later.some((one) => repairs(one, failure));
-      (isRepaired ? repaired : open).add(failure.line);
-      const { line, entry, text } = failure;
-      if (!isRepaired && run.job === 'snapshot' && entry && text !== undefined) {
-        const { server, region, policy = run.policy, account = run.account } = entry;
-        ofServers.push({ server, region, policy, account, line, text });
-      }
+    for (const { entry, ...failure } of failuresOf(run)) {
+      if (later.some((one) => repairs(one, entry))) repaired.add(failure.key);
+      else open.set(failure.key, failure);
     }
   }
-  return { lines: [...open], ofServers, repaired: repaired.difference(open).size };
+  return { open: [...open.values()], repaired: repaired.difference(open).size };
 }
 
-/**
- * The failures of a run. The lines do not contain a time, so that the same failure of a retry has
- * the same line.
- */
-function failuresOf({ job, policy, account, accounts, failures, entries }: Report): Failure[] {
-  const run = accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`;
+function failuresOf(report: Report): FailureOfRun[] {
+  const { job, policy, account, failures, entries } = report;
+  const keyOf = (...facts: unknown[]) => JSON.stringify([job, policy, account, ...facts]);
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
   return [
-    ...failures.map(({ text }) => ({ line: `${run}: ${text}` })),
-    ...failed.flatMap((entry) =>
-      textsOf(entry).map((text) => ({
-        line: `${run}: ${entry.name || entry.server} in ${entry.region}: ${text}`,
+    ...failures.map(({ text, ...finding }) => ({
+      key: keyOf(finding.account, finding.region, finding.code, finding.facts),
+      line: failedRunLine(report, text),
+    })),
+    ...failed.flatMap((entry) => {
+      const { server, region } = entry;
+      const own = { policy, account, ...entry };
+      return partsOf(entry).map(({ facts, text }) => ({
+        key: keyOf(own.account, region, server, own.policy, ...facts),
+        line: failedServerLine(report, entry, text),
         entry,
-        text,
-      })),
-    ),
+        ...(job === 'snapshot'
+          ? { ofServer: { server, region, policy: own.policy, account: own.account, text } }
+          : {}),
+      }));
+    }),
   ];
 }
 
-function textsOf({ reason, snapshots = [] }: Entry): string[] {
+/** What failed of a server: the failed snapshots, or the server as a whole. */
+function partsOf({ code, error, reason, snapshots = [] }: Entry): { facts: unknown[]; text: Sentence }[] {
   const failed = snapshots.filter(({ outcome }) => outcome === 'failed');
   return failed.length === 0
-    ? [reason ?? 'failed']
-    : failed.map(({ slot, reasons }) => `snapshot of ${minuteText(slot)}: ${reasons.join('; ')}`);
+    ? [{ facts: [code, error], text: reason ?? 'failed' }]
+    : failed.map((one) => ({ facts: [one.image, one.codes, one.error], text: failedSnapshotText(one) }));
 }
 
 /** Whether a later run had to do the same work. */
@@ -91,7 +90,7 @@ function isSameWork(run: Report, later: Report): boolean {
   return run.policy !== ADHOC && run.nextRun !== undefined && (later.slot ?? '') < run.nextRun;
 }
 
-function repairs(later: Report, { entry }: Failure): boolean {
+function repairs(later: Report, entry: Entry | undefined): boolean {
   if (!entry) return isCompleteRun(later) && later.failures.length === 0;
   const its = later.entries.filter(
     (one) => one.server === entry.server && one.region === entry.region && one.policy === entry.policy,

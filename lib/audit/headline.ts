@@ -1,9 +1,13 @@
-import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { CLAUSES } from '../reporting/sentences/audit.ts';
-import { sentenceOf } from '../reporting/sentences.ts';
-import { droppedText } from './dropped-text.ts';
-import { counted, durationText, shortName } from './format.ts';
+import { counted } from '../reporting/sentences/format.ts';
+import {
+  CLAUSES,
+  firstOf,
+  headlineText,
+  serverNameText,
+  UNREADABLE,
+} from '../reporting/sentences/headline.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
@@ -22,68 +26,80 @@ const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
  * used up, and with the items that dropped out of coverage. A server is protected if none of its
  * series is late. A new server without a snapshot is waiting, not protected.
  */
-export function sentence(audit: Audit): string {
+export function headline(audit: Audit): Sentence {
+  return headlineText(clausesOf(audit));
+}
+
+/** The clauses of the {@link headline}. */
+export function clausesOf(audit: Audit): Sentence[] {
   return [
-    protectionText(audit),
-    ...imageTexts(audit),
-    ...policyTexts(audit),
-    ...quotaTexts(audit),
-    ...droppedText(audit),
-  ].join('; ');
+    ...protectionClauses(audit),
+    ...imageClauses(audit),
+    ...policyClauses(audit),
+    ...quotaClauses(audit),
+    ...droppedClauses(audit),
+  ];
 }
 
 /**
  * The snapshots that failed or are stuck, also of servers that an older snapshot still protects.
  */
-function imageTexts({ policies, series }: Audit): string[] {
+function imageClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
-  const nameOf = (one: AuditedSeries) => `${shortName(one.name || `server ${one.server}`)}${suffixOf(one)}`;
   return (['failed', 'stuck'] as const).flatMap((state) => {
     const servers = new Map(
-      series
-        .filter((one) => one[state] > 0 && isWatched(one))
-        .map((one) => [serverKey(one), nameOf(one)] as const),
+      series.filter((one) => one[state] > 0 && isWatched(one)).map((one) => [serverKey(one), one] as const),
     );
-    const [name] = servers.values();
-    return name === undefined
-      ? []
-      : [CLAUSES.snapshotsIn[state](servers.size === 1 ? name : counted(servers.size, 'server'))];
+    const [one] = servers.values();
+    if (one === undefined) return [];
+    const { size } = servers;
+    const which = size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server');
+    return [CLAUSES.snapshotsIn[state](which)];
   });
 }
 
 /** How soon a quota keeps the policies from taking snapshots: the one with the least room. */
-function quotaTexts({ warnings }: Audit): string[] {
+function quotaClauses({ warnings }: Audit): Sentence[] {
   const ahead = warnings.filter((one) => one.code === 'QUOTA_AHEAD').sort((a, b) => a.days - b.days);
-  return firstOf(ahead, CLAUSES.quotaAhead).map(printable);
+  return firstOf(ahead, CLAUSES.quotaAhead);
 }
 
-function protectionText(audit: Audit): string {
+function protectionClauses(audit: Audit): Sentence[] {
   const unreadable = unreadableIn(audit);
+  const isElsewhere = unreadable.length > 0;
   const servers = worstSeriesOfServers(audit);
   if (servers.length === 0) {
-    return unreadable.length > 0
-      ? `${listed(unreadable)} can't be read: nothing is known of the servers`
-      : 'No server is protected: no policy selects one';
+    return [isElsewhere ? CLAUSES.nothingKnown(unreadable) : CLAUSES.nothingProtected()];
   }
   const having = (state: SeriesState) => servers.filter((s) => s.state === state);
   const waiting = having('waiting').length;
   const troubled = [...having('never'), ...having('late')];
   const [worst] = troubled;
   return [
-    ...(unreadable.length > 0 ? [`${listed(unreadable)} can't be read`] : []),
-    `${unreadable.length > 0 ? 'elsewhere ' : ''}${having('protected').length} of ${servers.length} server${servers.length === 1 ? '' : 's'} protected`,
-    ...(worst ? [troubleText(worst, troubled.length, namingOf(audit).suffixOf(worst))] : []),
-    ...(waiting > 0
-      ? [`${waiting} ${waiting === 1 ? 'waits for its' : 'wait for their'} first snapshot`]
-      : []),
-  ].join('; ');
+    ...(isElsewhere ? [CLAUSES.unreadable(unreadable)] : []),
+    CLAUSES.protected(having('protected').length, servers.length, isElsewhere),
+    ...(worst ? [CLAUSES.late(worst, troubled.length, namingOf(audit).suffixOf(worst))] : []),
+    ...(waiting > 0 ? [CLAUSES.waiting(waiting)] : []),
+  ];
+}
+
+/**
+ * What dropped out of coverage: the first item, and the number of others; or that they, or the
+ * others, are not known, because the record can't be read.
+ */
+function droppedClauses({ dropped, warnings }: Audit): Sentence[] {
+  const isUnknown = warnings.some(({ code }) => code === 'COVERAGE_UNREADABLE');
+  return [
+    ...firstOf(dropped, CLAUSES.dropped),
+    ...(isUnknown ? [CLAUSES.droppedUnknown(dropped.length > 0)] : []),
+  ];
 }
 
 /**
  * What keeps policies from doing what they are configured for: selectors without servers, missing
  * runs, and snapshots that cleanups do not delete.
  */
-function policyTexts({ policies, series }: Audit): string[] {
+function policyClauses({ policies, series }: Audit): Sentence[] {
   const naming = namingOf({ policies, series, uncovered: [] });
   const isEmpty = ({ policy, account }: AuditedPolicy) =>
     !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
@@ -101,13 +117,7 @@ function policyTexts({ policies, series }: Audit): string[] {
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
     ...firstOf(missing, CLAUSES.runsMissing),
     ...(notRotating.size > 0 ? [CLAUSES.notRotating(notRotating.size)] : []),
-  ].map(printable);
-}
-
-/** The text of the first item, with the number of the others; empty without items. */
-function firstOf<T>([first, ...more]: readonly T[], textOf: (item: T) => string): string[] {
-  if (first === undefined) return [];
-  return [`${textOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`];
+  ];
 }
 
 /** The worst series of each server that is expected to have snapshots; the most overdue first. */
@@ -138,11 +148,6 @@ export function isExpected({ state }: AuditedSeries): boolean {
   return RANKS.includes(state);
 }
 
-/** What is wrong with a late series: "3 days late". */
-export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): string {
-  return cause ? sentenceOf(cause) : `${durationText(1000 * lateSeconds)} late`;
-}
-
 /** The reason for a series that is late or has no good snapshot. */
 export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
   const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
@@ -167,32 +172,18 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
 }
 
 /**
- * A clause about the servers in trouble: the trouble of the worst server, and the number of
- * servers.
+ * The regions and accounts that can't be read, each once. A region has its account's name if there
+ * are several accounts.
  */
-function troubleText(worst: AuditedSeries, count: number, suffix: string): string {
-  const name = `${shortName(worst.name || `server ${worst.server}`)}${suffix}`;
-  const several = count > 1;
-  const subject = several ? `${count} servers have no fresh snapshot, the worst is ${name}` : name;
-  if (worst.cause) return `${subject}: ${sentenceOf(worst.cause)}`;
-  if (worst.state === 'late') return `${subject}${several ? ', ' : ' is '}${lateText(worst)}`;
-  return `${subject}${several ? ', which' : ''} has no good ${worst.policy} snapshot`;
-}
-
-/**
- * The regions and accounts that can't be read. A region has its account's name if there are several
- * accounts.
- */
-function unreadableIn({ policies }: Audit): string[] {
+function unreadableIn({ policies }: Audit): Sentence[] {
   const accounts = new Set(policies.map(({ account }) => account));
-  const found = policies.flatMap(({ account, unreadable = [] }) =>
-    unreadable === 'account'
-      ? [`account ${account}`]
-      : unreadable.map((region) => (accounts.size > 1 ? `${region} (${account})` : region)),
+  const places = policies.flatMap(({ account, unreadable = [] }) =>
+    unreadable === 'account' ? [[account]] : unreadable.map((region) => [account, region]),
   );
-  return [...new Set(found.map(printable))];
-}
-
-function listed(things: string[]): string {
-  return things.length < 2 ? things.join() : `${things.slice(0, -1).join(', ')} and ${things.at(-1)}`;
+  const each = new Map(places.map((place) => [JSON.stringify(place), place]));
+  return [...each.values()].map(([account = '', region]) =>
+    region === undefined
+      ? UNREADABLE.account(account)
+      : UNREADABLE.region(region, accounts.size > 1 ? account : undefined),
+  );
 }

@@ -1,3 +1,4 @@
+import { DAY_MS } from '../config/dates.ts';
 import type { Schedule } from '../config/schedule.ts';
 
 /**
@@ -9,7 +10,7 @@ export function lateFrom(schedule: Schedule, due: Date): Date | undefined {
   return next && new Date((due.getTime() + next.getTime()) / 2);
 }
 
-const YEAR_MS = 365 * 24 * 3_600_000;
+const YEAR_MS = 365 * DAY_MS;
 /** A gap this many times as long as the interval before it is a pause of the schedule. */
 const PAUSE = 10;
 

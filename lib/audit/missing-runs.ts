@@ -1,14 +1,14 @@
+import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { AccountJob } from '../reporting/failed-run.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
 import { isExpected } from './headline.ts';
 import type { AuditedSeries, SeenSchedules } from './model.ts';
 
-const HOUR_MS = 3_600_000;
 /** Additional time for a run that starts late, takes long or is retried. */
 const SLACK_MS = 2 * HOUR_MS;
 /** The assumed age of a run without a record. Records in the bucket expire after 30 days. */
-const MAX_AGE_MS = 28 * 24 * HOUR_MS;
+const MAX_AGE_MS = 28 * DAY_MS;
 
 /**
  * When a job of a policy in an account last succeeded, or, if it never has, when an audit first

@@ -38,12 +38,3 @@ export function namingOf({
       (accountsOf.get(policy)?.length ?? 0) > 1 ? `${policy} (${account})` : policy,
   };
 }
-
-/** "not known in ORD, which can't be read" */
-export function unlistedText(
-  { account, region }: Audit['unlisted'][number],
-  placeOf: Naming['placeOf'],
-): string {
-  const place = region === undefined ? `account ${account}` : placeOf({ account, region });
-  return `not known in ${place}, which can't be read`;
-}

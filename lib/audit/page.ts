@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { sentence, worstSeriesOfServers } from './headline.ts';
+import { headlineText } from '../reporting/sentences/headline.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
+import { clausesOf, worstSeriesOfServers } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { namingOf } from './naming.ts';
 import { appendix } from './page/appendix.ts';
-import { client } from './page/client.ts';
 import { pageData } from './page/data.ts';
 import { drawings } from './page/drawings.ts';
 import { escapeHtml, escapeJson } from './page/escape.ts';
@@ -14,11 +15,12 @@ import { legend } from './page/legend.ts';
 import { notices } from './page/notices.ts';
 import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
+import { pageScript } from './page/script.ts';
 import { STYLE } from './page/style.ts';
 import { badgeOf, markOf } from './page/timeline-mark.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
-const SCRIPT = `(${client})()`;
+const SCRIPT = `(${pageScript})()`;
 
 /**
  * The report page: one self-contained HTML file, whose content security policy forbids all
@@ -36,7 +38,7 @@ export function reportPage(audit: Audit): string {
   ]);
   const scale = scaleOf(at, times);
   const policy = `default-src 'none'; style-src '${contentSecurityHash(STYLE)}'; script-src '${contentSecurityHash(SCRIPT)}'; img-src data:; base-uri 'none'; form-action 'none'`;
-  const said = sentence(audit);
+  const clauses = clausesOf(audit);
   const worst = worstState(audit);
   return `<!DOCTYPE html>
 <html lang="en">
@@ -46,7 +48,7 @@ export function reportPage(audit: Audit): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
-<title>${escapeHtml(`${said} (${owner})`)}</title>
+<title>${escapeHtml(`${headlineText(clauses)} (${owner})`)}</title>
 <link rel="icon" href="${tabIcon(worst)}">
 <style>${STYLE}</style>
 </head>
@@ -54,7 +56,7 @@ export function reportPage(audit: Audit): string {
 ${drawings(scale)}
 <header>
 <p class="origin"><span>Autosnap <b>${escapeHtml(owner)}</b></span><time datetime="${at}">${utcText(at)}</time></p>
-<h1>${stateIcon(worst)}<span>${clauses(said)}</span></h1>
+<h1>${stateIcon(worst)}<span>${clauseElements(clauses)}</span></h1>
 <dl class="figures">
 ${figures(audit)}
 </dl>
@@ -103,10 +105,10 @@ function worstState(audit: Audit) {
   return troubled && worst !== 'never' ? 'late' : worst;
 }
 
-/** The sentence as HTML with one element for each clause, so that lines break between clauses. */
-function clauses(said: string): string {
-  const parts = said.split('; ').map(escapeHtml);
-  return parts.map((part, i) => `<span>${part}${i < parts.length - 1 ? ';' : ''}</span>`).join(' ');
+/** The headline as HTML with one element for each clause, so that lines break between clauses. */
+function clauseElements(clauses: readonly Sentence[]): string {
+  const last = clauses.length - 1;
+  return clauses.map((clause, i) => `<span>${escapeHtml(clause)}${i < last ? ';' : ''}</span>`).join(' ');
 }
 
 /** "Tue, 24 Nov 2026 09:00 UTC" */

@@ -1,4 +1,4 @@
-import { isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
@@ -23,8 +23,6 @@ import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from '.
 import { latenessOf, pausedUntil } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
-
-const DAY_MS = 24 * 3_600_000;
 
 /** Since when a policy selects a server. */
 export type SelectedSince = (server: string, policy: string) => Date;

@@ -1,18 +1,18 @@
 import * as v from 'valibot';
+import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { FunctionSettings } from '../config/environment.ts';
 import { readOptionalEvent } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
 import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { LINK_HOURS, type ReportStore } from '../reporting/report-store.ts';
+import type { PageLinks } from '../reporting/sentences/digest.ts';
 import { Acceptance } from './acceptance.ts';
-import { digest, type PageLinks } from './digest.ts';
+import { digest } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
 import { reportPage } from './page.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 /** An `on-trouble` digest is not sent within this time after an e-mail about an incident. */
 const QUIET_MS = 20 * HOUR_MS;
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isoSeconds } from '../config/dates.ts';
+import { isoSeconds, MINUTE_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { GoodRun } from './missing-runs.ts';
 import type { SeenCleanups } from './model.ts';
@@ -8,7 +8,7 @@ import type { SeenCleanups } from './model.ts';
  * A cleanup that ends this soon after the rules were first seen may have begun with earlier ones.
  * Nor is the record of a new job, which the first audit itself makes, a run.
  */
-const OVERLAP_MS = 15 * 60_000;
+const OVERLAP_MS = 15 * MINUTE_MS;
 
 /**
  * Adds the last good cleanup to those that earlier audits have recorded; begins anew when the rules

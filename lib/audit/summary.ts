@@ -1,8 +1,9 @@
 import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported, sentenceOf } from '../reporting/sentences.ts';
-import { sentence } from './headline.ts';
+import { headline } from './headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from './model.ts';
 import { type ListedTrouble, SERIES_TROUBLES } from './troubles.ts';
 
@@ -13,7 +14,7 @@ type Brief = Omit<AuditedSeries, 'snapshots'>;
 /** A policy, with its problems as codes for filters and as sentences. */
 interface PolicySummary extends Omit<AuditedPolicy, 'problems' | 'selection'> {
   codes: ReasonCode[];
-  problems: string[];
+  problems: Sentence[];
 }
 
 /**
@@ -25,14 +26,14 @@ export interface AuditSummary
   extends Pick<Audit, 'owner' | 'at' | 'uncovered' | 'unlisted' | 'bytes' | 'unmanagedBytes'>,
     Record<ListedTrouble, Brief[]> {
   job: 'audit';
-  sentence: string;
+  sentence: Sentence;
   policies: PolicySummary[];
   orphaned: Brief[];
   warnings: ReportedFinding[];
   /** The items that have dropped out of coverage since earlier audits, as sentences. */
-  dropped: string[];
+  dropped: Sentence[];
   /** The dropped items that the event of this audit accepts, as sentences. */
-  accepted: string[];
+  accepted: Sentence[];
   /** The parts of the audit that failed, such as the report page. */
   failures: ReportedFinding[];
   /**
@@ -60,7 +61,7 @@ export function summaryOf(
     job: 'audit',
     owner,
     at,
-    sentence: sentence(audit),
+    sentence: headline(audit),
     policies: policies.map(({ problems, selection: _, ...policy }) => {
       const { codes, reasons } = reported(problems);
       return { ...policy, codes, problems: reasons };

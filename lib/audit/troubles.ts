@@ -1,5 +1,7 @@
 import type { Reason, ReasonCode, SeriesProblem } from '../reporting/reasons.ts';
-import { copyNote, seriesBehind } from './copy-freshness.ts';
+import { NOTES } from '../reporting/sentences/page.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
+import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
@@ -29,7 +31,7 @@ export interface SeriesTrouble {
    */
   noticesOf?(all: readonly AuditedSeries[], naming: Naming): Reason[];
   /** The note in the row of a series on the page. */
-  noteOf?(series: AuditedSeries): string;
+  noteOf?(series: AuditedSeries): Sentence;
   /** Whether the metric Troubles counts this kind of trouble. */
   isCounted: boolean;
   /** Whether the summary lists the series. */
@@ -50,7 +52,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isIn: hasFailedDrill,
     digest: { title: 'Drills that failed', reasonOf: drillFailed },
     noticesOf: (all, naming) => all.map((one) => drillFailed(one, naming)),
-    noteOf: () => 'its last drill failed',
+    noteOf: NOTES.drillFailed,
     isCounted: true,
     isListed: true,
   },
@@ -69,7 +71,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
-    noteOf: ({ copied }) => copyNote(copied!),
+    noteOf: ({ copied }) => NOTES.behind(copied!),
     isCounted: false,
     isListed: true,
   },
@@ -131,7 +133,8 @@ function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapsho
 
 const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];
 
-function isHeld({ reasons }: AuditedSnapshot): boolean {
+/** Whether a hold, or the protection of its image, keeps a snapshot. */
+export function isHeld({ reasons }: Pick<AuditedSnapshot, 'reasons'>): boolean {
   return reasons.some(({ code }) => HOLDS.includes(code));
 }
 

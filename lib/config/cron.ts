@@ -1,6 +1,6 @@
 import { Cron } from 'croner';
 
-interface Field {
+interface CronField {
   name: string;
   /** The largest useful step; 0 if the field allows no steps. */
   largestStep: number;
@@ -12,13 +12,13 @@ const DAYS = 'SUN|MON|TUE|WED|THU|FRI|SAT';
 const DAY = '[1-9]|[12]\\d|3[01]';
 
 /** A list of values, ranges and steps; or one of the field's `special` forms alone. */
-function cronField(name: string, value: string, largestStep: number, special?: string): Field {
+function cronField(name: string, value: string, largestStep: number, special?: string): CronField {
   const entry = `(?:\\*|(?:${value})(?:-(?:${value}))?)(?:/[1-9]\\d*)?`;
   const list = `(?:${entry})(?:,(?:${entry}))*`;
   return { name, largestStep, values: new RegExp(`^(?:${list}${special ? `|${special}` : ''})$`, 'i') };
 }
 
-const FIELDS: Field[] = [
+const FIELDS: CronField[] = [
   cronField('minutes', '[0-5]?\\d', 59),
   cronField('hours', '[01]?\\d|2[0-3]', 23),
   cronField('day-of-month', DAY, 31, `\\?|L|LW|(?:${DAY})W`),

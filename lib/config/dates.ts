@@ -1,3 +1,7 @@
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
 /** "2026-11-23T00:00:00Z" */
 export function isoSeconds(date: Date): string {
   return `${date.toISOString().slice(0, -'.000Z'.length)}Z`;
@@ -14,7 +18,7 @@ export function byTime(a: Date, b: Date): number {
  */
 export function parseEnd(text: string | undefined): Date | undefined {
   const date = parseDate(text);
-  return date && !text?.includes('T') ? new Date(date.getTime() + 36 * 3_600_000) : date;
+  return date && !text?.includes('T') ? new Date(date.getTime() + 36 * HOUR_MS) : date;
 }
 
 /**

@@ -1,13 +1,12 @@
 import * as v from 'valibot';
-import { parseDate, parseEnd } from './dates.ts';
+import { DAY_MS, HOUR_MS, parseDate, parseEnd } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
 import { anyOf, field, isPlainWord, problemsOf, quotable, recordOf, strict } from './schema.ts';
 import { invalidEvent } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
-const HOUR_MS = 3_600_000;
-const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: 24 * HOUR_MS, w: 7 * 24 * HOUR_MS };
+const DURATION_UNITS: Record<string, number> = { h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 
 /** A longer duration could end in a year of more than four digits, which markers do not allow. */
 const MAX_DURATION_MS = 99_999 * DURATION_UNITS.w!;

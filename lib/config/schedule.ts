@@ -1,9 +1,9 @@
 import { parseCron } from './cron.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from './dates.ts';
 import { memoize } from './memoize.ts';
 import { latestShown, momentOf } from './wall-clock.ts';
 
-const MINUTE_MS = 60_000;
-const RATE_UNITS = { minute: MINUTE_MS, hour: 60 * MINUTE_MS, day: 1440 * MINUTE_MS };
+const RATE_UNITS = { minute: MINUTE_MS, hour: HOUR_MS, day: DAY_MS };
 
 /** A rate expression, for a JSON schema. */
 export const RATE_PATTERN =

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { MINUTE_MS } from '../config/dates.ts';
 import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
@@ -79,7 +80,7 @@ function checkRights(session: Session): CheckResult {
 
 function checkClock(aheadMs: number): CheckResult {
   if (Math.abs(aheadMs) <= CLOCKS_MAY_DIFFER_MS) return pass('clock', { code: 'CLOCKS_AGREE' });
-  const minutes = Math.round(Math.abs(aheadMs) / 60_000);
+  const minutes = Math.round(Math.abs(aheadMs) / MINUTE_MS);
   return warn('clock', { code: 'CLOCKS_DIFFER', minutes, cloudIs: aheadMs > 0 ? 'ahead' : 'behind' });
 }
 

@@ -1,8 +1,8 @@
+import { DAY_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Schedule } from '../config/schedule.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
-const DAY_MS = 86_400_000;
 /** As many as an hourly cleanup has in four weeks: each takes a moment to compute. */
 const MOST_CLEANUPS = 28 * 24;
 

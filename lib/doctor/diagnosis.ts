@@ -1,6 +1,8 @@
 import { RunFailed } from '../reporting/failure.ts';
 import { logText, type Paragraph, paragraphText } from '../reporting/log-text.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
+import { DIAGNOSIS } from '../reporting/sentences/diagnosis.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { remedyOf, sentenceOf } from '../reporting/sentences.ts';
 
 /**
@@ -55,8 +57,8 @@ export interface ReportedCheck extends Pick<CheckResult, 'check' | 'verdict'> {
   /** Absent in a check of the deployment or of a whole account. */
   policy?: string;
   code: ReasonCode;
-  detail: string;
-  remedy?: string;
+  detail: Sentence;
+  remedy?: Sentence;
 }
 
 /** Adds the sentences to the result of a check of an account or a policy. */
@@ -95,16 +97,21 @@ const INDENT = 13;
  */
 export function diagnosisText({ checks }: Diagnosis, isLocal: boolean): string {
   const paragraphsOf = (some: readonly ReportedCheck[]): Paragraph[] =>
-    [...Map.groupBy(some, subjectOf)].map(([heading, its]) => ({
-      heading,
+    [...Map.groupBy(some, ({ account, policy }) => JSON.stringify([account, policy]))].map(([, its]) => ({
+      heading: DIAGNOSIS.subject(its[0]!),
       lines: its.map(
-        (c) => `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(adviceOf(c), INDENT),
+        (c) => `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(DIAGNOSIS.advice(c), INDENT),
       ),
     }));
   const paragraphsWith = (verdict: ReportedCheck['verdict']) =>
     paragraphsOf(checks.filter((c) => c.verdict === verdict));
   const count = (verdict: ReportedCheck['verdict']) => checks.filter((c) => c.verdict === verdict).length;
-  const sum = `${checks.length} checks: ${count('pass')} good, ${count('warn')} to look at, ${count('fail')} failed.`;
+  const sum = DIAGNOSIS.sum({
+    all: checks.length,
+    pass: count('pass'),
+    warn: count('warn'),
+    fail: count('fail'),
+  });
   return logText(
     paragraphsOf(checks).map(paragraphText),
     [...paragraphsWith('fail'), ...paragraphsWith('warn')],
@@ -122,20 +129,13 @@ export function diagnosisText({ checks }: Diagnosis, isLocal: boolean): string {
 export function doctorFailure({ checks }: Diagnosis): RunFailed | undefined {
   const failed = checks.filter(({ verdict }) => verdict === 'fail');
   if (failed.length === 0) return undefined;
-  const lines = failed.map((c) => `- ${subjectOf(c)}, ${c.check}: ${indented(adviceOf(c), 2)}`);
+  const lines = failed.map(
+    (c) => `- ${DIAGNOSIS.subject(c)}, ${c.check}: ${indented(DIAGNOSIS.advice(c), 2)}`,
+  );
   return new RunFailed(
-    `doctor: ${failed.length} of ${checks.length} checks failed.\n${lines.join('\n')}`,
+    [DIAGNOSIS.failure(failed.length, checks.length), ...lines].join('\n'),
     failed.map(({ code }) => code),
   );
-}
-
-function subjectOf({ account, policy }: ReportedCheck): string {
-  if (account === undefined) return 'deployment';
-  return policy ? `policy ${policy}` : `account ${account}`;
-}
-
-function adviceOf({ detail, remedy }: ReportedCheck): string {
-  return remedy ? `${detail}\n→ ${remedy}` : detail;
 }
 
 function indented(text: string, by: number): string {

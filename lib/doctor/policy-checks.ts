@@ -1,4 +1,5 @@
 import { Temporal } from 'temporal-polyfill';
+import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { drillProblem } from '../drill/plan.ts';
@@ -12,9 +13,8 @@ import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 import { closestOverlap } from './schedule-overlap.ts';
 
-const MINUTE_MS = 60_000;
 /** The time that a snapshot may take at Rackspace. */
-const SNAPSHOT_MS = 60 * MINUTE_MS;
+const SNAPSHOT_MS = HOUR_MS;
 
 /** A policy and the servers that it selects. */
 export interface PolicyTarget {

@@ -1,6 +1,7 @@
+import { DAY_MS } from '../config/dates.ts';
 import type { Schedule } from '../config/schedule.ts';
 
-const YEAR_MS = 366 * 86_400_000;
+const YEAR_MS = 366 * DAY_MS;
 /** Computing one fire time takes up to a tenth of a millisecond. */
 const MOST_FIRES = 5_000;
 

@@ -1,3 +1,4 @@
+import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import type { Drill } from '../config/policy.ts';
 import { listServers } from '../openstack/compute.ts';
 import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
@@ -12,8 +13,6 @@ import { ownershipOf, type Unproven } from './ownership.ts';
 import { probe } from './probe.ts';
 import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
-
-const HOUR_MS = 3_600_000;
 
 /** The context for checking and deleting throw-away servers. */
 export interface DrillContext {
@@ -228,7 +227,7 @@ async function verdictOn(
   { status, fault, addresses }: ServerDetail,
   ageMs: number,
 ): Promise<{ passed?: boolean; reason: Reason }> {
-  const minutes = Math.round(ageMs / 60_000);
+  const minutes = Math.round(ageMs / MINUTE_MS);
   const late = (reason: Reason<'DRILL_NOT_ACTIVE' | 'DRILL_SILENT'>) =>
     ageMs < hours * HOUR_MS ? { reason } : { passed: false, reason: { ...reason, limitHours: hours } };
   if (status === 'ERROR') {

@@ -1,3 +1,4 @@
+import { MINUTE_MS } from '../config/dates.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -6,12 +7,12 @@ import { DRILL_NAME, readRecords } from './record.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 /** The largest accepted difference between the clocks of the cloud's services. */
-const CLOCKS_MAY_DIFFER_MS = 5 * 60_000;
+const CLOCKS_MAY_DIFFER_MS = 5 * MINUTE_MS;
 /**
  * The longest accepted time between the writing of the nonce and the creation of the server. A
  * Lambda function runs for 15 minutes at most.
  */
-const LONGEST_REQUEST_MS = 30 * 60_000;
+const LONGEST_REQUEST_MS = 30 * MINUTE_MS;
 
 /**
  * - named: the record on the image has the id of the server.

@@ -1,3 +1,4 @@
+import { HOUR_MS } from '../config/dates.ts';
 import type { Drill, Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/flavors.ts';
@@ -8,8 +9,6 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { DrillRecord } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
-
-const HOUR_MS = 3_600_000;
 
 /** A policy with the field `drill`. */
 export type DrillPolicy = Policy & { drill: Drill };

@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { HOUR_MS } from '../config/dates.ts';
 import { MOST_DRILL_HOURS } from '../config/policy.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
@@ -19,7 +20,6 @@ import {
 import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
-const HOUR_MS = 3_600_000;
 /**
  * The pauses between two checks: short at first, because most servers are active within a minute.
  */

@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import type { Dropped } from '../audit/model.ts';
-import { HEADLINES } from '../reporting/sentences/incident.ts';
+import { DAY_MS, MINUTE_MS } from '../config/dates.ts';
+import { HEADLINES, problemTitle } from '../reporting/sentences/incident-mail.ts';
 import {
   causesOfProblem,
   codesOfProblem,
@@ -9,17 +10,15 @@ import {
   isUnprotected,
   Problem,
   problemCount,
-  problemTitle,
 } from './problem.ts';
 
-const MINUTE_MS = 60_000;
 /**
  * Audits are an hour apart. A problem older than this was present in two audits, and one absent for
  * longer was absent from two.
  */
 const TWO_AUDITS_MS = 45 * MINUTE_MS;
-/** A problem that comes back within this time comes and goes. */
-const DAY_MS = 24 * 60 * MINUTE_MS;
+/** A problem that comes back within this time comes and goes, and one that lasts so long stays. */
+const LASTING_MS = DAY_MS;
 
 const Tracked = v.object({
   ...Problem.entries,
@@ -136,7 +135,7 @@ export function updateIncidents(
   const byKey = new Map(seen.map((problem) => [problem.key, problem]));
   const blind = seen.filter(({ kind }) => kind === 'unreadable' || kind === 'coverage');
 
-  const gone = log.gone.filter((one) => !isOlder(one.at, DAY_MS));
+  const gone = log.gone.filter((one) => !isOlder(one.at, LASTING_MS));
   const earlier = new Map<string, TrackedProblem>();
   const ended: Incident[] = [];
   const incidents: Incident[] = [];
@@ -152,18 +151,18 @@ export function updateIncidents(
       if (current) return [{ ...rest, ...current, reasons: problem.reasons, presentSince }];
       if (blind.some((one) => hides(one, problem))) return [rest];
       const since = absentSince ?? at;
-      const hasGone = isOlder(since, problem.recurs ? DAY_MS : TWO_AUDITS_MS);
+      const hasGone = isOlder(since, problem.recurs ? LASTING_MS : TWO_AUDITS_MS);
       return [{ ...problem, absentSince: since, ...(hasGone && !isGone(problem) ? { goneAt: at } : {}) }];
     });
     const causes = problems.filter(({ joined }) => !joined);
     const leavesNothing =
       problems.every((problem) => isGone(problem) || !isLeftBehind(problem)) ||
-      causes.every(({ goneAt = at }) => isOlder(goneAt, DAY_MS));
+      causes.every(({ goneAt = at }) => isOlder(goneAt, LASTING_MS));
     if (!causes.every(isGone) || !leavesNothing) incidents.push({ ...incident, problems });
     else if (incident.notifiedAt) {
       if (causes.length > 0) ended.push({ ...incident, problems: problems.filter(isGone) });
       for (const { key, sharedCause, goneAt } of problems) {
-        if (!goneAt || isOlder(goneAt, DAY_MS)) continue;
+        if (!goneAt || isOlder(goneAt, LASTING_MS)) continue;
         gone.push({ key, at: goneAt }, ...(sharedCause ? [{ key: sharedCause, at: goneAt }] : []));
       }
     }
@@ -174,7 +173,7 @@ export function updateIncidents(
     if (tracked.has(problem.key)) continue;
     const previous = earlier.get(problem.key);
     const recurs = previous
-      ? previous.recurs || (previous.goneAt && !isOlder(previous.goneAt, DAY_MS))
+      ? previous.recurs || (previous.goneAt && !isOlder(previous.goneAt, LASTING_MS))
       : gone.some(({ key }) => key === problem.key || key === problem.sharedCause);
     const own: TrackedProblem = {
       ...problem,
@@ -205,7 +204,7 @@ export function updateIncidents(
       present.every(({ isTransient }) => isTransient) && !isOlder(incident.since, TWO_AUDITS_MS);
     if (incident.notifiedAt || present.length === 0 || mayPass) continue;
     incident.notifiedAt = at;
-    incident.title = headline(incident);
+    incident.title = incidentTitle(incident);
     begun.push(incident);
   }
   const lasting = incidents.flatMap((incident): Incident[] => {
@@ -213,12 +212,14 @@ export function updateIncidents(
     const problems = incident.problems.flatMap((problem) => {
       const { key, recurs, added, lasts, joined, presentSince = at } = problem;
       const current = byKey.get(key);
-      if (!current || lasts || joined || !isOlder(presentSince, DAY_MS)) return [];
+      if (!current || lasts || joined || !isOlder(presentSince, LASTING_MS)) return [];
       if (!recurs && !added && !hasBecomeLate(problem, current)) return [];
       problem.lasts = true;
       return [{ ...problem, reasons: current.reasons }];
     });
-    return problems.length > 0 ? [{ ...incident, title: headline({ ...incident, problems }), problems }] : [];
+    return problems.length > 0
+      ? [{ ...incident, title: incidentTitle({ ...incident, problems }), problems }]
+      : [];
   });
   begun.sort(({ problems: [a] }, { problems: [b] }) => gravestFirst(a!, b!));
   return { incidents, gone, begun, lasting, ended };
@@ -381,7 +382,7 @@ function hasBecomeLate({ known }: TrackedProblem, current: Problem): boolean {
 }
 
 /** The headline of an incident, for the subject of a mail. */
-function headline({ problems }: Incident): string {
+function incidentTitle({ problems }: Incident): string {
   const [first] = problems as [TrackedProblem];
   const { kind } = first;
   const title = problemTitle(first);

@@ -1,27 +1,23 @@
-import { minuteText, subjectText } from '../audit/format.ts';
-import { sentence } from '../audit/headline.ts';
+import { headline } from '../audit/headline.ts';
 import type { Audit } from '../audit/model.ts';
 import { printable } from '../openstack/printable.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { pageLinkText } from '../reporting/sentences/digest.ts';
+import { dropRemedies, incidentRemedies } from '../reporting/sentences/incident.ts';
 import {
-  dropRemedies,
   ENDED,
   HEADLINES,
-  incidentRemedies,
   LASTS,
-  RECURS,
-  refusedMailTexts,
-} from '../reporting/sentences/incident.ts';
-import { sentenceOf, titleOf } from '../reporting/sentences.ts';
-import type { Incident } from './incidents.ts';
-import {
-  codesOfProblem,
-  droppedIn,
-  type Problem,
-  problemCount,
+  MAIL,
   problemText,
   problemTitle,
-} from './problem.ts';
+  RECURS,
+  refusedMailTexts,
+  remediesText,
+} from '../reporting/sentences/incident-mail.ts';
+import { sentenceOf, titleOf } from '../reporting/sentences.ts';
+import type { Incident } from './incidents.ts';
+import { codesOfProblem, droppedIn, type Problem, problemCount } from './problem.ts';
 
 const MOST_LINES = 20;
 
@@ -55,14 +51,14 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   const current = [...begun, ...lasting];
   const waiting: Reason[] = failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns }] : [];
   const headlines = [
-    ...begun.map((incident) => `${recurs(incident) ? 'again: ' : ''}${incident.title}`),
-    ...lasting.map(({ title = '' }) => `still: ${title}`),
+    ...begun.map((incident) => (recurs(incident) ? MAIL.again : MAIL.begun)(incident.title ?? '')),
+    ...lasting.map(({ title = '' }) => MAIL.still(title)),
     ...waiting.map(titleOf),
-    ...ended.map((incident) => `ended: ${endedTitle(incident)}`),
+    ...ended.map((incident) => MAIL.ended(endedTitle(incident))),
   ];
   const [first, ...more] = headlines;
   if (first === undefined) return undefined;
-  const remedies = new Set([
+  const remedies = remediesText([
     ...current.flatMap(({ problems }) =>
       differentOnes(problems).flatMap(({ account, reasons: [first] }) =>
         incidentRemedies(first!, { stage, account }),
@@ -71,17 +67,16 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
     ...dropRemedies(begun.flatMap(({ problems }) => problems.slice(0, MOST_LINES)).flatMap(droppedIn), stage),
     ...waiting.flatMap((reason) => incidentRemedies(reason, { stage, account: '' })),
   ]);
-  const text = [
-    ...begun.map((incident) => `${paragraph(incident)}${recurs(incident) ? ` ${RECURS}` : ''}`),
+  const paragraphs = [
+    ...begun.map((incident) => [paragraph(incident), ...(recurs(incident) ? [RECURS] : [])].join(' ')),
     ...lasting.map((incident) => `${paragraph(incident)} ${LASTS}`),
     ...waiting.map(sentenceOf),
-    ...(remedies.size > 0 ? [['What to do:', ...[...remedies].map((one) => `- ${one}`)].join('\n')] : []),
+    ...(remedies === undefined ? [] : [remedies]),
     ...ended.map((incident) => `${ENDED}\n${paragraph(incident)}`),
-    `Everything: ${sentence(audit)}.`,
-    ...(console ? [`The report page, signed in to AWS:\n${console}`] : []),
+    MAIL.everything(headline(audit)),
+    ...(console ? [pageLinkText(console)] : []),
   ];
-  const rest = more.length > 0 ? ` (and ${more.length} more)` : '';
-  return { subject: subjectText(`Autosnap ${audit.owner}: ${first}`, rest), text: text.join('\n\n') };
+  return { subject: MAIL.subject(audit.owner, first, more.length), text: paragraphs.join('\n\n') };
 }
 
 /** The mail in place of one that the topic refuses: short, and in ASCII. */
@@ -91,7 +86,7 @@ export function replacementOf(
   { owner, stage }: { owner: string; stage: string },
 ): Mail {
   const { subject, text } = refusedMailTexts(refused.subject, message, stage);
-  return { subject: subjectText(`Autosnap ${owner}: ${subject}`), text };
+  return { subject: MAIL.subject(owner, subject), text };
 }
 
 /** The problems of an incident's kind, one for each cause: their consequences need no remedy. */
@@ -125,8 +120,9 @@ function paragraph({ since, problems }: Incident): string {
   const named = problems.slice(0, MOST_LINES);
   const more = problems.slice(MOST_LINES).reduce((sum, problem) => sum + problemCount(problem), 0);
   return [
-    ...named.map((problem) => `- ${printable(problemText(problem))}`),
-    ...(more > 0 ? [`- … and ${more} more`] : []),
-    `Since ${minuteText(since)} UTC.`,
+    ...[...named.map(problemText), ...(more > 0 ? [MAIL.more(more)] : [])].map(
+      (line) => `- ${printable(line)}`,
+    ),
+    MAIL.since(since),
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import type { GoodRun } from '../audit/missing-runs.ts';
 import type { Audit } from '../audit/model.ts';
+import { HOUR_MS } from '../config/dates.ts';
 import { isRunOf } from '../reporting/failed-run.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
 import { updateIncidents } from './incidents.ts';
@@ -7,7 +8,7 @@ import { incidentMail, type Mail, replacementOf } from './mail.ts';
 import { incidentProblems } from './problem-detection.ts';
 
 /** The minimum time between two mails about failed runs: one a day. */
-const QUIET_MS = 20 * 3_600_000;
+const QUIET_MS = 20 * HOUR_MS;
 
 /** The mail channel, and the store of the run records. */
 export interface Channels {

@@ -1,18 +1,18 @@
-import { identityOf } from '../audit/dropped-text.ts';
+import { identityOf } from '../audit/dropped-items.ts';
 import { isExpected, worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
+import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
 import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
 import { JOBS } from '../runtime/work-item.ts';
 import { causeOfServer, isTransientError, type Problem } from './problem.ts';
 
-const MINUTE_MS = 60_000;
 /** Lambda retries a failed run twice within minutes, and a retry may succeed. */
 const RETRIES_MS = 10 * MINUTE_MS;
 /** The time until the run that resumes deferred work has reported. */
-const RESUMED_MS = 60 * MINUTE_MS;
+const RESUMED_MS = HOUR_MS;
 
 /** The problems of an audit, and of the last runs of its policies' jobs. */
 export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
@@ -23,7 +23,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
     return own.length > 0 ? [withoutDeselected(run, own, audit)] : [];
   });
   const found = [
-    ...audit.policies.flatMap(unreadableIn),
+    ...audit.policies.flatMap(unreadableProblems),
     ...runs.flatMap((run) => problemsOfRun(run, now)),
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
@@ -133,7 +133,7 @@ function isFinal({ at, resumesAt, isLastTry }: RecordedFailure, now: Date): bool
   return now.getTime() >= at.getTime() + RETRIES_MS;
 }
 
-function unreadableIn({ account, problems }: AuditedPolicy): Problem[] {
+function unreadableProblems({ account, problems }: AuditedPolicy): Problem[] {
   return problems.flatMap((problem): Problem[] => {
     const base = { kind: 'unreadable' as const, account, policies: [], reasons: [problem] };
     if (problem.code === 'POLICY_ACCOUNT_UNREADABLE') {

@@ -3,7 +3,6 @@ import type { Dropped } from '../audit/model.ts';
 import type { CloudErrorCode } from '../openstack/errors.ts';
 import { KnownReason } from '../reporting/known-reason.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { sentencesOf, titleOf } from '../reporting/sentences.ts';
 
 /** One problem, as one audit sees it. */
 export const Problem = v.object({
@@ -113,14 +112,4 @@ export function droppedIn({ kind, reasons }: Problem): Dropped[] {
 /** How many problems it stands for: of a failed run, all servers that its record does not name. */
 export function problemCount({ reasons: [first] }: Problem): number {
   return first?.code === 'SERVERS_FAILED' ? first.count : 1;
-}
-
-/** The problem and its place, for the subject of a mail. */
-export function problemTitle({ account, namesAccount, reasons: [first] }: Problem): string {
-  return namesAccount ? `${titleOf(first!)} (${account})` : titleOf(first!);
-}
-
-/** The problem with its causes. */
-export function problemText({ account, namesAccount, reasons }: Problem): string {
-  return namesAccount ? `${account}: ${sentencesOf(reasons)}` : sentencesOf(reasons);
 }

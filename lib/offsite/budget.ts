@@ -1,9 +1,9 @@
+import { DAY_MS } from '../config/dates.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Upload } from './copies.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { Ledger } from './ledger.ts';
 
-const DAY_MS = 86_400_000;
 /**
  * The wait before a retry of a copy, by the number of attempts in this month. A temporary failure
  * has usually ended by the second or third attempt. An image whose copy always fails uses at most

@@ -13,6 +13,7 @@ import {
 } from '../openstack/objects.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { DATA_ERRORS } from '../reporting/sentences/errors.ts';
 import { BucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
@@ -22,10 +23,17 @@ import { exportedName, isSegmentOf } from './export-integrity.ts';
 const DATA_SUFFIX = '.vhd';
 const RECORD_SUFFIX = exportRecordOf('');
 /** The fields of a manifest that the deletion of a copy's data needs. */
-const DataFields = v.object({
-  etag: v.string(),
-  segments: v.pipe(v.array(v.object({ name: v.string(), bytes: v.number(), md5: v.string() })), v.nonEmpty()),
-});
+const DataFields = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({
+    etag: v.string(),
+    segments: v.pipe(
+      v.array(v.object({ name: v.string(), bytes: v.number(), md5: v.string() })),
+      v.nonEmpty(),
+    ),
+  }),
+);
 
 /**
  * A container of Cloud Files as a store of copies. An export writes the data of an image to
@@ -85,15 +93,15 @@ export function containerStore(session: Session, container: Container): CopyStor
 
     deleteData: ({ key, image }) =>
       withBucketErrors(async () => {
-        const found = v.safeParse(DataFields, parsed(await store.readText(`${key}.json`)));
+        const found = v.safeParse(DataFields, await store.readText(`${key}.json`));
         if (!found.success) {
-          throw new BucketError('FAILED', `${key}.json does not say what its data are: they are left alone`);
+          throw new BucketError('FAILED', DATA_ERRORS.unknown(`${key}.json`));
         }
         const { etag, segments } = found.output;
         const name = exportedName(image);
         const object = await getObject(session, container, name);
         if (object && object.etag !== etag) {
-          throw new BucketError('FAILED', `${name} is not what ${key}.json says: it is left alone`);
+          throw new BucketError('FAILED', DATA_ERRORS.changed(name, `${key}.json`));
         }
         // The manifest object is deleted first. Otherwise an interrupted deletion would leave an
         // image without some of its segments, which looks like a complete copy.
@@ -147,14 +155,6 @@ function asStored({ name, bytes, hash, at }: ListedObject): Stored {
 
 function imageIn(key: string): string {
   return key.slice(key.lastIndexOf('/') + 1);
-}
-
-function parsed(text: string | undefined): unknown {
-  try {
-    return JSON.parse(text ?? '');
-  } catch {
-    return undefined;
-  }
 }
 
 /** Runs requests to the cloud and converts their errors. @throws {BucketError} */

@@ -3,6 +3,7 @@ import { readImageData } from '../openstack/image-data.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { VERIFIED } from '../reporting/sentences/errors.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
@@ -104,7 +105,7 @@ function imageSource(session: Session, image: Image): Source {
       checksum,
       disk_format,
       container_format,
-      verified: `all bytes, by the ${checksum.algorithm} that the image service has of the image`,
+      verified: VERIFIED.byImageService(checksum.algorithm),
     },
     gone: { code: 'COPY_SOURCE_GONE' },
   };

@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import * as v from 'valibot';
-import { isoSeconds } from '../config/dates.ts';
+import { HOUR_MS, isoSeconds } from '../config/dates.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import {
   type Container,
@@ -26,7 +26,6 @@ import {
   isSegmentOf,
 } from './export-integrity.ts';
 
-const HOUR_MS = 3_600_000;
 /** How long new objects and tasks may be missing in listings. */
 const SETTLING_MS = HOUR_MS;
 /** An export that runs longer than this is reported as stuck. */
@@ -127,7 +126,7 @@ export async function exportImage(
   }
   if (!object || task?.status === 'failure') {
     await deleteExport(context, { key, image, since }, { data: !object });
-    return failed({ code: 'EXPORT_FAILED', ...endOf(task), name, isThere: object !== undefined });
+    return failed({ code: 'EXPORT_FAILED', ...resultOfTask(task), name, isThere: object !== undefined });
   }
 
   const listed = await listObjects(session, container, `${name}-`);
@@ -296,7 +295,7 @@ async function lastBytes(
 }
 
 /** How an export task ended, as facts of a reason. */
-function endOf(task: Task | undefined): Pick<Reason<'EXPORT_FAILED'>, 'task' | 'message'> {
+function resultOfTask(task: Task | undefined): Pick<Reason<'EXPORT_FAILED'>, 'task' | 'message'> {
   if (!task) return { task: 'gone' };
   const { status, message } = task;
   return {

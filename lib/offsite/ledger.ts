@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { DAY_MS } from '../config/dates.ts';
 import { type Finding, unique } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CopyScope, prefixOf, type Stored, type Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
 
-const DAY_MS = 86_400_000;
 const KEPT_MS = 60 * DAY_MS;
 
 /**

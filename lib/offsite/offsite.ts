@@ -285,10 +285,14 @@ async function withUnlistedImages(
 
 /** @throws {ValidationError} when the owner or account can't be part of the copies' keys. */
 function refuseNames({ owner, account }: CopyScope): void {
-  const problems = Object.entries({ owner, account })
-    .filter(([, name]) => !isKeyName(name))
-    .map(([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`);
-  if (problems.length > 0) throw invalidEvent(...problems);
+  const refused = Object.entries({ owner, account }).filter(([, name]) => !isKeyName(name));
+  if (refused.length > 0) {
+    throw invalidEvent(
+      ...refused.map(
+        ([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`,
+      ),
+    );
+  }
 }
 
 function isLeft({ outcome, codes }: SnapshotLine): boolean {

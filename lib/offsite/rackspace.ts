@@ -1,5 +1,7 @@
 import type { Image } from '../openstack/images.ts';
 import { getObject, readObject } from '../openstack/objects.ts';
+import { VERIFIED } from '../reporting/sentences/errors.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { licenseOf, withBucketErrors } from './cloud-files.ts';
@@ -22,7 +24,7 @@ export function toCloudFiles(exporting: ExportContext, scope: CopyScope): CopyCo
     copy: (snapshot, image) =>
       exported(exporting, scope, snapshot, image, async (found) => {
         const key = copyKeyOf(scope, originalOf(snapshot));
-        const facts = { ...dataFactsOf(found, VERIFIED_BY_LISTING), etag: found.etag };
+        const facts = { ...dataFactsOf(found, VERIFIED.byListing()), etag: found.etag };
         await store.put(`${key}.json`, manifestOf(scope, originalOf(snapshot), image, facts, now));
         await store.delete(exportRecordOf(key));
         const { bytes, segments } = found;
@@ -56,7 +58,7 @@ export function throughCloudFiles(exporting: ExportContext, scope: CopyScope, bu
             from,
             body: await readObject(session, container, exportedName(image.id), { from }),
           }),
-          facts: dataFactsOf(found, VERIFIED_BY_READING),
+          facts: dataFactsOf(found, VERIFIED.byReading()),
           // The bytes were counted when the export was requested.
           countedBytes: 0,
           isGone: async () => (await getObject(session, container, exportedName(image.id))) === undefined,
@@ -87,16 +89,12 @@ async function exported(
   }
 }
 
-const VERIFIED_BY_LISTING = 'the names, sizes and MD5s of all segments, and the end of the VHD';
-const VERIFIED_BY_READING =
-  'all bytes, by the MD5s that Cloud Files has of the segments, and the end of the VHD';
-
-function dataFactsOf({ bytes, segments }: Exported, verified: string): DataFacts {
+function dataFactsOf({ bytes, segments }: Exported, verified: Sentence): DataFacts {
   return {
     sizeBytes: bytes,
     disk_format: 'vhd',
     container_format: 'bare',
     segments,
-    verified: `${verified}; not against the image, because the cloud has no checksum of what it exports`,
+    verified,
   };
 }

@@ -35,8 +35,8 @@ export function isRateLimit(refusal: RateLimitAnswer): boolean {
 
 /**
  * Whether a 413 or 429 is an exceeded quota, which a retry does not help, and not a rate limit. A
- * quota response says "retry after 0", or names no time: with 413 and no `overLimit` (Glance's image
- * count), or with 429 and a `computeFault` (Rackspace's snapshots of a volume).
+ * quota response says "retry after 0", or names no time: with 413 and no `overLimit` (Glance's
+ * image count), or with 429 and a `computeFault` (Rackspace's snapshots of a volume).
  */
 export function isQuota({ status, headers, body }: RateLimitAnswer): boolean {
   if (status !== 413 && status !== 429) return false;

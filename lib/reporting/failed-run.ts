@@ -1,6 +1,7 @@
 import { codesOf } from './failure.ts';
 import type { ReasonCode } from './reasons.ts';
 import type { Report, ReportedFinding } from './report.ts';
+import type { Sentence } from './sentences/sentence.ts';
 
 /** How many failed servers a record names. */
 const MOST_SERVERS = 200;
@@ -33,7 +34,8 @@ export interface FailedRun extends AccountJob {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
-    message: string;
+    /** Why it failed. */
+    message: Sentence;
   }[];
   /** How many servers failed that `servers` does not name. */
   more: number;

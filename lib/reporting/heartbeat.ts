@@ -1,4 +1,5 @@
 import { isNarrowed } from '../config/event.ts';
+import { percentDecoded } from '../config/percent-encoding.ts';
 import { redactor } from '../openstack/redact.ts';
 import type { AccountJob } from './failed-run.ts';
 
@@ -51,14 +52,14 @@ export async function sendPing(
   const own = URL.parse(filled);
   if (!own) return 'Invalid URL';
   const { username, password } = own;
-  const secrets = redactor(filled, own.href, decoded(password));
+  const secrets = redactor(filled, own.href, percentDecoded(password));
   // fetch refuses a URL with a password, and its error quotes the URL.
   own.username = '';
   own.password = '';
   secrets.add(own.href);
   if (!good) own.pathname = `${own.pathname.replace(/\/+$/, '')}/fail`;
   secrets.add(own.href);
-  const login = Buffer.from(`${decoded(username)}:${decoded(password)}`).toString('base64');
+  const login = Buffer.from(`${percentDecoded(username)}:${percentDecoded(password)}`).toString('base64');
   try {
     const { ok, status } = await fetch(own, {
       ...(username || password ? { headers: { authorization: `Basic ${login}` } } : {}),
@@ -68,14 +69,5 @@ export async function sendPing(
   } catch (error) {
     const { message, cause } = error as Error;
     return secrets.redact(cause instanceof Error ? `${message}: ${cause.message}` : message);
-  }
-}
-
-/** Decodes a percent-encoded part of a URL; returns an invalid encoding unchanged. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
   }
 }

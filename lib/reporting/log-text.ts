@@ -1,4 +1,4 @@
-import { counted } from '../audit/format.ts';
+import { moreLinesText } from './sentences/plan.ts';
 
 /**
  * The maximum size of a text. `serverless invoke --log` shows the last 4 KB of a log, including
@@ -29,7 +29,7 @@ export function logText(
   if (isLocal || Buffer.byteLength(all) <= ROOM_BYTES) return all;
   const shown: string[] = [];
   let more = brief.reduce((count, { lines }) => count + lines.length, 0);
-  let room = ROOM_BYTES - Buffer.byteLength(`${moreText(more)}\n\n${sum}`);
+  let room = ROOM_BYTES - Buffer.byteLength(`${moreLinesText(more)}\n\n${sum}`);
   for (const paragraph of brief) {
     const { text, count } = beginning(paragraph, room - 2);
     if (count === 0) continue;
@@ -37,7 +37,7 @@ export function logText(
     room -= Buffer.byteLength(text) + 2;
     more -= count;
   }
-  return [...shown, moreText(more), sum].join('\n\n');
+  return [...shown, moreLinesText(more), sum].join('\n\n');
 }
 
 export function paragraphText({ heading, lines }: Paragraph): string {
@@ -58,8 +58,3 @@ function beginning({ heading, lines }: Paragraph, room: number): { text: string;
 
 /** The end of a paragraph that lacks lines. */
 const CUT = '\n  …';
-
-function moreText(count: number): string {
-  const everything = 'This is a part: the answer of the invocation has everything.';
-  return count > 0 ? `… and ${counted(count, 'more line')}. ${everything}` : everything;
-}

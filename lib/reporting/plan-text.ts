@@ -1,11 +1,6 @@
 import { logText, type Paragraph, paragraphText } from './log-text.ts';
-import type { Entry, Outcome, Report, SnapshotLine } from './report.ts';
-
-const WORDS: Partial<Record<Outcome, string>> = {
-  kept: 'kept because',
-  planned: 'goes because',
-  deferred: 'waits because',
-};
+import type { Entry, Outcome, Report } from './report.ts';
+import { PLAN } from './sentences/plan.ts';
 
 /**
  * The plan of a cleanup's dry run as text: a paragraph for each series, with a line for each
@@ -14,35 +9,21 @@ const WORDS: Partial<Record<Outcome, string>> = {
  */
 export function planText({ entries, omitted, totals }: Report, isLocal: boolean): string {
   const paragraphs = entries.map((entry) =>
-    paragraphText({ heading: heading(entry), lines: [...(entry.snapshots ?? []).map(line), ...rest(entry)] }),
+    paragraphText({ heading: PLAN.heading(entry), lines: linesOf(entry) }),
   );
   const paragraphsOf = (isWanted: (outcome: Outcome) => boolean) =>
     entries.flatMap((entry): Paragraph[] => {
       const wanted = (entry.snapshots ?? []).filter(({ outcome }) => isWanted(outcome));
-      return wanted.length === 0 ? [] : [{ heading: heading(entry), lines: wanted.map(line) }];
+      return wanted.length === 0 ? [] : [{ heading: PLAN.heading(entry), lines: wanted.map(PLAN.line) }];
     });
   const brief = [
     ...paragraphsOf((outcome) => outcome === 'planned'),
     ...paragraphsOf((outcome) => outcome !== 'planned' && outcome !== 'kept'),
   ];
-  const more = omitted > 0 ? [`… and ${omitted} more series`] : [];
-  const { planned = 0, deferred = 0, kept = 0, failed = 0 } = totals;
-  const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
-  const sum = [`All: ${kept} stay, ${planned} go`, ...others].join(', ');
-  return logText([...paragraphs, ...more], brief, { sum, isLocal });
+  const more = omitted > 0 ? [PLAN.moreSeries(omitted)] : [];
+  return logText([...paragraphs, ...more], brief, { sum: PLAN.sum(totals), isLocal });
 }
 
-function rest({ omittedSnapshots = 0 }: Entry): string[] {
-  return omittedSnapshots > 0 ? [`  … and ${omittedSnapshots} more`] : [];
-}
-
-function heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
-  const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
-  return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go (times in UTC)`;
-}
-
-function line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {
-  const date = slot.slice(0, 16).replace('T', ' ');
-  const size = sizeBytes === undefined ? '-' : `${(sizeBytes / 1e9).toFixed(1)} GB`;
-  return `  ${date}  ${size.padStart(8)}  ${WORDS[outcome] ?? outcome}: ${reasons.join('; ')}`;
+function linesOf({ snapshots = [], omittedSnapshots = 0 }: Entry): string[] {
+  return [...snapshots.map(PLAN.line), ...(omittedSnapshots > 0 ? [`  ${PLAN.more(omittedSnapshots)}`] : [])];
 }

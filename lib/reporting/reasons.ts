@@ -1,4 +1,5 @@
 import type { Period } from '../config/keep-rules.ts';
+import type { Sentence } from './sentences/sentence.ts';
 
 /**
  * The reason codes, each with its facts. Decisions are made on codes, people filter reports by
@@ -393,8 +394,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
   DRILL_OVER: None;
-  DRILL_PART_MISSING: DrillPart & { missing: readonly string[]; known: readonly string[] };
-  DRILL_PART_UNKNOWN: DrillPart & { error: string; message: string };
+  DRILL_PART_MISSING: OfDrillPart & { missing: readonly string[]; known: readonly string[] };
+  DRILL_PART_UNKNOWN: OfDrillPart & { error: string; message: string };
   /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
@@ -538,8 +539,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
 
   // Results of an audit: troubles of series.
-  /** `failure`: why the last snapshot run failed for the server, as a sentence. */
-  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: string };
+  /** `failure`: why the last snapshot run failed for the server. */
+  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: Sentence };
   SERIES_SCHEDULE_ENDED: { resumes?: string };
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
@@ -629,7 +630,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RUN_FAILED: {
     job: string;
     policy: string;
-    failures: readonly { code: string; text: string; region?: string }[];
+    failures: readonly { code: string; text: Sentence; region?: string }[];
   };
   SERVER_FAILED: {
     job: string;
@@ -640,7 +641,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
-    message: string;
+    message: Sentence;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };
   SERVER_IN_TROUBLE: { server: string; name: string; problem: SeriesProblem; ageSeconds?: number };
@@ -680,7 +681,7 @@ interface Rights {
 }
 
 /** The fields of a policy's `drill` that name the cloud's resources for a server. */
-interface DrillPart {
+interface OfDrillPart {
   where: string;
   part: 'flavor' | 'networks' | 'securityGroups';
 }

@@ -7,6 +7,7 @@ import {
   type Reason,
   type ReasonCode,
 } from './reasons.ts';
+import type { Sentence } from './sentences/sentence.ts';
 import { findingText } from './sentences.ts';
 
 /**
@@ -33,6 +34,7 @@ export type Outcome = (typeof OUTCOMES)[number];
 export interface SnapshotLine {
   image: string;
   slot: string;
+  /** The status of the image, or of a bad volume snapshot of it: `volume_snapshot:gone`. */
   status: string;
   /** Absent while the image is being made. */
   sizeBytes?: number;
@@ -42,7 +44,7 @@ export interface SnapshotLine {
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   /** The same reasons as sentences. */
-  reasons: string[];
+  reasons: Sentence[];
 }
 
 /** The result for one server. */
@@ -59,7 +61,7 @@ export interface Entry {
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   /** All reasons as sentences. */
-  reason?: string;
+  reason?: Sentence;
   /** The id of the image that was requested, or that the drill boots. */
   image?: string;
   /** The time from the slot until the cloud accepted the request. */
@@ -77,8 +79,10 @@ export interface Entry {
 /** A failure or a warning that concerns more than a single entry. */
 export interface ReportedFinding {
   code: ReasonCode;
+  /** The facts of the code, see reasons.ts, without the texts of errors; absent without any. */
+  facts?: object;
   /** The sentence, which names the region and the account. */
-  text: string;
+  text: Sentence;
   region?: string;
   /** Absent if the report is for one account. */
   account?: string;
@@ -179,12 +183,20 @@ export function finishReport({ failures, warnings, ...draft }: Draft): Report {
 /** A finding in the form of a report: with its code, to filter by, and its sentence. */
 export function reportedFinding(finding: Finding): ReportedFinding {
   const { code, region = 'where' in finding ? finding.where : undefined, ofAccount } = finding;
+  const facts = factsOf(finding);
   return {
     code,
+    ...(Object.keys(facts).length > 0 ? { facts } : {}),
     text: findingText(finding),
     ...(region === undefined ? {} : { region }),
     ...(ofAccount === undefined ? {} : { account: ofAccount }),
   };
+}
+
+/** The facts of a finding without the texts of errors, which differ from answer to answer. */
+function factsOf({ code: _, region: _region, ofAccount, ...facts }: Finding): object {
+  const withoutMessages = (name: string, value: unknown) => (name === 'message' ? undefined : value);
+  return printableIn(JSON.parse(JSON.stringify(facts, withoutMessages)));
 }
 
 /** Like {@link finishReport}, for findings that already have their sentences. */

@@ -5,18 +5,21 @@ import { deletionSentences } from './sentences/deletion.ts';
 import { doctorRemedies, doctorSentences } from './sentences/doctor.ts';
 import { drillSentences } from './sentences/drill.ts';
 import { incidentSentences, incidentTitles } from './sentences/incident.ts';
+import type { SentenceMaker, Sentences } from './sentences/makers.ts';
 import { offsiteSentences } from './sentences/offsite.ts';
 import { ownershipSentences } from './sentences/ownership.ts';
 import { refusalSentences } from './sentences/refusal.ts';
 import { restoreSentences } from './sentences/restore.ts';
 import { retentionSentences } from './sentences/retention.ts';
 import { runSentences } from './sentences/run.ts';
-import type { Sentence, Sentences } from './sentences/sentence.ts';
+import type { Sentence } from './sentences/sentence.ts';
 import { snapshotSentences } from './sentences/snapshot.ts';
 
 /**
- * The sentence of each reason code. Each file in sentences/ has the sentences of one domain. No
- * other code makes sentences from reasons.
+ * The sentence of each reason code. The files in sentences/ have these, each those of one domain,
+ * and the sentences of the headline, the digest, the e-mails, the page, plans, diagnoses and
+ * restorations. Other files have no sentences, except for the problems of an input, the errors of
+ * adapters, and the labels of the page: see "Codes and sentences" in CONTRIBUTING.md.
  */
 const SENTENCES: Sentences = {
   ...snapshotSentences,
@@ -40,15 +43,15 @@ const TITLES: Partial<Sentences> = incidentTitles;
 export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
 
 /** The sentence of a reason, for people. */
-export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): string {
-  return printableSentence(SENTENCES[reason.code] as Sentence<C>, reason);
+export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): Sentence {
+  return printableSentence(SENTENCES[reason.code] as SentenceMaker<C>, reason);
 }
 
 /**
  * Facts such as a server's name come from the cloud and may not be printable. The facts are copied
  * only if they are not.
  */
-function printableSentence<C extends ReasonCode>(make: Sentence<C>, reason: Reason<C>): string {
+function printableSentence<C extends ReasonCode>(make: SentenceMaker<C>, reason: Reason<C>): Sentence {
   const sentence = make(reason, say);
   return printable(sentence) === sentence ? sentence : make(printableIn(reason), say);
 }
@@ -57,28 +60,28 @@ function printableSentence<C extends ReasonCode>(make: Sentence<C>, reason: Reas
  * The remedy for a reason as a sentence; undefined if there is nothing to do, or if the sentence of
  * the reason contains the remedy.
  */
-export function remedyOf<C extends ReasonCode>(reason: Reason<C>): string | undefined {
-  const remedy = REMEDIES[reason.code] as Sentence<C> | undefined;
+export function remedyOf<C extends ReasonCode>(reason: Reason<C>): Sentence | undefined {
+  const remedy = REMEDIES[reason.code] as SentenceMaker<C> | undefined;
   return (remedy && printableSentence(remedy, reason)) || undefined;
 }
 
 /** A reason in a few words, for the subject of an e-mail: its sentence if it has no such title. */
-export function titleOf<C extends ReasonCode>(reason: Reason<C>): string {
-  const title = TITLES[reason.code] as Sentence<C> | undefined;
+export function titleOf<C extends ReasonCode>(reason: Reason<C>): Sentence {
+  const title = TITLES[reason.code] as SentenceMaker<C> | undefined;
   return title ? printableSentence(title, reason) : sentenceOf(reason);
 }
 
-function say(...reasons: Reason[]): string {
+function say(...reasons: Reason[]): Sentence {
   return sentencesOf(reasons);
 }
 
 /** The sentences of several reasons, in one line. */
-export function sentencesOf(reasons: readonly Reason[]): string {
+export function sentencesOf(reasons: readonly Reason[]): Sentence {
   return reasons.map(sentenceOf).join('; ');
 }
 
 /** The sentence of a finding, with its region and its account. */
-export function findingText({ region, ofAccount, ...reason }: Finding): string {
+export function findingText({ region, ofAccount, ...reason }: Finding): Sentence {
   const sentence = sentenceOf(reason as Reason);
   const account = ofAccount === undefined || region === undefined ? ofAccount : `(${ofAccount})`;
   const place = [region, account].filter((part) => part !== undefined).join(' ');
@@ -92,7 +95,7 @@ export function findingText({ region, ofAccount, ...reason }: Finding): string {
 export function reasonOf(
   first: Reason,
   ...more: Reason[]
-): { code: ReasonCode; error?: string; reason: string } {
+): { code: ReasonCode; error?: string; reason: Sentence } {
   return { code: first.code, ...errorIn([first]), reason: sentencesOf([first, ...more]) };
 }
 
@@ -100,7 +103,7 @@ export function reasonOf(
 export function reported(reasons: readonly Reason[]): {
   codes: ReasonCode[];
   error?: string;
-  reasons: string[];
+  reasons: Sentence[];
 } {
   return { codes: reasons.map(({ code }) => code), ...errorIn(reasons), reasons: reasons.map(sentenceOf) };
 }

@@ -1,4 +1,4 @@
-import { isoSeconds, parseDate } from '../config/dates.ts';
+import { DAY_MS, HOUR_MS, isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isId, type Snapshot } from '../snapshots/marker.ts';
@@ -9,8 +9,6 @@ import { readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
-const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 const MOST_LISTED = 5;
 
 /**

@@ -1,4 +1,5 @@
 import { isoSeconds, parseDate } from '../config/dates.ts';
+import { percentDecoded } from '../config/percent-encoding.ts';
 import type { Image } from '../openstack/images.ts';
 import { isSafety } from '../snapshots/marker.ts';
 import type { RestoreEvent } from './event.ts';
@@ -36,7 +37,7 @@ export function readRestoredMark(
     /^([\w-]+) (new|in-place) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
   const at = parseDate(time);
   if (!request || !region || !server || !image || !at) return undefined;
-  return { request, to: to === 'new' ? to : 'in-place', region: decoded(region), server, image, at };
+  return { request, to: to === 'new' ? to : 'in-place', region: percentDecoded(region), server, image, at };
 }
 
 /** Whether the metadata of a server name a request, even if the rest of the mark is invalid. */
@@ -54,14 +55,6 @@ export function isRebuiltBy(
 ): boolean {
   const mark = readRestoredMark(metadata);
   return mark?.request === request && mark.to === 'in-place' && mark.server === id;
-}
-
-function decoded(region: string): string {
-  try {
-    return decodeURIComponent(region);
-  } catch {
-    return region;
-  }
 }
 
 /** The mark on a safety snapshot: the restore that it was taken for. */

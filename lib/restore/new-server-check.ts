@@ -7,7 +7,7 @@ import type { NewServerEvent } from './event.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
-type Field = Reason<'RESTORE_PART_MISSING'>['field'];
+type CheckedField = Reason<'RESTORE_PART_MISSING'>['field'];
 
 /**
  * Checks, for a dry run, whether the region has the key pair, the networks and the security groups
@@ -25,7 +25,7 @@ export async function checkNewServer(
 ): Promise<Reason[]> {
   const groups = original ? securityGroups : planned.securityGroups;
   const check = async (
-    field: Field,
+    field: CheckedField,
     wanted: readonly string[],
     find: () => Promise<{ missing: string[]; known?: string[] }>,
   ): Promise<Reason[]> => {

@@ -1,6 +1,7 @@
-import { printable, printableJson } from '../openstack/printable.ts';
 import { RunFailed } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
+import { failedRestorationText } from '../reporting/sentences/restoration.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 
 /**
  * - planned: the call was a dry run.
@@ -35,7 +36,7 @@ export interface Restoration {
   safety?: string;
   /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
   codes: ReasonCode[];
-  lines: string[];
+  lines: Sentence[];
   /** The event to invoke with next; absent when nothing is left to do, and for a plan. */
   next?: object;
   /**
@@ -44,26 +45,8 @@ export interface Restoration {
   apply?: object;
 }
 
-const HEADS: Record<RestoreState, string> = {
-  planned: 'would be restored',
-  waiting: 'is not restored yet',
-  building: 'is being restored',
-  done: 'is restored',
-  failed: 'is NOT restored',
-};
-
-/** A {@link Restoration} as text for people. */
-export function restorationText({ name, region, state, lines, next, apply }: Restoration): string {
-  return [
-    `${printable(name)} in ${region} ${HEADS[state]}`,
-    ...lines.map((line) => `  ${line}`),
-    ...(next ? [`  next: invoke restore with ${printableJson(next)}`] : []),
-    ...(apply ? [`  to carry this out: invoke restore with ${printableJson(apply)}`] : []),
-  ].join('\n');
-}
-
 /** The error that makes the invocation fail; undefined unless the restore has failed. */
 export function restoreFailure(restoration: Restoration): RunFailed | undefined {
   if (restoration.state !== 'failed') return undefined;
-  return new RunFailed(`restore: ${restorationText(restoration)}`, restoration.codes);
+  return new RunFailed(failedRestorationText(restoration), restoration.codes);
 }

@@ -1,4 +1,4 @@
-import { isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds } from '../config/dates.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
@@ -30,7 +30,7 @@ import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
 
 /** How long a request holds its lease: longer than the bucket keeps the lease object. */
-const REMEMBERED_MS = 366 * 86_400_000;
+const REMEMBERED_MS = 366 * DAY_MS;
 
 /**
  * Takes the next step of a restore without waiting: requests a new server, a safety snapshot or the

@@ -1,3 +1,4 @@
+import { HOUR_MS } from '../config/dates.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
@@ -5,8 +6,6 @@ import { isStuck, type Snapshot } from '../snapshots/marker.ts';
 import type { RestoreContext } from './context.ts';
 import { readRestoredMark, readSafetyMark, type SafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
-
-const HOUR_MS = 3_600_000;
 
 /** A safety snapshot: a snapshot of the server before its disk is replaced. */
 export interface Safety {

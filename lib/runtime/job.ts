@@ -12,6 +12,7 @@ import { planText } from '../reporting/plan-text.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import { finishReport, type Report, withFailures } from '../reporting/report.ts';
 import { reportStoreIn } from '../reporting/report-store.ts';
+import { ERRORS } from '../reporting/sentences/errors.ts';
 import { accountEvents, enqueueEach, runEach } from './fan-out.ts';
 import { invocation, type JobContext, logReason, metrics, pingHeartbeat, releaseLease } from './handler.ts';
 import { type Lease, leasesAt } from './lease.ts';
@@ -91,7 +92,7 @@ export async function runJob<O extends Order>(
   const sessions: Session[] = [];
   const login = async (account: string) => {
     const session = await job.login(account).catch((error: unknown) => {
-      throw isCloudError(error) ? restated(error, `The account ${account}: ${error.message}`) : error;
+      throw isCloudError(error) ? restated(error, ERRORS.ofAccount(account, error.message)) : error;
     });
     sessions.push(session);
     return session;

@@ -4,6 +4,7 @@ import {
   SecretsManagerClient,
 } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
+import { MINUTE_MS } from '../config/dates.ts';
 import { problemsOf, quotable, strict } from '../config/schema.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import type { Credentials } from '../openstack/identity.ts';
@@ -11,7 +12,7 @@ import { isLoopback } from '../openstack/session.ts';
 
 // The SDK has no timeout by default.
 const CLIENT = { requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } };
-const CACHED_FOR_MS = 5 * 60_000;
+const CACHED_FOR_MS = 5 * MINUTE_MS;
 
 // Messages never show a value, because even an invalid value may be a secret.
 const text = v.pipe(quotable('must be a text'), v.nonEmpty('must not be empty'));
@@ -46,8 +47,8 @@ const ApplicationCredential = strict({
   applicationCredentialSecret: text,
 });
 
-const FORMS = [Rackspace, Password, ApplicationCredential];
-const isFieldName = (key: string) => FORMS.some(({ entries }) => key in entries);
+const SECRET_FORMS = [Rackspace, Password, ApplicationCredential];
+const isFieldName = (key: string) => SECRET_FORMS.some(({ entries }) => key in entries);
 
 /**
  * Parses a secret: Rackspace `{username, apiKey}`, Keystone `{authUrl, username, password,

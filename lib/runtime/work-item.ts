@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { byTime } from '../config/dates.ts';
+import { byTime, DAY_MS, HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { type Adhoc, isAdhoc, isKeyOf, type Policy, text } from '../config/policy.ts';
 import { parseSchedule, type Schedule } from '../config/schedule.ts';
 import { isoDate } from '../config/schema.ts';
@@ -14,14 +14,12 @@ import { ADHOC_MS } from '../snapshots/marker.ts';
  */
 export const DRILL_RATE = 'rate(1 hour)';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 /** The number of tries, the same as Lambda's for an event of a rule. */
 const MAX_TRIES = 3;
 const MIN_BUSY_WAIT_MS = 5 * MINUTE_MS;
 const MAX_BUSY_WAIT_MS = 6 * HOUR_MS;
 /** The queue deletes messages after 14 days. */
-const MAX_HALF_INTERVAL_MS = 13 * 24 * HOUR_MS;
+const MAX_HALF_INTERVAL_MS = 13 * DAY_MS;
 
 const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 

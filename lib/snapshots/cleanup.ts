@@ -1,4 +1,5 @@
 import pMap from 'p-map';
+import { HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { ValidationError } from '../config/validation-error.ts';
@@ -17,7 +18,6 @@ import type { RegionInventory } from './region-inventory.ts';
 import { roundRobin } from './round-robin.ts';
 import { selectServers } from './selector.ts';
 
-const HOUR_MS = 3_600_000;
 /** The number of concurrent reads in a dry run; Rackspace allows 1,000 a minute. */
 const AT_ONCE = 8;
 

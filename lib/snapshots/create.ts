@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { includesAccount } from '../config/accounts.ts';
-import { isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
 import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { invalidEvent } from '../config/validation-error.ts';
@@ -17,6 +17,7 @@ import {
 } from '../openstack/volume-snapshots.ts';
 import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
+import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
@@ -57,10 +58,8 @@ const AT_ONCE = 8;
  */
 const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
-const MINUTE_MS = 60_000;
-const DAY_MS = 86_400_000;
 /** No snapshot is started in the last part of a slot. */
-const SLOT_END_MS = 60_000;
+const SLOT_END_MS = MINUTE_MS;
 /** Reasons that skip a server only temporarily. */
 const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
 
@@ -577,11 +576,11 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
     return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'NEXT_SLOT' }) };
   }
   if (due.until && cloudTime(session) >= due.until) {
-    const minutes = Math.round((session.clockAheadMs ?? 0) / 60_000);
+    const minutes = Math.round((session.clockAheadMs ?? 0) / MINUTE_MS);
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_AHEAD', minutes }) };
   }
   if (cloudTime(session).getTime() < due.slot.getTime() - EARLY_MS) {
-    const minutes = Math.round(-(session.clockAheadMs ?? 0) / 60_000);
+    const minutes = Math.round(-(session.clockAheadMs ?? 0) / MINUTE_MS);
     return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_BEHIND', minutes }) };
   }
   const find = () => findDueImage(context, server, image);
@@ -603,7 +602,7 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
       const blocking = await blockingReason(session, server);
       return blocking
         ? { ...entry, outcome: 'failed', ...reasonOf(blocking) }
-        : { ...entry, outcome: 'skipped', ...reasonOf({ code, message }) };
+        : { ...entry, outcome: 'skipped', ...reasonOf({ code: 'CONFLICT', message }) };
     }
     if (code === 'NOT_FOUND' && (await isServerGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
@@ -681,10 +680,7 @@ export async function createOwnImage(
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN', 'BAD_REQUEST')) throw error;
     if (inherits === 'possible') return (await find()) ?? createImage(session, server, image);
-    throw restated(
-      error,
-      `its image would inherit that something else has made it, and the cloud does not let ${CREATED_BY_KEY} be overwritten: ${error.message}`,
-    );
+    throw restated(error, ERRORS.markInherited(CREATED_BY_KEY, error.message));
   }
 }
 

@@ -27,6 +27,7 @@ import { beingBuilt, type InUse, restoredAsNew, restoredInPlace } from './in-use
 import { isSnapshot, type Snapshot } from './marker.ts';
 import { otherOwners, type Reader } from './ownership.ts';
 import { counts, hasPassed, staysBecause } from './retention.ts';
+import { volumeSnapshotStatus } from './volume-snapshot-status.ts';
 
 // Each deletion is preceded by three reads; Rackspace takes 1,000 reads a minute.
 const AT_ONCE = 8;
@@ -512,11 +513,11 @@ async function damagedOf(
     if (status !== 'active') return status;
     const unlisted = volumeSnapshots.filter((one) => !dataOf.has(one));
     const found = await getVolumeSnapshots(session, region, unlisted);
-    if (found.length < unlisted.length) return 'volume snapshot gone';
+    if (found.length < unlisted.length) return volumeSnapshotStatus('gone');
     const bad = volumeSnapshots
       .map((one) => dataOf.get(one))
       .find((its) => /^(error|deleting)/.test(its ?? ''));
-    return bad && `volume snapshot ${bad}`;
+    return bad && volumeSnapshotStatus(bad);
   };
   const now = await pMap(good, statusNow, { concurrency: AT_ONCE });
   return new Map(good.flatMap(({ id }, i) => (now[i] ? [[id, now[i]] as const] : [])));

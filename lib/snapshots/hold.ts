@@ -6,6 +6,7 @@ import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { finishReport, type Report } from '../reporting/report.ts';
+import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { isSnapshot, readMarker, stateOf } from './marker.ts';
@@ -105,9 +106,6 @@ async function findImageInAnyRegion(session: Session, id: string): Promise<Image
   if (found || failure?.status !== 'rejected') return found;
   const { reason } = failure;
   throw isCloudError(reason)
-    ? restated(
-        reason,
-        `${session.regions[failed]} can't be read, and the image may be there: ${reason.message}`,
-      )
+    ? restated(reason, ERRORS.imageMayBeThere(session.regions[failed]!, reason.message))
     : reason;
 }

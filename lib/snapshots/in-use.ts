@@ -1,3 +1,4 @@
+import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import { MOST_DRILL_HOURS, type Policy } from '../config/policy.ts';
 import { slotBegin } from '../drill/plan.ts';
 import { readRecords } from '../drill/record.ts';
@@ -7,8 +8,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import { readRestoredMark, readSafetyMark } from '../restore/marks.ts';
 import type { RegionInventory } from './region-inventory.ts';
 
-const HOUR_MS = 3_600_000;
-const RESTORE_MS = 24 * HOUR_MS;
+const RESTORE_MS = DAY_MS;
 /**
  * How long a drill may exceed its `hours`: the next hourly run deletes a server that did not start
  * in time, or the run after that if the first one fails.

@@ -1,23 +1,22 @@
-import { isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
+import { DAY_MS, HOUR_MS, isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
 import { ADHOC } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Blueprint, fingerprint, readBlueprint, UNKNOWN } from './blueprint.ts';
 
-const HOUR_MS = 3_600_000;
 /**
  * For how long the servers of an ad-hoc event are retried, because no scheduled run follows; see
  * work-item.ts.
  */
-export const ADHOC_MS = 24 * HOUR_MS;
+export const ADHOC_MS = DAY_MS;
 /**
  * How much earlier than its slot an image may be created, because the cloud's clock and Lambda's
  * differ.
  */
 export const EARLY_MS = HOUR_MS;
 /** The longest time that a message can wait in the queue: the limit where no schedule is known. */
-const LONGEST_PENDING_MS = 14 * 24 * HOUR_MS;
+const LONGEST_PENDING_MS = 14 * DAY_MS;
 
 /**
  * The state of a snapshot:
@@ -54,6 +53,7 @@ export interface Snapshot {
    */
   slot: Date;
   createdAt: Date;
+  /** The status of the image, or of a volume snapshot: see volume-snapshot-status.ts. */
   status: string;
   state: SnapshotState;
   /**
@@ -304,12 +304,12 @@ function readRequest({ properties }: Image): { request: string | undefined; blue
  * An image that is still pending after this time, although its server is idle, will never be
  * finished.
  */
-const STUCK_AFTER_MS = 3_600_000;
+const STUCK_AFTER_MS = HOUR_MS;
 /**
  * The limit for an image with volume snapshots: its server is idle while the cloud makes the volume
  * snapshots.
  */
-const VOLUMES_STUCK_AFTER_MS = 24 * HOUR_MS;
+const VOLUMES_STUCK_AFTER_MS = DAY_MS;
 
 /**
  * Whether a pending snapshot will never be finished: its server is idle, so the cloud has given up

@@ -1,3 +1,4 @@
+import { HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
@@ -15,12 +16,13 @@ import {
 } from './marker.ts';
 import type { RegionInventory } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
+import { volumeSnapshotStatus } from './volume-snapshot-status.ts';
 
 /**
  * The maximum difference between the creation times of an image and of its volume snapshots. Nova
  * makes both in one request.
  */
-const MADE_TOGETHER_MS = 3_600_000;
+const MADE_TOGETHER_MS = HOUR_MS;
 
 /** The status of a volume snapshot that may exist but can't be read. */
 export const UNREADABLE = 'unreadable';
@@ -132,7 +134,7 @@ function withVolumes(snapshot: Snapshot, named: readonly VolumeSnapshot[]): Snap
   if (!bad) return snapshot;
   const state = bad === 'creating' ? 'pending' : /^(gone|deleting|error)/.test(bad) ? 'failed' : 'unknown';
   const partial = state === 'failed' && statuses.has('available');
-  return { ...snapshot, state, status: `volume snapshot ${bad}`, ...(partial ? { partial } : {}) };
+  return { ...snapshot, state, status: volumeSnapshotStatus(bad), ...(partial ? { partial } : {}) };
 }
 
 const LEGACY_NAME = /^(.+)-autosnap-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/;

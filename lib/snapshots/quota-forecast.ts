@@ -1,4 +1,4 @@
-import { parseDate } from '../config/dates.ts';
+import { DAY_MS, parseDate } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
@@ -8,7 +8,6 @@ import type { Reason } from '../reporting/reasons.ts';
 import { type Snapshot, UNMARKED } from './marker.ts';
 import { retain } from './retention.ts';
 
-const DAY_MS = 86_400_000;
 /** The forecast looks this far ahead. */
 const HORIZON_MS = 30 * DAY_MS;
 /**

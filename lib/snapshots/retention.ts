@@ -1,14 +1,13 @@
 import { Temporal } from 'temporal-polyfill';
-import { isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds } from '../config/dates.ts';
 import { PERIODS, type Period } from '../config/keep-rules.ts';
 import { memoize } from '../config/memoize.ts';
 import type { Keep } from '../config/policy.ts';
 import { codeOf, type Reason } from '../reporting/reasons.ts';
 import { isEmpty, type Snapshot } from './marker.ts';
 
-const HOUR_MS = 3_600_000;
 /** How long a failed snapshot stays, so that somebody can examine it. */
-export const FAILED_FOR_MS = 24 * HOUR_MS;
+export const FAILED_FOR_MS = DAY_MS;
 
 /** Whether to keep a snapshot, and why. */
 export interface Decision {

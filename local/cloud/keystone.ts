@@ -3,6 +3,7 @@ import type { Account, Tokens } from './account.ts';
 import { type CataloguedRegion, keystoneCatalogue } from './catalogues.ts';
 import type { Env } from './faults.ts';
 import { BadBody, bodyOf } from './json-body.ts';
+import { STATUS_TITLES } from './status-titles.ts';
 
 interface KeystoneOptions {
   account: Account;
@@ -108,11 +109,9 @@ function rolesOf({ role, roles = role === 'observer' ? ['reader'] : ['member', '
   return roles.map((name) => ({ id: Buffer.from(name).toString('hex'), name }));
 }
 
-const TITLES = { 400: 'Bad Request', 401: 'Unauthorized', 404: 'Not Found' } as const;
-
-function fault(c: Context<Env>, status: keyof typeof TITLES, message: string): Response {
+function fault(c: Context<Env>, status: keyof typeof STATUS_TITLES, message: string): Response {
   if (status === 401) c.header('www-authenticate', `Keystone uri="${new URL(c.req.url).origin}/v3"`);
-  return c.json({ error: { code: status, message, title: TITLES[status] } }, status);
+  return c.json({ error: { code: status, message, title: STATUS_TITLES[status] } }, status);
 }
 
 /** A time in Keystone's format, with six digits of a second. */

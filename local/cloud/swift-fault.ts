@@ -1,27 +1,15 @@
 import type { Context } from 'hono';
 import type { Env } from './faults.ts';
-
-const TITLES = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  411: 'Length Required',
-  412: 'Precondition Failed',
-  416: 'Requested Range Not Satisfiable',
-  422: 'Unprocessable Entity',
-} as const;
+import { STATUS_TITLES } from './status-titles.ts';
 
 /** An error of Swift, which is always HTML, whatever the request accepts. */
 export function swiftFault(
   c: Context<Env>,
-  status: keyof typeof TITLES,
+  status: keyof typeof STATUS_TITLES,
   text = 'An error without details.',
 ): Response {
   const isHead = c.req.method === 'HEAD';
-  return c.html(isHead ? '' : `<html><h1>${TITLES[status]}</h1><p>${text}</p></html>`, status);
+  return c.html(isHead ? '' : `<html><h1>${STATUS_TITLES[status]}</h1><p>${text}</p></html>`, status);
 }
 
 export function isJsonWanted(c: Context<Env>): boolean {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import { copiedOf, listCopies } from '../../lib/audit/copy-freshness.ts';
-import { copyText } from '../../lib/audit/format.ts';
 import { namingOf } from '../../lib/audit/naming.ts';
 import { SERIES_TROUBLES } from '../../lib/audit/troubles.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
@@ -8,6 +7,7 @@ import { BucketError } from '../../lib/offsite/bucket-error.ts';
 import { copiesOf, copyKeyOf } from '../../lib/offsite/copies.ts';
 import { obstacleTo } from '../../lib/offsite/copy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
+import { copyText } from '../../lib/reporting/sentences/format.ts';
 import { sentencesOf } from '../../lib/reporting/sentences.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { sentence } from '../../lib/audit/headline.ts';
+import { headline } from '../../lib/audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries } from '../../lib/audit/model.ts';
 import { auditOf, droppedServer, seriesOf, shown } from './audits.ts';
 
@@ -160,26 +160,26 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     { dropped: [droppedServer(), droppedServer({ name: 'web-8' })] },
   ],
 ])('%s', (expected, series, changes = {}) => {
-  expect(sentence(auditOf(series, changes))).toBe(expected);
+  expect(headline(auditOf(series, changes))).toBe(expected);
 });
 
 test('a server has the state of its worst series, except for one that only waits', () => {
   const weekly = { policy: 'weekly' };
-  expect(sentence(auditOf([server('a', 0), server('a', 4, weekly)]))).toBe(
+  expect(headline(auditOf([server('a', 0), server('a', 4, weekly)]))).toBe(
     '0 of 1 server protected; a is 3 days late',
   );
-  expect(sentence(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
+  expect(headline(auditOf([server('a', 0), waiting('a', weekly)]))).toBe('1 of 1 server protected');
 });
 
 test('servers of the same name in two regions or accounts count as two, and the sentence names the late one', () => {
   const [dfw, ord] = [server('a', 0), server('a', 4, { region: 'ORD' })];
-  expect(sentence(auditOf([dfw, ord]))).toBe('1 of 2 servers protected; a in ORD is 3 days late');
+  expect(headline(auditOf([dfw, ord]))).toBe('1 of 2 servers protected; a in ORD is 3 days late');
   const other = server('a', 5, { account: 'other' });
-  expect(sentence(auditOf([dfw, ord, other]))).toBe(
+  expect(headline(auditOf([dfw, ord, other]))).toBe(
     '1 of 3 servers protected; 2 servers have no fresh snapshot, the worst is a in DFW (other), 4 days late',
   );
   const never = seriesOf([], { name: 'a', account: 'other' });
-  expect(sentence(auditOf([dfw, never]))).toMatch(/; a in DFW \(other\) has no good daily snapshot$/);
+  expect(headline(auditOf([dfw, never]))).toMatch(/; a in DFW \(other\) has no good daily snapshot$/);
 });
 
 test('the sentence counts servers, not series', () => {
@@ -188,7 +188,7 @@ test('the sentence counts servers, not series', () => {
       server(name, 4, { policy, cause: { code: 'SERIES_SCHEDULE_ENDED' } }),
     ),
   );
-  expect(sentence(auditOf(late))).toBe(
+  expect(headline(auditOf(late))).toBe(
     '0 of 2 servers protected; 2 servers have no fresh snapshot, the worst is a: the schedule has ended',
   );
 });
@@ -196,14 +196,14 @@ test('the sentence counts servers, not series', () => {
 test('series that get no more snapshots do not count', () => {
   const states = ['released', 'orphaned', 'adhoc'] as const;
   const rest = states.map((state) => server(state, 90, { state }));
-  expect(sentence(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
+  expect(headline(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
 });
 
 test('a region that two policies or accounts cannot read is named once for each account', () => {
   const { policies } = auditOf([], noOrd);
   const weekly = policies.map((policy) => ({ ...policy, policy: 'weekly' }));
   const said = (...more: Audit['policies']) =>
-    sentence(auditOf(good(1), { policies: [...policies, ...more] }));
+    headline(auditOf(good(1), { policies: [...policies, ...more] }));
   expect(said(...weekly)).toMatch(/^ORD can't be read; /);
   expect(said(...weekly.map((policy) => ({ ...policy, account: 'other' })))).toMatch(
     /^ORD \(rackspace\) and ORD \(other\) can't be read; /,
@@ -211,7 +211,7 @@ test('a region that two policies or accounts cannot read is named once for each 
 });
 
 test('names cannot break the sentence, however long they are and whatever they contain', () => {
-  const said = (name: string) => sentence(auditOf([server(name, 4)])).split('; ')[1];
+  const said = (name: string) => headline(auditOf([server(name, 4)])).split('; ')[1];
   expect(said('x'.repeat(255))).toBe(`${'x'.repeat(37)}... is 3 days late`);
   expect(said('a\r\nb\u202ec\u0000')).toBe('a b\ufffdc\ufffd is 3 days late');
 });

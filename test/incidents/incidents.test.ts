@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Incident, type IncidentLog, updateIncidents } from '../../lib/incidents/incidents.ts';
-import { type Problem, problemTitle } from '../../lib/incidents/problem.ts';
+import type { Problem } from '../../lib/incidents/problem.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
+import { problemTitle } from '../../lib/reporting/sentences/incident-mail.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
 
 const HOUR_MS = 3_600_000;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, expect, test } from 'vitest';
 import { audit } from '../../lib/audit/audit.ts';
 import { digest } from '../../lib/audit/digest.ts';
-import { sentence } from '../../lib/audit/headline.ts';
+import { headline } from '../../lib/audit/headline.ts';
 import { publishMetrics } from '../../lib/audit/metrics.ts';
 import type { Audit } from '../../lib/audit/model.ts';
 import type { PageData } from '../../lib/audit/page/data.ts';
@@ -259,7 +259,7 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
       const worstSeriesOfServers = standingsOf(expected);
       const having = (...states: string[]) =>
         worstSeriesOfServers.filter(({ state }) => states.includes(state)).length;
-      const said = sentence(found);
+      const said = headline(found);
       const bad = having('late', 'never');
       if (worstSeriesOfServers.length > 0) {
         expect(said).toContain(`${having('protected')} of ${worstSeriesOfServers.length} server`);

@@ -64,7 +64,7 @@ describe.skipIf(!server)('a volume-backed server (needs VOLUME_SERVER_ID)', () =
     expect(idsOf(await ours())).toEqual(idsOf([oldest!, interrupted!, newest!]));
     expect(lineOf(early, interrupted!)).toMatchObject({
       outcome: 'kept',
-      status: 'volume snapshot gone',
+      status: 'volume_snapshot:gone',
       reasons: ['failed less than 24 hours ago'],
     });
     expect(lineOf(early, oldest!).reasons).toEqual(['last 2 of 2']);

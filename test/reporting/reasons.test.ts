@@ -1,12 +1,64 @@
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import ts from 'typescript';
 import { expect, test } from 'vitest';
+import { PERIODS } from '../../lib/config/keep-rules.ts';
+import { codeOf } from '../../lib/reporting/reasons.ts';
 import { finishReport } from '../../lib/reporting/report.ts';
 import { CLOUD_REMEDIES, FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
 import { textsOf } from '../texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
+
+/** Whether an expression has the value of a part of it: `isOver ? 'A' : 'B'`, `'A' as const`. */
+function isChoice(node: ts.Node, part: ts.Node): boolean {
+  return ts.isAsExpression(node) || (ts.isConditionalExpression(node) && node.condition !== part);
+}
+
+/** The codes that a text of code makes, not those that it only compares, lists or has in types. */
+function codesMadeIn(text: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    if (ts.isTypeNode(node)) return;
+    if (ts.isStringLiteral(node)) {
+      let value: ts.Node = node;
+      while (isChoice(value.parent, value)) value = value.parent;
+      const { parent } = value;
+      const isMade =
+        (ts.isPropertyAssignment(parent) && parent.name.getText() === 'code') ||
+        (ts.isVariableDeclaration(parent) && parent.initializer === value) ||
+        (ts.isCallExpression(parent) && !/^is\w+Error$/.test(parent.expression.getText()));
+      if (isMade) found.push(node.text);
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2025, true));
+  return found;
+}
+
+test('each code is made somewhere', () => {
+  // The files of lib/openstack have error codes of the cloud, some of which have the same names.
+  const made = globSync('{lib,handlers}/**/*.ts', { cwd: ROOT })
+    .filter((file) => !/^lib\/(openstack|reporting\/sentences)/.test(file))
+    .flatMap((file) => codesMadeIn(readFileSync(join(ROOT, file), 'utf8')));
+  const known = new Set([...made, ...PERIODS.map(codeOf)]);
+  expect(REASON_CODES.filter((code) => !known.has(code))).toEqual([]);
+});
+
+test.each([
+  ["return { code: 'HELD' };", ['HELD']],
+  ["const code = isOver ? 'HELD' : 'PROTECTED';", ['HELD', 'PROTECTED']],
+  ["reasons: [{ code: 'RUN_FAILED' as const, job }],", ['RUN_FAILED']],
+  ["await attempt('DIGEST_NOT_SENT', send);", ['DIGEST_NOT_SENT']],
+  ["if (code === 'HELD') return;", []],
+  ["switch (code) { case 'HELD': return; }", []],
+  ["const HOLDS: readonly ReasonCode[] = ['HELD'];", []],
+  ["type Held = { code: 'HELD' };", []],
+  ["if (isCloudError(error, 'CONFLICT')) return;", []],
+])('the codes that the test above finds in: %s', (text, codes) => {
+  expect(codesMadeIn(text)).toEqual(codes);
+});
 
 test('docs/reasons.md has each code, and no other', () => {
   const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
@@ -128,7 +180,50 @@ test('no code depends on the text of a sentence', () => {
   expect(found).toEqual([]);
 });
 
-test('sentences are only composed in lib/reporting/sentences/', () => {
+/**
+ * Files with texts of their own: the problems of an input, the errors of adapters, and what lies
+ * with the layout of the page.
+ */
+const WITH_TEXTS =
+  /^lib\/(reporting\/sentences|openstack\/|config\/|runtime\/secrets|restore\/event|audit\/acceptance|offsite\/(bucket-error|upload)|audit\/page)/;
+/** The calls for problems of an event, for errors of adapters, and for a log with codes. */
+const OWN_TEXT = /^(invalidEvent|logger\.error|CloudError|BucketError|Error)$/;
+
+/** The sentences in a text of code, and those with facts in them. */
+function sentencesIn(text: string): string[] {
+  const found: string[] = [];
+  const visit = (node: ts.Node): void => {
+    const isOwnText =
+      (ts.isCallExpression(node) || ts.isNewExpression(node)) && OWN_TEXT.test(node.expression.getText());
+    if (ts.isTypeNode(node) || isOwnText) return;
+    const words = node.getText().replace(/\$\{[^}]*\}/g, '…');
+    if (ts.isStringLiteralLike(node) && /^.(?!must )([a-z']+,? ){5}[a-z]+/i.test(words)) found.push(words);
+    if (ts.isTemplateExpression(node) && /([a-z']+,? ){2}[a-z]+/i.test(words)) found.push(words);
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2025, true));
+  return found;
+}
+
+test('sentences are only written in lib/reporting/sentences/', () => {
+  const found = globSync('{lib,handlers}/**/*.ts', { cwd: ROOT })
+    .filter((file) => !WITH_TEXTS.test(file))
+    .flatMap((file) => sentencesIn(readFileSync(join(ROOT, file), 'utf8')).map((one) => `${file}: ${one}`));
+  expect(found).toEqual([]);
+});
+
+test.each([
+  ["lines.push('No server is protected by a policy');", 1],
+  [`lines.push(\`\${name} has no snapshot\`);`, 1],
+  ["throw invalidEvent('it must be a JSON object: see events/');", 0],
+  ["section('Snapshots that are stuck', lines);", 0],
+  ["v.array(Policy, 'must be a list of policies');", 0],
+  [`const key = \`run/\${account}/\${policy}\`;`, 0],
+])('the sentences that the test above finds in: %s', (text, count) => {
+  expect(sentencesIn(text)).toHaveLength(count);
+});
+
+test('facts of reasons and errors are no sentences', () => {
   const found = FILES.filter(
     (file) => !file.startsWith('lib/reporting/sentences') && !file.startsWith('deploy/'),
   )

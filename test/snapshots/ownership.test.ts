@@ -136,14 +136,14 @@ describe('the volume snapshots of an image', () => {
 
   test.each<[string[], string, string]>([
     [['available', 'available'], 'good', 'active'],
-    [['available', 'creating'], 'pending', 'volume snapshot creating'],
-    [['available', 'error'], 'failed', 'volume snapshot error'],
-    [['error_deleting', 'available'], 'failed', 'volume snapshot error_deleting'],
-    [['deleting', 'available'], 'failed', 'volume snapshot deleting'],
-    [['available'], 'failed', 'volume snapshot gone'],
-    [[], 'failed', 'volume snapshot gone'],
-    [['available', 'backing-up'], 'unknown', 'volume snapshot backing-up'],
-    [['available', 'terror'], 'unknown', 'volume snapshot terror'],
+    [['available', 'creating'], 'pending', 'volume_snapshot:creating'],
+    [['available', 'error'], 'failed', 'volume_snapshot:error'],
+    [['error_deleting', 'available'], 'failed', 'volume_snapshot:error_deleting'],
+    [['deleting', 'available'], 'failed', 'volume_snapshot:deleting'],
+    [['available'], 'failed', 'volume_snapshot:gone'],
+    [[], 'failed', 'volume_snapshot:gone'],
+    [['available', 'backing-up'], 'unknown', 'volume_snapshot:backing-up'],
+    [['available', 'terror'], 'unknown', 'volume_snapshot:terror'],
   ])('in the states %j give the image the state %s', (statuses, state, status) => {
     const all = statuses.map((one, i) => data(`v${i + 1}`, { status: one }));
     expect(read(image(['v1', 'v2']), all)).toMatchObject({ state, status });
@@ -160,7 +160,7 @@ describe('the volume snapshots of an image', () => {
   test('do not improve a failed image', () => {
     const failed = (status: string) => read(image(['v1'], { status: 'killed' }), [data('v1', { status })]);
     expect(failed('available')).toMatchObject({ status: 'killed', state: 'failed' });
-    expect(failed('error')).toMatchObject({ status: 'volume snapshot error', state: 'failed' });
+    expect(failed('error')).toMatchObject({ status: 'volume_snapshot:error', state: 'failed' });
   });
 });
 
@@ -243,19 +243,19 @@ describe('an image of autosnap.py', () => {
 
 describe('the remaining data of an image', () => {
   test.each<[string, VolumeSnapshot[], object]>([
-    ['one of two', [data('v1')], { state: 'failed', status: 'volume snapshot gone', partial: true }],
+    ['one of two', [data('v1')], { state: 'failed', status: 'volume_snapshot:gone', partial: true }],
     [
       'one available, one failed',
       [data('v1'), data('v2', { status: 'error' })],
       { state: 'failed', partial: true },
     ],
     ['nothing that is whole', [data('v1', { status: 'error' })], { state: 'failed' }],
-    ['nothing', [], { state: 'failed', status: 'volume snapshot gone' }],
+    ['nothing', [], { state: 'failed', status: 'volume_snapshot:gone' }],
     ['all, and one is being made', [data('v1'), data('v2', { status: 'creating' })], { state: 'pending' }],
     [
       'one available, one unreadable',
       [data('v1'), data('v2', { status: UNREADABLE, name: '', volumeId: '' })],
-      { state: 'unknown', status: 'volume snapshot unreadable' },
+      { state: 'unknown', status: 'volume_snapshot:unreadable' },
     ],
   ])('%s', (_, all, expected) => {
     const found = read(image(['v1', 'v2']), all);

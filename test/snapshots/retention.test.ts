@@ -102,7 +102,7 @@ describe('an image that others can see', () => {
 });
 
 describe('a snapshot that has lost a part of its data', () => {
-  const BROKEN = { state: 'failed', partial: true, status: 'volume snapshot gone' } as const;
+  const BROKEN = { state: 'failed', partial: true, status: 'volume_snapshot:gone' } as const;
   const series = (...changes: Partial<Snapshot>[]) =>
     dailies('2026-11-23T00:00:00Z', 4).map((s, age) => ({ ...s, ...changes[age] }));
 

@@ -1,6 +1,7 @@
-import { minuteText } from '../format.ts';
+import { unlistedText } from '../../reporting/sentences/digest.ts';
+import { scheduleText } from '../../reporting/sentences/page.ts';
 import type { Audit, AuditedPolicy } from '../model.ts';
-import { namingOf, unlistedText } from '../naming.ts';
+import { namingOf } from '../naming.ts';
 import { escapeHtml } from './escape.ts';
 
 /**
@@ -13,7 +14,7 @@ export function appendix(audit: Audit): string {
   const names = uncovered.map(
     (server) => `<li><bdi>${escapeHtml(server.name)}</bdi> <span>${escapeHtml(placeOf(server))}</span></li>`,
   );
-  const unknown = unlisted.map((place) => `<li>${escapeHtml(unlistedText(place, placeOf))}</li>`);
+  const unknown = unlisted.map((place) => `<li>${escapeHtml(unlistedText(place, { placeOf }))}</li>`);
   return `${
     names.length + unknown.length > 0
       ? `<section><h2>No policy selects these <span class="count">${names.length}</span></h2>
@@ -29,12 +30,6 @@ export function appendix(audit: Audit): string {
 }
 
 function policyItem(audited: AuditedPolicy): string {
-  const { policy, account, nextRun, nextCleanup, runsAtRate, cleansAtRate } = audited;
-  const times = [
-    nextRun
-      ? `next snapshots ${runsAtRate ? 'about ' : ''}${minuteText(nextRun)}`
-      : 'no more snapshots are scheduled',
-    ...(nextCleanup ? [`next cleanup ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}`] : []),
-  ];
-  return `<li><b>${escapeHtml(policy)}</b> <span>${escapeHtml(account)}; ${times.join('; ')}</span></li>`;
+  const { policy, account } = audited;
+  return `<li><b>${escapeHtml(policy)}</b> <span>${escapeHtml(account)}; ${scheduleText(audited)}</span></li>`;
 }

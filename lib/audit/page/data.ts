@@ -1,6 +1,7 @@
-import { sentenceOf, sentencesOf } from '../../reporting/sentences.ts';
-import { copyText, durationText, minuteText, sizeText } from '../format.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, ExpiryCondition } from '../model.ts';
+import { minuteText, sizeText } from '../../reporting/sentences/format.ts';
+import { copiesText, snapshotText, untilText } from '../../reporting/sentences/page.ts';
+import { sentencesOf } from '../../reporting/sentences.ts';
+import type { Audit, AuditedSeries } from '../model.ts';
 import { markOf } from './timeline-mark.ts';
 
 /**
@@ -32,70 +33,16 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
     text.set(words, known);
     return known;
   };
-  const cleanups = new Map(policies.map((p) => [`${p.account} ${p.policy}`, cleanupText(p)]));
+  const policyOf = new Map(policies.map((one) => [`${one.account} ${one.policy}`, one]));
   const lines = rows.map(({ account, policy, snapshots }) =>
     snapshots.map((s): Line => {
-      const until = untilText(s, at, cleanups.get(`${account} ${policy}`));
+      const held = { at, isHeld: markOf(s) === 'held' };
+      const until = untilText(s, policyOf.get(`${account} ${policy}`), held);
       const size = s.sizeBytes === undefined ? '–' : sizeText(s.sizeBytes);
-      const state = [markOf(s) === 'held' ? 'good, held' : s.state, verdictText(s, at)]
-        .filter(Boolean)
-        .join(', ');
+      const state = snapshotText(s, held);
       const why = sentencesOf(s.reasons);
       return [s.image, index(minuteText(s.slot)), index(state), index(size), index(why), index(until)];
     }),
   );
-  return { text: [...text.keys()], rows: lines, notes: rows.map(noteOf) };
-}
-
-function noteOf({ copied }: AuditedSeries): string {
-  if (!copied) return '';
-  const obstacle = copied.obstacle
-    ? `; its newest snapshot can't be copied: ${sentenceOf(copied.obstacle)}`
-    : '';
-  return `; ${copyText(copied)}${obstacle}`;
-}
-
-/** The result of a snapshot's last drill as text. */
-function verdictText({ proven, unproven }: AuditedSnapshot, at: string): string {
-  const verdict = proven ?? unproven;
-  if (!verdict) return '';
-  const ago = `${durationText(Date.parse(at) - Date.parse(verdict))} ago`;
-  return proven ? `proven ${ago}` : `failed a drill ${ago}`;
-}
-
-/** The next cleanup of a policy: ", by 2026-11-24 12:00". */
-function cleanupText({ nextCleanup, cleansAtRate }: AuditedPolicy): string {
-  return nextCleanup ? `, ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}` : '';
-}
-
-/**
- * Until when a snapshot stays if its earliest deletion time has passed, by the condition of its
- * deletion.
- */
-const UNTIL: Record<ExpiryCondition, string> = {
-  DRILL: 'a newer one has passed a drill',
-  PENDING: 'the one in progress is good',
-  FAILS: 'it has failed',
-  RATE: 'the next run',
-};
-
-/** The condition under which a snapshot is deleted at the earliest time. */
-const IF: Record<ExpiryCondition, string> = {
-  DRILL: ' at the earliest, once a newer one has passed a drill',
-  PENDING: ' at the earliest, if the one in progress succeeds',
-  FAILS: ' at the earliest, if it fails',
-  RATE: ' at the earliest',
-};
-
-/** Until when a snapshot stays, as text. */
-function untilText(snapshot: AuditedSnapshot, at: string, nextCleanup = ''): string {
-  const { action, goes, condition } = snapshot;
-  if (action === 'delete') return `the next cleanup${nextCleanup}`;
-  if (action === 'defer') return 'a later cleanup';
-  if (!goes) return markOf(snapshot) === 'held' ? 'its hold is released' : 'after the end of the forecast';
-  if (goes > at) {
-    const inTime = durationText(Date.parse(goes) - Date.parse(at));
-    return `${minuteText(goes)}, in ${inTime}${condition ? IF[condition] : ''}`;
-  }
-  return condition ? UNTIL[condition] : 'its reason no longer applies';
+  return { text: [...text.keys()], rows: lines, notes: rows.map(copiesText) };
 }

@@ -1,6 +1,7 @@
+import { sizeText } from '../../reporting/sentences/format.ts';
+import { FIGURES } from '../../reporting/sentences/page.ts';
 import { copiedServers } from '../copy-freshness.ts';
 import { provenServers } from '../drill-results.ts';
-import { durationText, minuteText, sizeText } from '../format.ts';
 import { worstSeriesOfServers } from '../headline.ts';
 import type { Audit } from '../model.ts';
 import type { ServerCount } from '../server-count.ts';
@@ -17,45 +18,20 @@ export function figures(audit: Audit): string {
   const nextRun = audit.policies.flatMap((policy) => policy.nextRun ?? []).sort()[0];
   const [late, never, waiting] = [having('late'), having('never'), having('waiting')];
   return [
-    figure('Protected', `${having('protected')}`, `of ${servers.length}`),
-    figure(
-      'Late',
-      `${late}`,
-      never > 0 ? `and ${never} without a snapshot` : '',
-      late + never > 0 ? 'trouble' : '',
-    ),
-    ...(waiting > 0 ? [figure('Waiting', `${waiting}`, 'for the first')] : []),
+    figure('Protected', `${having('protected')}`, FIGURES.protected(servers.length)),
+    figure('Late', `${late}`, FIGURES.late(never), late + never > 0 ? 'trouble' : ''),
+    ...(waiting > 0 ? [figure('Waiting', `${waiting}`, FIGURES.waiting())] : []),
     ...agedFigure('Proven', provenServers(audit.series), audit),
     ...agedFigure('Copied', copiedServers(audit.series), audit),
-    figure('Snapshots', `${good}`, others > 0 ? `and ${others} not good` : 'all good'),
-    figure(
-      'Stored',
-      sizeText(audit.bytes),
-      [
-        audit.unlisted.length > 0 ? 'at least' : '',
-        audit.unmanagedBytes > 0 ? `${sizeText(audit.unmanagedBytes)} of no policy` : '',
-        audit.monthlyCost === undefined ? '' : `${audit.monthlyCost.toFixed(2)} a month`,
-      ]
-        .filter(Boolean)
-        .join(', '),
-    ),
-    ...(nextRun
-      ? [
-          figure(
-            'Next run',
-            `in ${durationText(Date.parse(nextRun) - Date.parse(audit.at))}`,
-            `${minuteText(nextRun).slice(5)} UTC`,
-          ),
-        ]
-      : []),
+    figure('Snapshots', `${good}`, FIGURES.snapshots(others)),
+    figure('Stored', sizeText(audit.bytes), FIGURES.stored(audit)),
+    ...(nextRun ? [figure('Next run', FIGURES.inTime(nextRun, audit.at), FIGURES.runsAt(nextRun))] : []),
   ].join('\n');
 }
 
 /** The figure of a {@link ServerCount}; none if the count is of no servers. */
-function agedFigure(term: string, { count, holding, oldest }: ServerCount, { at }: Audit): string[] {
-  if (count === 0) return [];
-  const age = oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : '';
-  return [figure(term, `${holding}`, `of ${count}${age}`)];
+function agedFigure(term: string, counted: ServerCount, { at }: Audit): string[] {
+  return counted.count === 0 ? [] : [figure(term, `${counted.holding}`, FIGURES.aged(counted, at))];
 }
 
 /** One figure. Its texts are not escaped, because none comes from a cloud. */

@@ -3,7 +3,7 @@ import type { AuditedSeries, SeriesState } from '../model.ts';
 import { type RowContext, row } from './row.ts';
 
 /** The titles of the sections, in the order of the page. */
-const TITLES = {
+const SECTION_TITLES = {
   attention: 'Needs attention',
   waiting: 'Waiting for the first snapshot',
   protected: 'Protected',
@@ -11,7 +11,7 @@ const TITLES = {
 };
 
 /** The section of each state. */
-const SECTIONS: Record<SeriesState, keyof typeof TITLES> = {
+const SECTIONS: Record<SeriesState, keyof typeof SECTION_TITLES> = {
   never: 'attention',
   late: 'attention',
   waiting: 'waiting',
@@ -29,7 +29,7 @@ export interface Group {
 
 /** Groups the series in the order of the page: the late ones by lateness, all others by name. */
 export function groupsOf(all: readonly AuditedSeries[]): Group[] {
-  return Object.entries(TITLES)
+  return Object.entries(SECTION_TITLES)
     .map(([section, title]) => {
       const series = all.filter(({ state }) => SECTIONS[state] === section);
       return { title, series: series.sort(section === 'attention' ? worstFirst : byName) };

@@ -1,5 +1,4 @@
-import { durationText, sizeText } from '../format.ts';
-import { lateText } from '../headline.ts';
+import { holdingText, NOTES, standingText } from '../../reporting/sentences/page.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
@@ -50,41 +49,21 @@ export function row(series: AuditedSeries, number: number, { now, scale, naming 
   return `<li class="row" id="row-${number}" ${data}>
 <button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name || `server ${server}`)}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
-<p class="standing ${state}"><b>${standingText(series)}</b><span>${holdingText(series)}</span>${proofText(series)}${obstacleNote(series)}${notes(series)}</p>
+<p class="standing ${state}"><b>${standingText(series, STATES[state])}</b><span>${holdingText(series)}</span>${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
 </li>`;
 }
 
-function standingText(series: AuditedSeries): string {
-  const { state, ageSeconds, cause } = series;
-  if (state === 'late' || cause) return lateText(series);
-  if (state === 'waiting') return 'none yet';
-  if (state !== 'protected' || ageSeconds === undefined) return STATES[state].toLowerCase();
-  return `${durationText(ageSeconds * 1000)} old`;
-}
-
-function proofText({ proof }: AuditedSeries): string {
-  if (proof?.unprovenSeconds === undefined || proof.failed) return '';
-  return `<span>${proof.proven ? `proven ${durationText(proof.unprovenSeconds * 1000)} ago` : 'not proven yet'}</span>`;
+function proofNote({ proof }: AuditedSeries): string {
+  return proof?.unprovenSeconds === undefined || proof.failed ? '' : `<span>${NOTES.proven(proof)}</span>`;
 }
 
 /** A note about a snapshot that can't be copied. The timeline shows the copies. */
 function obstacleNote({ copied }: AuditedSeries): string {
-  return copied?.obstacle ? "<span>can't be copied</span>" : '';
+  return copied?.obstacle ? `<span>${NOTES.obstacle()}</span>` : '';
 }
 
-function notes(series: AuditedSeries): string {
+function troubleNotes(series: AuditedSeries): string {
   return SERIES_TROUBLES.map(({ name, isIn, noteOf }) =>
     noteOf && isIn(series) ? `<span class="${name}">${noteOf(series)}</span>` : '',
   ).join('');
-}
-
-function holdingText({ good, pending, stuck, failed, unknown, bytes }: AuditedSeries): string {
-  const others = Object.entries({ pending, stuck, failed, unknown }).filter(([, n]) => n > 0);
-  return [
-    good > 0 ? `${good} good` : '',
-    ...others.map(([state, n]) => `${n} ${state}`),
-    bytes > 0 ? sizeText(bytes) : '',
-  ]
-    .filter(Boolean)
-    .join(', ');
 }

@@ -1,4 +1,4 @@
-const DAY_MS = 24 * 3_600_000;
+import { DAY_MS } from '../../config/dates.ts';
 
 const TICKS: [label: string, days: number][] = [
   ['1 h', 1 / 24],

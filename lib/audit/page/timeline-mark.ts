@@ -1,8 +1,8 @@
 import { PERIODS, type Period } from '../../config/keep-rules.ts';
-import { codeOf, type ReasonCode } from '../../reporting/reasons.ts';
+import { codeOf } from '../../reporting/reasons.ts';
 import type { AuditedSnapshot } from '../model.ts';
+import { isHeld } from '../troubles.ts';
 
-const HOLDS: readonly ReasonCode[] = ['HELD', 'HELD_UNTIL', 'PROTECTED'];
 const LONGEST_FIRST = PERIODS.toReversed();
 
 /**
@@ -42,7 +42,7 @@ export const RULER = BARS.filter((bar) => bar === 'recent' || HEIGHTS[bar] > HEI
 export function markOf({ state, action, reasons }: AuditedSnapshot): Mark {
   if (state !== 'good') return state;
   if (action !== 'keep') return 'goes';
-  if (reasons.some(({ code }) => HOLDS.includes(code))) return 'held';
+  if (isHeld({ reasons })) return 'held';
   return LONGEST_FIRST.find((period) => reasons.some(({ code }) => code === codeOf(period))) ?? 'recent';
 }
 

@@ -1,9 +1,7 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
-import { copyText, counted, durationText, minuteText } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
-import type { Reason } from '../reasons.ts';
-import { quotaRoom } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
+import { copyText, counted, durationText, minuteText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 const MOST_IMAGES = 3;
 
@@ -135,25 +133,6 @@ export const auditSentences = {
 /** Why a record of the coverage that is there can't be read. */
 export const DAMAGED_RECORD =
   'coverage.json is damaged: restore it, or delete it: then audits compare again, and keep what has dropped out';
-
-/** The clauses of an audit's sentence if the record of the coverage can't be read. */
-export const DROPPED_UNKNOWN = 'what is no longer covered is not known';
-export const MORE_DROPPED_UNKNOWN = 'what else is no longer covered is not known';
-
-/** The clauses of an audit's sentence about policies that do less than they are configured for. */
-export const CLAUSES = {
-  nothingSelected: (policy: string, isEmpty: boolean) =>
-    isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
-  runsMissing: ({ job, policy }: { job: string; policy: string }) =>
-    `no ${job} run of ${policy} has succeeded in time`,
-  snapshotsIn: {
-    failed: (servers: string) => `a snapshot of ${servers} failed`,
-    stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
-  },
-  quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) => `the quota of ${where} has ${quotaRoom(days)}`,
-  failures: (count: number) => `${counted(count, 'failure')} in the last day`,
-  notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
-};
 
 function remedyForDropped(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;

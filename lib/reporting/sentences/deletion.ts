@@ -1,4 +1,5 @@
-import type { Sentences } from './sentence.ts';
+import { statusText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** What becomes of a deletion or a hold. */
 export const deletionSentences = {
@@ -25,7 +26,7 @@ export const deletionSentences = {
   UNREADABLE_MARKER: ({ problem }, say) => say(problem),
   OTHER_MARKER: () => 'its marker has changed',
   OTHER_VOLUME_SNAPSHOTS: () => 'it names other volume snapshots',
-  OTHER_STATUS: ({ status }) => `it is ${status}`,
+  OTHER_STATUS: ({ status }) => `it is ${statusText(status)}`,
   CHANGED: ({ reason }, say) => `changed since the plan: ${say(reason)}`,
 
   // What becomes of a hold.

@@ -1,9 +1,9 @@
-import { listed } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
+import { firstNames } from './format.ts';
+import type { Sentences } from './makers.ts';
 import { remedyForStatus } from './snapshot.ts';
 
 /** The kinds of credentials, by their form in a secret. */
-const FORMS = {
+const FORM_NAMES = {
   rackspace: 'a Rackspace API key',
   password: 'a Keystone password',
   applicationCredential: 'a Keystone application credential',
@@ -17,7 +17,7 @@ const NEEDED_ROLES = {
 /** What `doctor` has found. */
 export const doctorSentences = {
   // Accounts.
-  SECRET_READ: ({ form, authUrl }) => `${FORMS[form]} for ${authUrl}`,
+  SECRET_READ: ({ form, authUrl }) => `${FORM_NAMES[form]} for ${authUrl}`,
   LOGGED_IN: ({ project, regions }) => `project ${project} in ${regions.join(', ')}`,
   LOGIN_REFUSED: ({ message }) => message,
   LOGIN_WITHOUT_REGIONS: ({ project }) => `project ${project} has no region with servers`,
@@ -51,19 +51,20 @@ export const doctorSentences = {
   REGIONS_KNOWN: ({ regions, isAll }) => `${regions.join(', ')}${isAll ? ' (all)' : ''}`,
   REGIONS_UNKNOWN: ({ unknown, known }) =>
     `the account has no region ${unknown.join(', ')}: it has ${known.join(', ')}`,
-  SERVERS_SELECTED: ({ names }) => `${names.length}: ${listed(names)}`,
+  SERVERS_SELECTED: ({ names }) => `${names.length}: ${firstNames(names)}`,
   SERVERS_UNMATCHED: ({ selector, isPartial }) => `${selector} matches no server${partialText(isPartial)}`,
-  SERVERS_MISSING: ({ ids, isPartial }) => `ids: there is no server ${listed(ids)}${partialText(isPartial)}`,
+  SERVERS_MISSING: ({ ids, isPartial }) =>
+    `ids: there is no server ${firstNames(ids)}${partialText(isPartial)}`,
   SERVERS_ALL_EXCEPTED: ({ isPartial }) =>
     `servers.except excludes every selected server${partialText(isPartial)}`,
   SERVERS_EXCEPT_UNMATCHED: ({ selector, isPartial }) =>
     `${selector} matches no server${partialText(isPartial)}`,
   SERVERS_IN_STATE: ({ status, names }) =>
-    `the cloud makes no image of servers in ${status}: ${listed(names)}`,
+    `the cloud makes no image of servers in ${status}: ${firstNames(names)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
-    `Rackspace makes no images of servers whose disk is a volume: ${listed(names)}`,
+    `Rackspace makes no images of servers whose disk is a volume: ${firstNames(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
-    `Rackspace's own image schedule takes these too: ${listed(names)}`,
+    `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
   SCHEDULE_NEXT: (next) => nextText(next),
   SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
   CLEANUP_NEXT: (next) => nextText(next),
@@ -81,11 +82,11 @@ export const doctorSentences = {
   DRILL_NEXT: (next) => nextText(next),
   DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
   DRILL_PART_MISSING: ({ where, part, missing, known }) =>
-    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${listed(known) || 'none'}`,
+    `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${firstNames(known) || 'none'}`,
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
     `${where}: drill.${part}: the available values could not be read: ${message}`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
-    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${listed(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
+    `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
 
 const CORRECT_YEAR = () => 'Correct it: its last field is the year, * for every one.';

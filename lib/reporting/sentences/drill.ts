@@ -1,4 +1,4 @@
-import type { Sentences } from './sentence.ts';
+import type { Sentences } from './makers.ts';
 
 /** The results of drills. */
 export const drillSentences = {

@@ -1,9 +1,10 @@
 import type { Report } from '../report.ts';
+import type { Sentence } from './sentence.ts';
 
 const MOST_LINES = 10;
 
 /** What each outcome is of; a copy is named by its snapshot. */
-const COUNTED: Record<Report['job'], string> = {
+const ITEM_OF_JOB: Record<Report['job'], string> = {
   snapshot: 'server',
   drill: 'server',
   cleanup: 'snapshot',
@@ -33,7 +34,7 @@ export function failedRunText({
   const list = `.\n- ${shown.join('\n- ')}`;
   if (failed === 0) return `${run} failed${shown.length === 1 ? `: ${shown[0]}` : list}`;
   const all = Object.values(totals).reduce((sum, n) => sum + n, 0);
-  return `${run}: ${failed} of ${all} ${COUNTED[job]}${all === 1 ? '' : 's'} failed${list}`;
+  return `${run}: ${failed} of ${all} ${ITEM_OF_JOB[job]}${all === 1 ? '' : 's'} failed${list}`;
 }
 
 function linesOf({ name, region, outcome, reason, snapshots }: Report['entries'][number]): string[] {
@@ -43,4 +44,9 @@ function linesOf({ name, region, outcome, reason, snapshots }: Report['entries']
     reason ?? 'failed',
   ];
   return reasons.map((why) => `${name || 'a server'} in ${region}: ${why}`);
+}
+
+/** What failed of an audit, for its error. */
+export function failedAuditText(failures: readonly Sentence[]): Sentence {
+  return `audit: ${failures.join('; ')}`;
 }

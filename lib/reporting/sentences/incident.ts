@@ -1,16 +1,14 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
-import { counted, durationText, shortName } from '../../audit/format.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable } from '../../openstack/printable.ts';
 import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
-import type { Sentences } from './sentence.ts';
+import { counted, durationText, shortName } from './format.ts';
+import type { Sentences } from './makers.ts';
+import type { Sentence } from './sentence.ts';
 
 /** The number of failures of a run that an e-mail has. */
 const MOST_FAILURES = 5;
-
-/** The length of an error's message in an e-mail. */
-const MOST_CHARACTERS = 500;
 
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
@@ -70,39 +68,6 @@ const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) =
   SERIES_NOT_ROTATED: () => 'its snapshots are not rotating',
 };
 
-/** The headline of an incident of several problems; `title` is that of the first. */
-export const HEADLINES = {
-  servers: (count: number, title: string) => `${count} servers, the worst is ${title}`,
-  accounts: (count: number) => `${count} accounts can't be read`,
-  others: (count: number, title: string) => `${title}, and ${count - 1} more`,
-};
-
-/** What the e-mail says of a problem that comes and goes. */
-export const RECURS =
-  'It ended and began again within a day. The next e-mail about it comes when it has lasted or stayed away for a day.';
-
-/** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
-export const LASTS = 'It has lasted for a day now.';
-
-/** What the e-mail says of problems that are over. The audit does not know why they are. */
-export const ENDED = 'Ended: the audit no longer sees this:';
-
-/** The texts of the e-mail in place of one that the topic has refused. */
-export function refusedMailTexts(
-  subject: string,
-  message: string,
-  stage: string,
-): Record<'subject' | 'text', string> {
-  return {
-    subject: 'an e-mail about an incident was refused',
-    text: [
-      `The topic of alerts has refused this e-mail twice: "${subject}". It is not sent again.`,
-      `The error: ${printable(message).slice(0, MOST_CHARACTERS)}`,
-      `What it was about is on the report page: npx serverless report --stage ${stage}`,
-    ].join('\n\n'),
-  };
-}
-
 /** The deployment's stage, and the account of the problem. */
 interface Place {
   stage: string;
@@ -110,12 +75,14 @@ interface Place {
 }
 
 /** What to do about a problem, each with the command. */
-export function incidentRemedies<C extends ReasonCode>(reason: Reason<C>, place: Place): string[] {
-  const remedies = (REMEDIES as Partial<Record<ReasonCode, unknown>>)[reason.code] as Remedy<C> | undefined;
+export function incidentRemedies<C extends ReasonCode>(reason: Reason<C>, place: Place): Sentence[] {
+  const remedies = (INCIDENT_REMEDIES as Partial<Record<ReasonCode, unknown>>)[reason.code] as
+    | Remedy<C>
+    | undefined;
   return remedies?.(reason, place) ?? [];
 }
 
-type Remedy<C extends ReasonCode> = (reason: Reason<C>, place: Place) => string[];
+type Remedy<C extends ReasonCode> = (reason: Reason<C>, place: Place) => Sentence[];
 
 /** What to do about a trouble of a series: the same as in docs/reasons.md. */
 const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
@@ -182,7 +149,7 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
 
 // What has dropped out has a command of its own: see acceptance.ts.
 type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
-const REMEDIES: { [C in Remediable]: Remedy<C> } = {
+const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, place) => repairAccount(account, problem, place),
   POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [
@@ -251,7 +218,7 @@ function showServers(stage: string): string {
 /**
  * What to do about items that dropped out of coverage, with the command that accepts only these.
  */
-export function dropRemedies(dropped: readonly Dropped[], stage: string): string[] {
+export function dropRemedies(dropped: readonly Dropped[], stage: string): Sentence[] {
   if (dropped.length === 0) return [];
   const event = JSON.stringify({ acceptDropped: acceptanceOf(dropped) });
   // A name in the command must not end the quoted text.

@@ -1,5 +1,5 @@
-import { gigabytes } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
+import { sizeText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** How an export task ended for which the cloud has no message. */
 const EXPORT_TASKS = {
@@ -11,16 +11,16 @@ const EXPORT_TASKS = {
 /** The results of copies and exports. */
 export const offsiteSentences = {
   // Copies.
-  COPY_PLANNED: ({ bytes }) => `${gigabytes(bytes)} to copy`,
-  COPIED: ({ bytes, algorithm }) => `${gigabytes(bytes)} copied, ${algorithm} verified`,
+  COPY_PLANNED: ({ bytes }) => `${sizeText(bytes)} to copy`,
+  COPIED: ({ bytes, algorithm }) => `${sizeText(bytes)} copied, ${algorithm} verified`,
   EXPORTED: ({ bytes, segments }) =>
-    `${gigabytes(bytes)} exported to Cloud Files, complete as far as can be checked: ${segments} segments in order, and the footer of a VHD`,
+    `${sizeText(bytes)} exported to Cloud Files, complete as far as can be checked: ${segments} segments in order, and the footer of a VHD`,
   COPY_UPLOADING: ({ bytes, of }) =>
-    `${gigabytes(bytes)} of ${gigabytes(of)} are uploaded, the next try resumes: run deadline reached`,
+    `${sizeText(bytes)} of ${sizeText(of)} are uploaded, the next try resumes: run deadline reached`,
   COPY_VERIFYING: ({ bytes, of }) =>
-    `all ${gigabytes(of)} are uploaded, ${gigabytes(bytes)} are verified, the next try resumes: run deadline reached`,
+    `all ${sizeText(of)} are uploaded, ${sizeText(bytes)} are verified, the next try resumes: run deadline reached`,
   COPY_TOO_LARGE: ({ bytes }) =>
-    `the cloud sends images from their beginning only, and this one (${gigabytes(bytes)}) is too large for one run: it can't be copied`,
+    `the cloud sends images from their beginning only, and this one (${sizeText(bytes)}) is too large for one run: it can't be copied`,
   COPY_CORRUPT: ({ algorithm }) =>
     `the copy's ${algorithm} differs from the cloud's ${algorithm} of the image: the copy is discarded; if that happens again, the image itself is damaged`,
   COPY_DISCARDED_BY_OTHER_RUN: () => 'another run has discarded this copy meanwhile',
@@ -28,9 +28,9 @@ export const offsiteSentences = {
   COPY_RETRIED_LATER: ({ times, from }) =>
     `the copy was begun ${times} times this month and failed each time: it is retried from ${from} on`,
   COPY_LARGER_THAN_LIMIT: ({ bytes, limit }) =>
-    `${gigabytes(bytes)} are more than ${limitText(limit)} ever allows: raise the limit`,
+    `${sizeText(bytes)} are more than ${limitText(limit)} ever allows: raise the limit`,
   COPY_OVER_LIMIT: ({ bytes, used, limit }) =>
-    `${gigabytes(bytes)} on top of the ${gigabytes(used)} of this month would exceed ${limitText(limit)}: the copy waits for the next month or for a higher limit`,
+    `${sizeText(bytes)} on top of the ${sizeText(used)} of this month would exceed ${limitText(limit)}: the copy waits for the next month or for a higher limit`,
   COPY_LIMIT_UNREADABLE: ({ limit }) => `how much of ${limitText(limit)} is used up can't be read`,
   COPY_ELSEWHERE: ({ home }) =>
     `its newest snapshot was taken in region ${home}, so its copy belongs there: see what the report says of that region`,
@@ -78,5 +78,5 @@ export const offsiteSentences = {
 } satisfies Partial<Sentences>;
 
 function limitText(bytes: number): string {
-  return `offsite.maxBytesPerMonth (${gigabytes(bytes)})`;
+  return `offsite.maxBytesPerMonth (${sizeText(bytes)})`;
 }

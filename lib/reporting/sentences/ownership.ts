@@ -1,4 +1,4 @@
-import type { Sentences } from './sentence.ts';
+import type { Sentences } from './makers.ts';
 
 const IF_GONE = 'if the server is gone, delete its snapshots by hand, or remove `orphans` from the policy';
 

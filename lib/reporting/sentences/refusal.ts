@@ -1,4 +1,5 @@
-import type { Sentences } from './sentence.ts';
+import { statusText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** How the refusal of a job begins. */
 const REFUSED = {
@@ -30,7 +31,7 @@ export const refusalSentences = {
   IMAGE_UNKNOWN: ({ field, image, regions }) =>
     `The event is refused: ${field}: this project has no image ${image} in ${regions.join(', ')}`,
   HOLD_OF_FAILED: ({ image, status }) =>
-    `hold: the image ${image} has failed (${status}) and holds no data, so there is nothing to hold`,
+    `hold: the image ${image} has failed (${statusText(status)}) and holds no data, so there is nothing to hold`,
   HOLD_REFUSED: ({ message }) => `The hold is refused: ${message}`,
   COPIES_WITHOUT_BUCKET: () =>
     'There is no bucket for the copies: AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of deploy/resources.yml, or set custom.copiesBucket',

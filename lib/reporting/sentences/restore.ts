@@ -1,8 +1,8 @@
 import { counted } from '../../audit/format.ts';
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
-import { listed } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
+import { firstNames, statusText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** Where a part of a new server comes from. */
 const FROM = { event: '', original: ', as the original has', record: ', as the original had' };
@@ -22,7 +22,7 @@ const QUOTA_REMEDIES: Record<string, string> = { FORBIDDEN: QUOTA, OVER_QUOTA: Q
  * What to do when the cloud refuses a new server, or the safety snapshot or the rebuild of one, by
  * the kind of the refusal.
  */
-const CLOUD_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
+const REFUSAL_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
   new: {
     BAD_REQUEST:
       'if it is the flavor, give another "flavor"; a network, "networks": the ids of networks that there are; the key pair, the "keyName" of one that the user in the secret has, or null for none; a security group, "securityGroups": the names of groups that there are, or []; the image, another "at"',
@@ -45,7 +45,7 @@ export const restoreSentences = {
   RESTORE_UTC_DAY: ({ date, until }) =>
     `"at": "${date}" is a day in UTC, up to ${until}; give a time with it for another moment`,
   RESTORE_PASSED_OVER: ({ image, slot, status }) =>
-    `passed over: the snapshot of ${slot} (${image}): it is ${status}`,
+    `passed over: the snapshot of ${slot} (${image}): it is ${statusText(status)}`,
   RESTORE_PASSED_OVER_FAILED: ({ image, slot, drilled }) =>
     `passed over: the snapshot of ${slot} (${image}): its last drill, at ${drilled}, failed; "at": "${image}" takes it all the same`,
   RESTORE_PASSED_OVER_MORE: ({ count }) => `passed over: ${count} more`,
@@ -111,11 +111,11 @@ export const restoreSentences = {
     `the safety snapshot is requested: ${name}; call again within an hour, and again until it is good`,
   SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
   SAFETY_PENDING: ({ image, status }) =>
-    `the safety snapshot ${image} is still ${status}: call again in a while`,
+    `the safety snapshot ${image} is still ${statusText(status)}: call again in a while`,
   SAFETY_SLOW: ({ since, most }) =>
     `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use "to": "new"`,
   SAFETY_FAILED: ({ image, status, name }) =>
-    `the safety snapshot ${image} has failed (${status}), so ${name} is left as it was`,
+    `the safety snapshot ${image} has failed (${statusText(status)}), so ${name} is left as it was`,
   SAFETY_OVERTAKEN: ({ image, name }) =>
     `the safety snapshot ${image} is of no use: ${name} has been rebuilt since`,
   SAFETY_OLD: ({ image, since }) =>
@@ -160,11 +160,11 @@ export const restoreSentences = {
   RESTORE_PART_MISSING: ({ field, where, missing, known }) =>
     `${field}: ${where} has no ${missing.join(', ')}: ${
       known
-        ? `it has ${listed(known) || 'none'}`
+        ? `it has ${firstNames(known) || 'none'}`
         : `give the name of a key pair of the secret's user, or null for none`
     }`,
   RESTORE_REFUSED_BY_CLOUD: ({ error, message, to }) => {
-    const remedy = { ...QUOTA_REMEDIES, ...CLOUD_REMEDIES[to] }[error];
+    const remedy = { ...QUOTA_REMEDIES, ...REFUSAL_REMEDIES[to] }[error];
     return `${withoutStop(message)}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
   },
   RESTORE_NO_SERVER: ({ server, regions }) =>
@@ -196,9 +196,9 @@ export const restoreSentences = {
       ? `at: image ${image} was not made from ${server}: give another image`
       : `at: image ${image} was made from the server ${of}, and not from ${server}: give "server": "${of}", or another image`,
   RESTORE_IMAGE_UNFINISHED: ({ image, status }) =>
-    `at: image ${image} is still ${status}: wait until it is active`,
+    `at: image ${image} is still ${statusText(status)}: wait until it is active`,
   RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>
-    `at: image ${image} can't be restored: it is ${status}${hasData ? '' : ' and has no data'}: give another`,
+    `at: image ${image} can't be restored: it is ${statusText(status)}${hasData ? '' : ' and has no data'}: give another`,
   RESTORE_IMAGE_DELETED: ({ image, server }) =>
     `at: image ${image} has been deleted since: begin anew, without "request"; ${server} is as it was`,
   RESTORE_DIFFERS: ({ field, was, slot, request }) =>
@@ -254,7 +254,9 @@ function insteadText(
   oldest: { slot: string; made: string } | undefined,
 ): string {
   if (others.length > 0) {
-    const list = others.map(({ image, slot, status }) => `${image} of ${slot} is ${status}`).join(', ');
+    const list = others
+      .map(({ image, slot, status }) => `${image} of ${slot} is ${statusText(status)}`)
+      .join(', ');
     return `: ${list}. One that is still being made can be restored when it is active`;
   }
   return oldest ? `: the oldest good one, of ${oldest.slot}, was made at ${oldest.made}` : '';

@@ -1,7 +1,7 @@
 import { PERIODS, type Period } from '../../config/keep-rules.ts';
 import { codeOf } from '../reasons.ts';
-import { policyDuration } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
+import { policyDuration, statusText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** "weekly 2026-W48" */
 const periodEntries = PERIODS.map((rule) => [
@@ -38,22 +38,22 @@ export const retentionSentences = {
   RESTORED_IN_PLACE: () => 'a restore in place has begun with it',
 
   // What a snapshot is that does not count, and what is to become of it.
-  UNFINISHED: ({ status }) => `not finished (${status})`,
+  UNFINISHED: ({ status }) => `not finished (${statusText(status)})`,
   ACTIVE_WITHOUT_DATA: ({ hasSize }) =>
     hasSize
       ? 'active, and its block_device_mapping names no volume snapshot, so it is not known where its data are: not counted'
       : 'active, but has no size and no volume snapshots, so it may be empty: not counted',
-  UNKNOWN_STATUS: ({ status }) => `status "${status}" is not understood: not counted`,
+  UNKNOWN_STATUS: ({ status }) => `status "${statusText(status)}" is not understood: not counted`,
   IN_FUTURE: () => 'dated in the future: not counted',
   FAILED_LATELY: () => 'failed less than 24 hours ago',
   FAILED_ALONE: () => 'failed, and there is no newer good one',
   FAILED: () => 'failed, and a newer good one exists',
   PARTIAL: ({ status, reasons }, say) =>
-    `${status}: its remaining data is kept as if it were complete: ${say(...reasons)}`,
+    `${statusText(status)}: its remaining data is kept as if it were complete: ${say(...reasons)}`,
 
   // Ad-hoc snapshots.
   ADHOC_FAILED: ({ status, until }) =>
-    `ad hoc, failed (${status}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand' : `it expires at ${until}`}`,
+    `ad hoc, failed (${statusText(status)}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand' : `it expires at ${until}`}`,
   ADHOC: () => 'ad hoc, without an end',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,

@@ -1,6 +1,5 @@
-import { counted } from '../../audit/format.ts';
-import { gigabytes, quotaRoom } from './quantity.ts';
-import type { Sentences } from './sentence.ts';
+import { counted, firstNames, quotaRoom, sizeText, statusText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** What a job does not do in a region that can't be read. */
 const UNDONE = {
@@ -11,12 +10,11 @@ const UNDONE = {
 };
 
 const DATA = { localDisks: 'local data disks', attachedVolumes: 'attached volumes' };
-const MOST_NAMES = 10;
 
 /** How much of a quota is used. */
 const QUOTAS = {
   images: (used: number, limit: number) => `${used} of ${limit} images`,
-  imageBytes: (used: number, limit: number) => `${gigabytes(used)} of ${gigabytes(limit)} for images`,
+  imageBytes: (used: number, limit: number) => `${sizeText(used)} of ${sizeText(limit)} for images`,
   volumeSnapshots: (used: number, limit: number) => `${used} of ${limit} volume snapshots`,
   volumeGigabytes: (used: number, limit: number) => `${used} of ${limit} GB for volumes and volume snapshots`,
 };
@@ -51,15 +49,15 @@ export const runSentences = {
   BUSY_TOO_LONG: ({ servers, more }) =>
     `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${gigabytes(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
+    `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${sizeText(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is not for this region: no cleanup looks at its ${counted(count, 'snapshot')} here, ${gigabytes(bytes)}: put the region back into its regions, or delete them by hand`,
+    `the policy ${policy} is not for this region: no cleanup looks at its ${counted(count, 'snapshot')} here, ${sizeText(bytes)}: put the region back into its regions, or delete them by hand`,
   ACCOUNTS_SHARE_PROJECT: ({ project, accounts }) =>
     `the accounts ${accounts.join(' and ')} are of the same project ${project}: name one of them in all policies`,
   ACCOUNT_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer for this account: no cleanup looks at its ${counted(count, 'snapshot')} here, ${gigabytes(bytes)}: put the account back into its account, or delete them by hand`,
+    `the policy ${policy} is no longer for this account: no cleanup looks at its ${counted(count, 'snapshot')} here, ${sizeText(bytes)}: put the account back into its account, or delete them by hand`,
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
-    `no policy is for this region, so no cleanup looks at its ${counted(count, 'ad-hoc snapshot')}, ${gigabytes(bytes)}: they are never deleted, even after they expire`,
+    `no policy is for this region, so no cleanup looks at its ${counted(count, 'ad-hoc snapshot')}, ${sizeText(bytes)}: they are never deleted, even after they expire`,
   SERIES_OF_GONE_SERVER: ({ server, name, policy, count, kept }) =>
     `server ${nameAndId(server, name)} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, name, policy, count }) =>
@@ -71,11 +69,11 @@ export const runSentences = {
     `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
-    `image ${image} of ${of} is ${status} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+    `image ${image} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
   FAILED_IMAGE_HELD: ({ image, of, status, isProtected }) =>
-    `image ${image} of ${of} has failed (${status}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
+    `image ${image} of ${of} has failed (${statusText(status)}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
   ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
-    `the ad-hoc snapshot ${image} of ${of} failed (${status}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
+    `the ad-hoc snapshot ${image} of ${of} failed (${statusText(status)}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
   IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
     `image ${image} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
   IMAGE_IN_FUTURE: ({ image, of, slot }) =>
@@ -89,11 +87,11 @@ export const runSentences = {
   DELETIONS_UNCONFIRMED: ({ where, message }) =>
     `${where} can't be read after the deletions, so they are not confirmed: ${message}`,
   IMAGE_VANISHED: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${status}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
+    `image ${image} of ${of} (${statusText(status)}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
   IMAGE_DAMAGED: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${slot}) was good when this run began, and is no longer (${status}): this run did not change it`,
+    `image ${image} of ${of} (${slot}) was good when this run began, and is no longer (${statusText(status)}): this run did not change it`,
   IMAGE_VANISHED_PENDING: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${status}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
+    `image ${image} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
   DRILLS_STUCK: ({ count }) =>
     `${count} throw-away servers can't be deleted, so no more are made: delete them by hand`,
   DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
@@ -169,9 +167,7 @@ function unprotectedText({
   names: readonly string[];
   kind: keyof typeof DATA;
 }): string {
-  const more = names.length - MOST_NAMES;
-  const list = names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
-  return `${where}: the ${DATA[kind]} of ${list} are in no snapshot: back them up in another way, then add ${kind} to accept in the policy ${policy}`;
+  return `${where}: the ${DATA[kind]} of ${firstNames(names)} are in no snapshot: back them up in another way, then add ${kind} to accept in the policy ${policy}`;
 }
 
 /** "web-1 (5b9c…)", or the id alone if no name is known. */

@@ -1,10 +1,6 @@
-import type { Reason, ReasonCode } from '../reasons.ts';
-
-/** Makes a sentence of a reason; `say` makes one line of reasons among its facts. */
-export type Sentence<C extends ReasonCode> = (
-  reason: Reason<C>,
-  say: (...reasons: Reason[]) => string,
-) => string;
-
-/** A sentence for each reason. */
-export type Sentences = { [C in ReasonCode]: Sentence<C> };
+/**
+ * A text for people, which lib/reporting/sentences has made. It is a string, for output; the mark
+ * in its type shows where it goes, so that a test finds code that would decide by what it says. No
+ * text has the property, and any string may be used as a sentence.
+ */
+export type Sentence = string & { readonly isSentence?: true };

@@ -1,7 +1,8 @@
-import type { Sentences } from './sentence.ts';
+import { statusText } from './format.ts';
+import type { Sentences } from './makers.ts';
 
 /** What ends a state of a server that only a person ends. */
-const REMEDIES: Record<string, string> = {
+const STATE_REMEDIES: Record<string, string> = {
   RESCUE: 'end the rescue (openstack server unrescue)',
   SHELVED: 'unshelve it (openstack server unshelve)',
   SHELVED_OFFLOADED: 'unshelve it (openstack server unshelve)',
@@ -11,7 +12,8 @@ const REMEDIES: Record<string, string> = {
 
 export function remedyForStatus(status: string): string {
   return (
-    REMEDIES[status] ?? "find out its fault (openstack server show), and repair it or ask the cloud's support"
+    STATE_REMEDIES[status] ??
+    "find out its fault (openstack server show), and repair it or ask the cloud's support"
   );
 }
 
@@ -20,7 +22,7 @@ export const snapshotSentences = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
   ALREADY_TAKEN: ({ image, status, until }) =>
-    `already taken: image ${image} is ${status}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
+    `already taken: image ${image} is ${statusText(status)}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
   REQUEST_ENDS_SOONER: ({ image, until }) =>
     `this request already made image ${image}, which expires at ${until}, earlier than you now ask: hold it, or use another request name`,
   REQUEST_OVER: ({ since }) =>
@@ -32,7 +34,7 @@ export const snapshotSentences = {
   SERVER_LOCKED: () =>
     "the cloud can't make an image of a locked server: unlock it (openstack server unlock), or name the server in servers.except",
   SERVER_BUSY: ({ taskState }) => `the cloud is busy with the server (${taskState})`,
-  SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${status}`,
+  SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${statusText(status)}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
   SERVER_GONE_BY_NOW: () => 'the server is gone by now',
   VOLUME_SERVER_AT_RACKSPACE: () =>
@@ -46,7 +48,8 @@ export const snapshotSentences = {
   IMAGE_LOST: ({ image }) => `the cloud accepted the request, but image ${image} does not exist`,
   MARKER_LOST: ({ image }) =>
     `the cloud did not store the marker on image ${image}: the image does not count and is never deleted: correct the cause, then delete the image`,
-  IMAGE_FAILED: ({ image, status }) => `image ${image} failed (${status}): the next run takes another`,
+  IMAGE_FAILED: ({ image, status }) =>
+    `image ${image} failed (${statusText(status)}): the next run takes another`,
   IMAGE_EMPTY: ({ image, hasSize }) =>
     `image ${image} is active and ${hasSize ? 'its block_device_mapping names no volume snapshot' : 'has no data'}: the next run takes another`,
   IMAGE_REJECTED: ({ problem }, say) =>

@@ -6,7 +6,7 @@ import type { PageData } from './data.ts';
  * the tooltip of a mark. The source text of this function is embedded in the page, so the function
  * can use no variable from outside. Data is inserted as text, never as HTML.
  */
-export function client(): void {
+export function pageScript(): void {
   const one = <E extends Element = HTMLElement>(selector: string, within: ParentNode = document) =>
     within.querySelector<E>(selector)!;
   const all = <E extends Element = HTMLElement>(selector: string, within: ParentNode = document) =>

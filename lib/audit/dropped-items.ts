@@ -1,20 +1,4 @@
-import { DROPPED_UNKNOWN, MORE_DROPPED_UNKNOWN } from '../reporting/sentences/audit.ts';
-import { titleOf } from '../reporting/sentences.ts';
 import type { Audit, Dropped } from './model.ts';
-
-/**
- * A summary of the items that dropped out of coverage: the first item, and the number of others; or
- * that they, or the others, are not known, because the record can't be read. Empty without such
- * items.
- */
-export function droppedText({ dropped, warnings }: Pick<Audit, 'dropped' | 'warnings'>): string[] {
-  const [first, ...more] = dropped;
-  const isUnknown = warnings.some(({ code }) => code === 'COVERAGE_UNREADABLE');
-  return [
-    ...(first ? [`${titleOf(first)}${more.length > 0 ? `, and ${more.length} more` : ''}`] : []),
-    ...(isUnknown ? [first ? MORE_DROPPED_UNKNOWN : DROPPED_UNKNOWN] : []),
-  ];
-}
 
 /** An id of the item. The same item has the same id in every audit. */
 export function identityOf(dropped: Dropped): string {

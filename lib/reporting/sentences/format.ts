@@ -1,8 +1,9 @@
-import { printable } from '../openstack/printable.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../config/dates.ts';
+import { printable } from '../../openstack/printable.ts';
+import { statusOfVolumeSnapshot } from '../../snapshots/volume-snapshot-status.ts';
 
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
-const DAY_MS = 24 * HOUR_MS;
+/** How many names {@link firstNames} has. */
+const MOST_NAMES = 10;
 /** Longer names are truncated; Nova allows names of 255 characters. */
 const LONGEST_NAME = 40;
 
@@ -26,8 +27,9 @@ export function counted(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
 }
 
-/** "12.3 GB" of 10^9 bytes, as clouds count and bill. */
+/** "12.3 GB" of 10^9 bytes, as clouds count and bill; "20.5 MB", "1.20 TB" */
 export function sizeText(bytes: number): string {
+  if (bytes > 0 && bytes < 1e8) return `${(bytes / 1e6).toFixed(1)} MB`;
   return bytes < 1e12 ? `${(bytes / 1e9).toFixed(1)} GB` : `${(bytes / 1e12).toFixed(2)} TB`;
 }
 
@@ -76,4 +78,32 @@ export function shortName(name: string, longest = LONGEST_NAME): string {
   return characters.length > longest
     ? `${characters.slice(0, longest - ELLIPSIS.length).join('')}${ELLIPSIS}`
     : characters.join('');
+}
+
+/** "30d", "6h", as a policy has it */
+export function policyDuration(ms: number): string {
+  const hours = ms / HOUR_MS;
+  return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
+}
+
+/** How many more days of snapshots a quota has room for. */
+export function quotaRoom(days: number): string {
+  return days === 0 ? 'no room for the next day' : `room for ${counted(days, 'more day')}`;
+}
+
+/** The names, separated by commas; of many names the first ones and the number of the others. */
+export function firstNames(names: readonly string[]): string {
+  const more = names.length - MOST_NAMES;
+  return names.slice(0, MOST_NAMES).join(', ') + (more > 0 ? ` and ${more} more` : '');
+}
+
+/** "DFW", "DFW and ORD", "DFW, LON and ORD" */
+export function joinedByAnd(things: readonly string[]): string {
+  return things.length < 2 ? things.join() : `${things.slice(0, -1).join(', ')} and ${things.at(-1)}`;
+}
+
+/** "active", or "volume snapshot gone" for a status that {@link volumeSnapshotStatus} has made. */
+export function statusText(status: string): string {
+  const ofVolumeSnapshot = statusOfVolumeSnapshot(status);
+  return ofVolumeSnapshot === undefined ? status : `volume snapshot ${ofVolumeSnapshot}`;
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { shortName, subjectText } from '../../lib/audit/format.ts';
+import { shortName, subjectText } from '../../lib/reporting/sentences/format.ts';
 import { titleOf } from '../../lib/reporting/sentences.ts';
 
 const LONG = 'customer-production-database-server-number-0017.example.com';

@@ -1,0 +1,119 @@
+import type { Audit } from '../../audit/model.ts';
+import type { Naming } from '../../audit/naming.ts';
+import type { ServerCount } from '../../audit/server-count.ts';
+import { printable } from '../../openstack/printable.ts';
+import type { Reason } from '../reasons.ts';
+import type { Entry, Report, SnapshotLine } from '../report.ts';
+import { sentenceOf } from '../sentences.ts';
+import { counted, durationText, minuteText, sizeText, subjectText } from './format.ts';
+import type { Sentence } from './sentence.ts';
+
+/**
+ * The links to the report page: in the AWS console, and a presigned one that needs no login for
+ * some hours.
+ */
+export interface PageLinks {
+  console: string;
+  signed?: { link: string; hours: number };
+}
+
+/** A line about what failed in a run. */
+export function failedRunLine(
+  { job, policy, account, accounts }: Pick<Report, 'job' | 'policy' | 'account' | 'accounts'>,
+  text: Sentence,
+): Sentence {
+  return `${accounts ? `${job} ${policy} of ${account}` : `${job} ${policy}`}: ${text}`;
+}
+
+/** A line about a server that failed in a run. */
+export function failedServerLine(run: Report, { name, server, region }: Entry, text: string): Sentence {
+  return failedRunLine(run, `${name || server} in ${region}: ${text}`);
+}
+
+/** Why a snapshot failed, with its slot. */
+export function failedSnapshotText({ slot, reasons }: SnapshotLine): Sentence {
+  return `snapshot of ${minuteText(slot)}: ${reasons.join('; ')}`;
+}
+
+/** The lines of the digest, besides the sentences of reasons. */
+export const DIGEST = {
+  subject: (owner: string, headline: Sentence) =>
+    subjectText(`${/autosnap/i.test(owner) ? '' : 'Autosnap '}${owner}: ${headline}`),
+  /** @param totals what the runs did; undefined if their reports can't be read. */
+  lastDay: (totals: LastDay | undefined) =>
+    totals
+      ? `In the last 24 hours ${counted(totals.taken, 'snapshot')} ${was(totals.taken)} taken${totals.copied === undefined ? '' : `, ${totals.copied} copied`}, and ${totals.deleted} deleted.${repairedText(totals.repaired)}`
+      : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
+  problem: (policy: string, problem: Reason) => `${policy}: ${sentenceOf(problem)}`,
+  problemOfPolicies: (count: number, account: string | undefined, problem: Reason) =>
+    `${count} policies${account === undefined ? '' : ` of ${account}`}: ${sentenceOf(problem)}`,
+  uncovered: (name: string, place: string) => `${name} in ${place}`,
+  more: (count: number) => `… and ${count} more`,
+  /** "web-1 in DFW, daily: 2026-11-20 00:00, 2026-11-19 00:00" */
+  deleted: (
+    { job, account }: { job: Report['job']; account: string | undefined },
+    { name, server, region, policy }: Entry,
+    slots: readonly string[],
+  ) =>
+    `${job === 'offsite' ? 'copies of ' : ''}${name || server} in ${region}${account ? ` (${account})` : ''}, ${policy}: ${slots.map(minuteText).join(', ')}`,
+  proven: (count: ServerCount, at: string, suffixOf: Naming['suffixOf']) =>
+    `${countText('Proven by a drill', count, at, suffixOf)}.`,
+  copied: (count: ServerCount, never: number, at: string, suffixOf: Naming['suffixOf']) =>
+    `${countText('Copied', count, at, suffixOf)}${never > 0 ? `; ${never} can't be` : ''}.`,
+  storage({ bytes, unmanagedBytes, unlisted, monthlyCost }: Audit): string {
+    const least = unlisted.length > 0 ? 'at least ' : '';
+    const cost = monthlyCost === undefined ? '' : `, ${monthlyCost.toFixed(2)} a month`;
+    const left = unmanagedBytes > 0 ? ` No policy rotates ${sizeText(unmanagedBytes)} of it.` : '';
+    return `Stored: ${least}${sizeText(bytes)}${cost}.${left}`;
+  },
+  links: ({ console, signed }: PageLinks) =>
+    signed
+      ? `The report page, for ${signed.hours} hours at most:\n${signed.link}\nLater, signed in to AWS:\n${console}`
+      : pageLinkText(console),
+};
+
+/** The link to the report page that needs a login. */
+export function pageLinkText(console: string): Sentence {
+  return `The report page, signed in to AWS:\n${console}`;
+}
+
+/** "not known in ORD, which can't be read" */
+export function unlistedText(
+  { account, region }: Audit['unlisted'][number],
+  { placeOf }: Pick<Naming, 'placeOf'>,
+): Sentence {
+  const place = region === undefined ? `account ${account}` : placeOf({ account, region });
+  return `not known in ${place}, which can't be read`;
+}
+
+/** What the runs of a day did. */
+interface LastDay {
+  taken: number;
+  /** Undefined if no run made copies. */
+  copied: number | undefined;
+  deleted: number;
+  /** How many failures a later run has repaired. */
+  repaired: number;
+}
+
+/** " 2 failures were repaired by a later run." */
+function repairedText(count: number): string {
+  return count > 0 ? ` ${counted(count, 'failure')} ${was(count)} repaired by a later run.` : '';
+}
+
+function was(count: number): string {
+  return count === 1 ? 'was' : 'were';
+}
+
+/** "Copied: 5 of 7 servers; the oldest is that of web-1, 3 days" */
+function countText(
+  what: string,
+  { count, holding, oldest }: ServerCount,
+  at: string,
+  suffixOf: Naming['suffixOf'],
+): string {
+  const since = oldest
+    ? `; the oldest is that of ${printable(oldest.name)}${suffixOf(oldest)}, ${durationText(Date.parse(at) - Date.parse(oldest.since))}`
+    : '';
+  return `${what}: ${holding} of ${counted(count, 'server')}${since}`;
+}

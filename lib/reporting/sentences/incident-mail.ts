@@ -1,0 +1,78 @@
+import { printable } from '../../openstack/printable.ts';
+import type { Reason } from '../reasons.ts';
+import { sentencesOf, titleOf } from '../sentences.ts';
+import { minuteText, subjectText } from './format.ts';
+import type { Sentence } from './sentence.ts';
+
+/** The length of an error's message in an e-mail. */
+const MOST_CHARACTERS = 500;
+
+/** The headline of an incident of several problems; `title` is that of the first. */
+export const HEADLINES = {
+  servers: (count: number, title: string) => `${count} servers, the worst is ${title}`,
+  accounts: (count: number) => `${count} accounts can't be read`,
+  others: (count: number, title: string) => `${title}, and ${count - 1} more`,
+};
+
+/** The parts of an incident's problem that its texts need; see lib/incidents/problem.ts. */
+interface ProblemText {
+  account: string;
+  namesAccount?: boolean;
+  reasons: readonly Reason[];
+}
+
+/** The problem and its place, for the subject of a mail. */
+export function problemTitle({ account, namesAccount, reasons: [first] }: ProblemText): Sentence {
+  return namesAccount ? `${titleOf(first!)} (${account})` : titleOf(first!);
+}
+
+/** The problem with its causes. */
+export function problemText({ account, namesAccount, reasons }: ProblemText): Sentence {
+  return namesAccount ? `${account}: ${sentencesOf(reasons)}` : sentencesOf(reasons);
+}
+
+/** The parts of an e-mail about incidents. */
+export const MAIL = {
+  /** @param more how many other things the e-mail is about. */
+  subject: (owner: string, headline: Sentence, more = 0) =>
+    subjectText(`Autosnap ${owner}: ${headline}`, more > 0 ? ` (and ${more} more)` : ''),
+  begun: (title: Sentence) => title,
+  again: (title: Sentence) => `again: ${title}`,
+  still: (title: Sentence) => `still: ${title}`,
+  ended: (title: Sentence) => `ended: ${title}`,
+  since: (time: string) => `Since ${minuteText(time)} UTC.`,
+  more: (count: number) => `… and ${count} more`,
+  everything: (headline: Sentence) => `Everything: ${headline}.`,
+};
+
+/** What to do, each remedy once; undefined if there are none. */
+export function remediesText(remedies: readonly Sentence[]): Sentence | undefined {
+  if (remedies.length === 0) return undefined;
+  return ['What to do:', ...[...new Set(remedies)].map((one) => `- ${one}`)].join('\n');
+}
+
+/** What the e-mail says of a problem that comes and goes. */
+export const RECURS =
+  'It ended and began again within a day. The next e-mail about it comes when it has lasted or stayed away for a day.';
+
+/** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
+export const LASTS = 'It has lasted for a day now.';
+
+/** What the e-mail says of problems that are over. The audit does not know why they are. */
+export const ENDED = 'Ended: the audit no longer sees this:';
+
+/** The texts of the e-mail in place of one that the topic has refused. */
+export function refusedMailTexts(
+  subject: string,
+  message: string,
+  stage: string,
+): Record<'subject' | 'text', string> {
+  return {
+    subject: 'an e-mail about an incident was refused',
+    text: [
+      `The topic of alerts has refused this e-mail twice: "${subject}". It is not sent again.`,
+      `The error: ${printable(message).slice(0, MOST_CHARACTERS)}`,
+      `What it was about is on the report page: npx serverless report --stage ${stage}`,
+    ].join('\n\n'),
+  };
+}

@@ -1,0 +1,165 @@
+import type {
+  Audit,
+  AuditedPolicy,
+  AuditedSeries,
+  AuditedSnapshot,
+  Copied,
+  ExpiryCondition,
+  Proof,
+} from '../../audit/model.ts';
+import type { ServerCount } from '../../audit/server-count.ts';
+import { sentenceOf } from '../sentences.ts';
+import { copyText, counted, durationText, minuteText, sizeText } from './format.ts';
+import { lateText } from './headline.ts';
+import type { Sentence } from './sentence.ts';
+
+// The texts of the report page, besides the headline and the sentences of reasons.
+
+/** The state of a series in its row; `state` is the title of the state. */
+export function standingText(series: AuditedSeries, state: string): Sentence {
+  const { ageSeconds, cause } = series;
+  if (series.state === 'late' || cause) return lateText(series);
+  if (series.state === 'waiting') return 'none yet';
+  if (series.state !== 'protected' || ageSeconds === undefined) return state.toLowerCase();
+  return `${durationText(ageSeconds * 1000)} old`;
+}
+
+/** What the snapshots of a series are, and their size. */
+export function holdingText({ good, pending, stuck, failed, unknown, bytes }: AuditedSeries): Sentence {
+  const others = Object.entries({ pending, stuck, failed, unknown }).filter(([, n]) => n > 0);
+  return [
+    good > 0 ? `${good} good` : '',
+    ...others.map(([state, n]) => `${n} ${state}`),
+    bytes > 0 ? sizeText(bytes) : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}
+
+/** The notes in a row. */
+export const NOTES = {
+  proven: ({ proven, unprovenSeconds = 0 }: Proof) =>
+    proven ? `proven ${durationText(unprovenSeconds * 1000)} ago` : 'not proven yet',
+  obstacle: () => "can't be copied",
+  drillFailed: () => 'its last drill failed',
+  /** "copy 3 days old" */
+  behind: ({ newest, ageSeconds = 0 }: Copied) =>
+    newest ? `copy ${durationText(1000 * ageSeconds)} old` : 'no copy',
+};
+
+/** The copies of a row, behind its server and account; empty without copies. */
+export function copiesText({ copied }: AuditedSeries): Sentence {
+  if (!copied) return '';
+  const obstacle = copied.obstacle
+    ? `; its newest snapshot can't be copied: ${sentenceOf(copied.obstacle)}`
+    : '';
+  return `; ${copyText(copied)}${obstacle}`;
+}
+
+/** The state of a snapshot, and the result of its last drill. */
+export function snapshotText(
+  { state, proven, unproven }: AuditedSnapshot,
+  { at, isHeld }: { at: string; isHeld: boolean },
+): Sentence {
+  const verdict = proven ?? unproven;
+  const own = isHeld ? 'good, held' : state;
+  if (!verdict) return own;
+  const ago = `${durationText(Date.parse(at) - Date.parse(verdict))} ago`;
+  return `${own}, ${proven ? `proven ${ago}` : `failed a drill ${ago}`}`;
+}
+
+/**
+ * Until when a snapshot stays if its earliest deletion time has passed, by the condition of its
+ * deletion.
+ */
+const UNTIL: Record<ExpiryCondition, string> = {
+  DRILL: 'a newer one has passed a drill',
+  PENDING: 'the one in progress is good',
+  FAILS: 'it has failed',
+  RATE: 'the next run',
+};
+
+/** The condition under which a snapshot is deleted at the earliest time. */
+const IF: Record<ExpiryCondition, string> = {
+  DRILL: ' at the earliest, once a newer one has passed a drill',
+  PENDING: ' at the earliest, if the one in progress succeeds',
+  FAILS: ' at the earliest, if it fails',
+  RATE: ' at the earliest',
+};
+
+/** Until when a snapshot stays. `policy` is that of its series, if it is deployed. */
+export function untilText(
+  { action, goes, condition }: AuditedSnapshot,
+  policy: Pick<AuditedPolicy, 'nextCleanup' | 'cleansAtRate'> | undefined,
+  { at, isHeld }: { at: string; isHeld: boolean },
+): Sentence {
+  if (action === 'delete') return `the next cleanup${policy ? nextCleanupText(policy) : ''}`;
+  if (action === 'defer') return 'a later cleanup';
+  if (!goes) return isHeld ? 'its hold is released' : 'after the end of the forecast';
+  if (goes > at) {
+    const inTime = durationText(Date.parse(goes) - Date.parse(at));
+    return `${minuteText(goes)}, in ${inTime}${condition ? IF[condition] : ''}`;
+  }
+  return condition ? UNTIL[condition] : 'its reason no longer applies';
+}
+
+/** The next cleanup of a policy: ", by 2026-11-24 12:00". */
+function nextCleanupText({
+  nextCleanup,
+  cleansAtRate,
+}: Pick<AuditedPolicy, 'nextCleanup' | 'cleansAtRate'>): string {
+  return nextCleanup ? `, ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}` : '';
+}
+
+/** The next runs of a policy. */
+export function scheduleText(audited: AuditedPolicy): Sentence {
+  const { nextRun, nextCleanup, runsAtRate, cleansAtRate } = audited;
+  return [
+    nextRun
+      ? `next snapshots ${runsAtRate ? 'about ' : ''}${minuteText(nextRun)}`
+      : 'no more snapshots are scheduled',
+    ...(nextCleanup ? [`next cleanup ${cleansAtRate ? 'by ' : ''}${minuteText(nextCleanup)}`] : []),
+  ].join('; ');
+}
+
+/** The text alternative of a timeline, for screen readers. */
+export function timelineText(
+  { state, snapshots, good, pending, stuck, failed, unknown, nextRun, proof, copied }: AuditedSeries,
+  gaps: readonly (readonly [from: string, to: string])[],
+  now: string,
+): Sentence {
+  const [newest, oldest] = [snapshots[0], snapshots.at(-1)];
+  const states = Object.entries({ good, pending, stuck, failed, unknown }).filter(([, n]) => n > 0);
+  const missing = gaps.map(([from, to]) => `${minuteText(from)} to ${to === now ? 'now' : minuteText(to)}`);
+  return [
+    newest && oldest
+      ? `${counted(snapshots.length, 'snapshot')} from ${minuteText(oldest.slot)} to ${minuteText(newest.slot)}, ${states.map(([word, n]) => `${n} ${word}`).join(', ')}`
+      : 'No snapshots',
+    ...(missing.length > 0 && state !== 'never' ? [`missing from ${missing.join(' and from ')}`] : []),
+    ...(proof?.proven ? [`passed a drill ${minuteText(proof.proven)}`] : []),
+    ...(proof?.failed ? [`failed a drill ${minuteText(proof.failed)}`] : []),
+    ...(copied ? [copyText(copied)] : []),
+    ...(nextRun ? [`next run ${minuteText(nextRun)}`] : []),
+  ].join('; ');
+}
+
+/** The notes in small print at the key figures. */
+export const FIGURES = {
+  protected: (servers: number) => `of ${servers}`,
+  late: (never: number) => (never > 0 ? `and ${never} without a snapshot` : ''),
+  waiting: () => 'for the first',
+  aged: ({ count, oldest }: ServerCount, at: string) =>
+    `of ${count}${oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : ''}`,
+  snapshots: (notGood: number) => (notGood > 0 ? `and ${notGood} not good` : 'all good'),
+  stored: ({ unlisted, unmanagedBytes, monthlyCost }: Audit) =>
+    [
+      unlisted.length > 0 ? 'at least' : '',
+      unmanagedBytes > 0 ? `${sizeText(unmanagedBytes)} of no policy` : '',
+      monthlyCost === undefined ? '' : `${monthlyCost.toFixed(2)} a month`,
+    ]
+      .filter(Boolean)
+      .join(', '),
+  inTime: (time: string, at: string) => `in ${durationText(Date.parse(time) - Date.parse(at))}`,
+  /** "11-24 12:00 UTC" */
+  runsAt: (time: string) => `${minuteText(time).slice(5)} UTC`,
+};

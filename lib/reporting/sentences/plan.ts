@@ -1,0 +1,35 @@
+import type { Entry, Outcome, Report, SnapshotLine } from '../report.ts';
+import { counted, minuteText, sizeText } from './format.ts';
+
+const WORDS: Partial<Record<Outcome, string>> = {
+  kept: 'kept because',
+  planned: 'goes because',
+  deferred: 'waits because',
+};
+
+/** The lines of a plan as text. */
+export const PLAN = {
+  heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
+    const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
+    return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go (times in UTC)`;
+  },
+  line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {
+    const size = sizeBytes === undefined ? '-' : sizeText(sizeBytes);
+    return `  ${minuteText(slot)}  ${size.padStart(8)}  ${WORDS[outcome] ?? outcome}: ${reasons.join('; ')}`;
+  },
+  more: (count: number) => `… and ${count} more`,
+  moreSeries: (count: number) => `… and ${count} more series`,
+  sum({ planned = 0, deferred = 0, kept = 0, failed = 0 }: Report['totals']): string {
+    const others = [
+      ...(deferred > 0 ? [`${deferred} wait`] : []),
+      ...(failed > 0 ? [`${failed} failed`] : []),
+    ];
+    return [`All: ${kept} stay, ${planned} go`, ...others].join(', ');
+  },
+};
+
+/** The end of a text that lacks so many lines, because it would be too long. */
+export function moreLinesText(count: number): string {
+  const everything = 'This is a part: the answer of the invocation has everything.';
+  return count > 0 ? `… and ${counted(count, 'more line')}. ${everything}` : everything;
+}

@@ -1,0 +1,14 @@
+const PREFIX = 'volume_snapshot:';
+
+/**
+ * The status of a snapshot that one of its volume snapshots spoils: `volume_snapshot:error`, or
+ * `volume_snapshot:gone` for one that does not exist.
+ */
+export function volumeSnapshotStatus(status: string): string {
+  return `${PREFIX}${status}`;
+}
+
+/** The status of the volume snapshot in a {@link volumeSnapshotStatus}; undefined for another. */
+export function statusOfVolumeSnapshot(status: string): string | undefined {
+  return status.startsWith(PREFIX) ? status.slice(PREFIX.length) : undefined;
+}
