@@ -124,11 +124,11 @@ function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
 
 /**
  * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
- * is none once a newer snapshot is good.
+ * is none once a newer snapshot is good; nor is an ad-hoc snapshot that was taken again.
  */
 function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
   const failed = snapshots.filter(({ state }) => state === 'failed');
-  return failed.filter((one) => !isHeld(one) || one.slot > newestGood);
+  return failed.filter((one) => !one.takenAgain && (!isHeld(one) || one.slot > newestGood));
 }
 
 const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];

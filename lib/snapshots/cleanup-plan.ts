@@ -4,7 +4,7 @@ import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { type InUse, inUseIn } from './in-use.ts';
-import { isSnapshot, isStuck, type Snapshot, serverNameIn } from './marker.ts';
+import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
 import { type Decision, endOf, heldBecause, retain, retainAdhoc } from './retention.ts';
@@ -90,7 +90,7 @@ export function planCleanup(
   const series = [...Map.groupBy(planned, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
     const { server: id, policy: name } = snapshots[0]!;
     const server = serverOf.get(id);
-    for (const s of snapshots) warn(...snapshotWarnings(s, server, now));
+    for (const s of snapshots) warn(...snapshotWarnings(s, snapshots, server, now));
     if (name !== ADHOC) warn(...doubleSlotWarnings(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
@@ -201,7 +201,12 @@ function planOrphan(
 }
 
 /** The warnings about a single snapshot: stuck, failed, exposed, or dated in the future. */
-function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): Reason[] {
+function snapshotWarnings(
+  s: Snapshot,
+  series: readonly Snapshot[],
+  server: Server | undefined,
+  now: Date,
+): Reason[] {
   const which = { image: s.id, of: server?.name ?? s.server };
   const warnings: Reason[] = [];
   if (isStuck(s, server?.taskState ?? null, now)) {
@@ -213,7 +218,7 @@ function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): R
     const isProtected = s.hold === 'protected';
     warnings.push({ code: 'FAILED_IMAGE_HELD', ...which, status: s.status, isProtected });
   }
-  if (s.policy === ADHOC && s.state === 'failed') {
+  if (s.policy === ADHOC && s.state === 'failed' && !isTakenAgain(s, series)) {
     const end = endOf(s);
     const until = end && server ? { until: isoSeconds(end) } : {};
     warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });

@@ -1,7 +1,6 @@
-import { counted } from '../../audit/format.ts';
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
-import { firstNames, statusText } from './format.ts';
+import { counted, firstNames, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** Where a part of a new server comes from. */
