@@ -68,7 +68,7 @@ export function stackNameProblems(names: Record<string, string>): string[] {
 export function stageProblems(command: string, stage: string): string[] {
   return stage === 'local'
     ? [
-        `${command} needs a deployment: give its stage with --stage. The stage "local" runs on this machine alone: npm start writes its report.`,
+        `${command} needs a deployment: give its stage with --stage. The stage "local" runs on this machine alone.${command === 'report' ? ' npm start writes its report.' : ''}`,
       ]
     : [];
 }

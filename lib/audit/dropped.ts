@@ -63,7 +63,10 @@ export function compareCoverage(
   return {
     dropped: dropped.filter((one) => !isAccepted(one, acceptance)),
     accepted: dropped.filter((one) => isAccepted(one, acceptance)),
-    warnings: unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
+    warnings:
+      acceptance === true && dropped.length === 0
+        ? [{ code: 'NOTHING_TO_ACCEPT' }]
+        : unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
     coverage: renewed(kept, audit, before),
     carried: still.filter((one) => !isAccepted(one, acceptance)),
   };

@@ -96,14 +96,19 @@ function droppedClauses({ dropped, warnings }: Audit): Sentence[] {
 }
 
 /**
- * What keeps policies from doing what they are configured for: selectors without servers, missing
- * runs, and snapshots that cleanups do not delete.
+ * What keeps policies from doing what they are configured for: selectors without servers, regions
+ * that the account does not have, missing runs, and snapshots that cleanups do not delete.
  */
 function policyClauses({ policies, series }: Audit): Sentence[] {
   const naming = namingOf({ policies, series, uncovered: [] });
   const isEmpty = ({ policy, account }: AuditedPolicy) =>
     !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
   const selecting = series.some(isExpected) ? policies.filter((one) => one.nothingSelected) : [];
+  const unknownRegions = policies.flatMap((one) =>
+    one.problems.flatMap((problem) =>
+      problem.code === 'POLICY_REGION_UNKNOWN' ? { policy: naming.policyOf(one), where: problem.where } : [],
+    ),
+  );
   const missing = policies.flatMap((one) =>
     (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one), of: one })),
   );
@@ -115,6 +120,7 @@ function policyClauses({ policies, series }: Audit): Sentence[] {
   );
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
+    ...firstOf(unknownRegions, CLAUSES.regionUnknown),
     ...firstOf(missing, CLAUSES.runsMissing),
     ...(notRotating.size > 0 ? [CLAUSES.notRotating(notRotating.size)] : []),
   ];

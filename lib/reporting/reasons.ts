@@ -608,7 +608,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     policies: readonly string[];
     others: readonly string[];
   };
-  NOTHING_TO_ACCEPT: { name: string };
+  /** `name` is absent if everything was accepted, and there is nothing. */
+  NOTHING_TO_ACCEPT: { name?: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;
   /** `message` is absent if other audits recorded at the same time. */

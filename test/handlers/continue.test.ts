@@ -207,7 +207,7 @@ describe('a busy server', () => {
     expect(times.length).toBeLessThan(25);
     expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ['b'] });
     expect(h.waiting.failedRuns.messages).toHaveLength(1);
-    expect(errors(h.waiting)[0]).toContain('busy until half the interval had passed: a in DFW');
+    expect(errors(h.waiting)[0]).toContain('busy for as long as the run was repeated: a in DFW');
   });
 });
 
@@ -252,8 +252,8 @@ describe('a resumed run that fails', () => {
     await h.run('snapshot', policy());
     await deliverAll(h.waiting);
     expect(h.waiting.failedRuns.messages).toHaveLength(2);
-    expect(errors(h.waiting)[0]).not.toContain('busy until half the interval had passed');
-    expect(errors(h.waiting)[1]).toContain('busy until half the interval had passed: busy in DFW');
+    expect(errors(h.waiting)[0]).not.toContain('busy for as long as the run was repeated');
+    expect(errors(h.waiting)[1]).toContain('busy for as long as the run was repeated: busy in DFW');
     expect(h.waiting.queue.messages).toEqual([]);
   });
 

@@ -108,7 +108,7 @@ describe('busy servers', () => {
       'are not retried after that',
       '2026-11-23T12:00:20Z',
       {},
-      [undefined, ['busy until half the interval had passed: web-1 in DFW']],
+      [undefined, ['busy for as long as the run was repeated: web-1 in DFW']],
     ],
     [
       'of a late run are retried until the next run',

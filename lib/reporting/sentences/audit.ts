@@ -45,7 +45,7 @@ export const auditSentences = {
     return `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}${some}${others}`;
   },
   SERIES_STUCK: ({ server, where, policy, images }) =>
-    `${server} in ${where}, ${policy}: never finished: ${someOf(images)}; delete them by hand`,
+    `${server} in ${where}, ${policy}: never finished: ${someOf(images)}; delete ${images.length === 1 ? 'it' : 'them'} by hand`,
   SERIES_NOT_ROTATED: ({ server, where, policy, count }) =>
     `${server} in ${where}, ${policy}: no rule keeps ${count} snapshots that two cleanups have not deleted; the report of its cleanup says why`,
   SERIES_NOT_ROTATING: ({ server, policy, images }) => {
@@ -107,7 +107,10 @@ export const auditSentences = {
         : `only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server`;
     return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and ${rest}; ${remedyForDropped(dropped)}`;
   },
-  NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} did not drop out of coverage`,
+  NOTHING_TO_ACCEPT: ({ name }) =>
+    name === undefined
+      ? 'acceptDropped: there is nothing to accept: nothing has dropped out of coverage'
+      : `acceptDropped: ${name} did not drop out of coverage`,
   COVERAGE_UNREADABLE: ({ message }) =>
     `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
@@ -132,7 +135,7 @@ export const auditSentences = {
 
 /** Why a record of the coverage that is there can't be read. */
 export const DAMAGED_RECORD =
-  'coverage.json is damaged: restore it, or delete it: then audits compare again, and keep what has dropped out';
+  'coverage.json is damaged: restore an earlier version of it. If there is none, delete it: the next audit begins a new record, and keeps what it has already reported as dropped out';
 
 function remedyForDropped(dropped: Dropped): string {
   return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;

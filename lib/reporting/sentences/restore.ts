@@ -70,7 +70,7 @@ export const restoreSentences = {
       Object.entries(metadata)
         .map((pair) => pair.join('='))
         .join(', ') || 'none'
-    }${FROM[from]}`,
+    }${FROM[from]}${Object.keys(metadata).length > 0 ? '; a policy that selects servers by this metadata takes snapshots of the new one, too' : ''}`,
   RESTORE_NAME_TAKEN: ({ name, server }) =>
     `there is a server "${name}" already (${server}), so two servers will have this name: "name" gives another`,
   RESTORE_PART_UNCHECKED: ({ field, message }) =>

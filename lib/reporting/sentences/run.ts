@@ -47,7 +47,7 @@ export const runSentences = {
   LEFT_TO_NEXT_RUN: (left) => `run deadline reached: ${deferredText(left)} to the next run`,
   LEFT_TO_NEXT_TRY: (left) => `run deadline reached: ${deferredText(left)} to the next try`,
   BUSY_TOO_LONG: ({ servers, more }) =>
-    `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+    `busy for as long as the run was repeated: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
     `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${sizeText(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
