@@ -12,11 +12,11 @@ import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { policiesToCheck } from '../lib/doctor/doctor.ts';
 import { NO_INCIDENTS, openDrops } from '../lib/incidents/incidents.ts';
-import { notify } from '../lib/incidents/notify.ts';
+import { type FailedRuns, notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';
 import { publishAlert } from '../lib/reporting/alerts.ts';
-import type { AccountJob } from '../lib/reporting/failed-run.ts';
+import { type AccountJob, isRunOf } from '../lib/reporting/failed-run.ts';
 import { RunFailed } from '../lib/reporting/failure.ts';
 import type { Reason } from '../lib/reporting/reasons.ts';
 import { reportStoreIn } from '../lib/reporting/report-store.ts';
@@ -51,14 +51,13 @@ export const handler = invocation(
         return undefined;
       });
     const runs = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
-    const goodRuns = runs?.good;
     const byHand = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
     const compared = await withCoverage(coverageStore, acceptDropped, {
       auditOf: async (coverage, isFirst) => {
         if (isFirst) deployedIn(job);
         return audit(policies, job, job.login, {
           pricePerGb,
-          goodRuns,
+          goodRuns: runs?.good,
           failedRuns: runs?.failed,
           coverage,
           byHand,
@@ -76,7 +75,7 @@ export const handler = invocation(
       ...compared.failures,
       ...(await publishAudit(
         found,
-        { store, topic, reportLink, notify: () => notifyIncidents(found, goodRuns, job) },
+        { store, topic, reportLink, notify: () => notifyIncidents(found, runs, job) },
         { digest, now: job.now },
       )),
     ];
@@ -107,23 +106,14 @@ function deployedIn({ policies }: JobContext): readonly Policy[] {
  */
 async function notifyIncidents(
   found: Audit,
-  goodRuns: readonly GoodRun[] | undefined,
+  runs: FailedRuns | undefined,
   { now, endsAt }: JobContext,
 ): Promise<Date | undefined> {
-  if (!store || !topic || !goodRuns) return undefined;
+  if (!store || !topic || !runs) return undefined;
   const lease = await leases.take('audit/incidents', endsAt, now);
   if ('heldUntil' in lease) return undefined;
   try {
-    return await notify(
-      found,
-      goodRuns,
-      {
-        store,
-        countFailedRuns: async () => failedRunQueue?.count() ?? 0,
-        send: (mail) => publishAlert(topic, mail),
-      },
-      { now, stage },
-    );
+    return await notify(found, runs, { store, send: (mail) => publishAlert(topic, mail) }, { now, stage });
   } finally {
     await releaseLease(lease);
   }
@@ -136,21 +126,21 @@ async function notifyIncidents(
 async function recordedRuns(
   policies: readonly Policy[],
   now: Date,
-): Promise<{ good: GoodRun[]; failed: (AccountJob & { at: Date; crashed: boolean })[] } | undefined> {
+): Promise<(FailedRuns & { good: GoodRun[] }) | undefined> {
   if (!store) return undefined;
+  const waiting = topic && failedRunQueue ? failedRunQueue.count() : Promise.resolve(0);
+  // Without the number the audit goes on, and the notification fails.
+  await waiting.catch(() => undefined);
+  const accounts = new Set(policies.map(({ account }) => account));
   const goodRuns = await store.goodRuns();
-  const isSame = (a: AccountJob, b: AccountJob) =>
-    a.job === b.job && a.policy === b.policy && a.account === b.account;
   const failed = await store.failedRuns((run) =>
-    goodRuns.some((good) => isSame(good, run) && good.at > run.at),
+    goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
   );
   const newRuns = jobsWithoutRecord(policies, goodRuns);
-  if (newRuns.length > 0) {
-    // A failure before the first audit must be notified, so no good run may be recorded after it.
-    const failureOf = (run: AccountJob) => failed.find((one) => isSame(one, run));
-    await Promise.all(newRuns.filter((run) => !failureOf(run)).map((run) => store.putGoodRun(run)));
-    const added = newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }));
-    return { good: [...goodRuns, ...added], failed };
-  }
-  return { good: goodRuns, failed };
+  // A failure before the first audit must be notified, so no good run may be recorded after it.
+  const failureOf = (run: AccountJob) =>
+    failed.find((one) => one.job === run.job && isRunOf(one, run, accounts));
+  await Promise.all(newRuns.filter((run) => !failureOf(run)).map((run) => store.putGoodRun(run)));
+  const added = newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }));
+  return { good: [...goodRuns, ...added], failed, waiting };
 }

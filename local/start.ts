@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import Table from 'cli-table3';
 import type { ReasonCode } from '../lib/reporting/reasons.ts';
-import type { Entry, Report } from '../lib/reporting/report.ts';
+import type { Entry, Outcome, Report, SnapshotLine } from '../lib/reporting/report.ts';
 import { type Cloud, startCloud } from './cloud/cloud.ts';
 import { lambdaContext } from './context.ts';
 import { pointAt } from './environment.ts';
@@ -51,10 +51,10 @@ ${examples(cleaned)}
 How well every server is protected now, as a page for a browser: ${await writeReport(cloud, OWNER)}
 
 Next steps:
-  npx serverless invoke local -f snapshot --stage local -p events/adhoc.json     an ad-hoc snapshot
-  npx serverless invoke local -f cleanup --stage local -p events/dry-run.json    what would be deleted
-  npm run dev                                                                    schedules firing, until Ctrl-C
-  npx serverless deploy --stage prod                                             for real: see the README`);
+  an ad-hoc snapshot:             npx serverless invoke local -f snapshot --stage local -p events/adhoc.json
+  what would be deleted:          npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep -wE 'go|goes'
+  schedules firing, until Ctrl-C: npm run dev
+  for real, see the README:       npx serverless deploy --stage prod`);
   await cloud.close();
 }
 
@@ -88,6 +88,7 @@ function keepText(keep: Record<string, number | string>): string {
     .join(', ');
 }
 
+/** A row for each server, with the snapshots of all its series, and one with the sums. */
 function table(taken: Report, cleaned: Report): string {
   const rows = new Table({
     head: ['server', 'region', 'taken', 'kept, and why', 'deleted', 'deferred'].map((h) =>
@@ -97,19 +98,35 @@ function table(taken: Report, cleaned: Report): string {
     wordWrap: true,
     style: { head: [], border: [], compact: true },
   });
-  for (const { server, name, region, outcome, reason } of taken.entries.toSorted((a, b) =>
-    a.name < b.name ? -1 : 1,
-  )) {
-    const series = cleaned.entries.find((e) => e.server === server && e.region === region);
-    const what =
-      outcome === 'taken' ? styleText('green', 'yes') : styleText('yellow', `${outcome}: ${reason}`);
-    const cells = series ? [keptText(series), deletedText(series), deferredText(series)] : ['-', '-', '-'];
-    rows.push([name, region, what, ...cells]);
+  const servers = Map.groupBy(
+    [...taken.entries, ...cleaned.entries].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    ({ server, region }) => `${region} ${server}`,
+  );
+  for (const [{ server, name, region }] of servers.values() as Iterable<[Entry, ...Entry[]]>) {
+    const isOfIt = (one: Entry) => one.server === server && one.region === region;
+    const snapshots = cleaned.entries.filter(isOfIt).flatMap((series) => series.snapshots ?? []);
+    rows.push([name, region, takenText(taken.entries.find(isOfIt)), ...countsOf(snapshots)]);
   }
+  const all = cleaned.entries.flatMap(({ snapshots = [] }) => snapshots);
+  const sumOf = (wanted: Outcome) => all.filter(({ outcome }) => outcome === wanted).length;
+  const sums = [taken.totals.taken ?? 0, sumOf('kept'), sumOf('deleted'), sumOf('deferred')];
+  rows.push(['all', '', ...sums].map((cell) => styleText('bold', String(cell))));
   return rows.toString();
 }
 
-function keptText({ snapshots = [] }: Entry): string {
+function takenText(entry: Entry | undefined): string {
+  if (!entry) return 'no: the server is gone';
+  const { outcome, reason } = entry;
+  return outcome === 'taken' ? styleText('green', 'yes') : styleText('yellow', `${outcome}: ${reason}`);
+}
+
+function countsOf(snapshots: readonly SnapshotLine[]): string[] {
+  return snapshots.length === 0
+    ? ['-', '-', '-']
+    : [keptText(snapshots), deletedText(snapshots), deferredText(snapshots)];
+}
+
+function keptText(snapshots: readonly SnapshotLine[]): string {
   const kept = snapshots.filter(({ outcome }) => outcome === 'kept');
   const counts = Map.groupBy(
     kept.flatMap(({ codes }) => codes),
@@ -130,7 +147,7 @@ function labelOf(code: ReasonCode): string {
   return LABELS[code] ?? code.toLowerCase().replaceAll('_', ' ');
 }
 
-function deletedText({ snapshots = [] }: Entry): string {
+function deletedText(snapshots: readonly SnapshotLine[]): string {
   const gone = snapshots.filter(({ outcome }) => outcome === 'deleted').map(({ slot }) => slot.slice(0, 10));
   if (gone.length < 2) return gone.length === 0 ? 'none' : `1: ${gone[0]}`;
   return `${gone.length}: ${gone.at(-1)} to ${gone[0]}`;
@@ -139,7 +156,7 @@ function deletedText({ snapshots = [] }: Entry): string {
 /**
  * The number of snapshots that the next runs delete, because of `maxDeletes` or the run deadline.
  */
-function deferredText({ snapshots = [] }: Entry): string {
+function deferredText(snapshots: readonly SnapshotLine[]): string {
   const count = snapshots.filter(({ outcome }) => outcome === 'deferred').length;
   return count === 0 ? 'none' : String(count);
 }

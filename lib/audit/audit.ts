@@ -35,7 +35,7 @@ import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { isExpected } from './headline.ts';
 import { pausedUntil } from './lateness.ts';
-import { type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
+import { awaitedSlot, type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
@@ -153,15 +153,17 @@ function withMissing(
     const failed = failedRuns
       .filter((run) => !run.crashed && isRunOf(run, one, accounts))
       .map((run) => ({ ...run, account: one.account }));
-    const byJob = policy
-      ? runOverdue(policy, [...goodRuns, ...failed], series.filter(isOfIt), now, one.schedules)
-      : {};
+    const runs = [...goodRuns, ...failed];
+    const byJob = policy ? runOverdue(policy, runs, series.filter(isOfIt), now, one.schedules) : {};
     const missing = missingRuns(byJob);
+    const awaited =
+      policy && !missing.includes('snapshot') ? awaitedSlot(policy, runs, now, one.schedules) : undefined;
     const overdue = Object.values(byJob);
     const problems = missing.map((job): Reason => ({ code: 'POLICY_RUN_MISSING', job }));
     return {
       ...one,
       missing,
+      ...(awaited ? { awaited: isoSeconds(awaited) } : {}),
       ...(overdue.length > 0 ? { runOverdue: Math.max(...overdue) } : {}),
       problems: [...one.problems, ...problems],
     };
@@ -235,7 +237,7 @@ async function auditAccount(
     return await auditRegions(session, bucket, account, policies, {
       run,
       remembered: own?.servers ?? [],
-      selectedSince: coverage && sinceBy(own?.servers ?? [], run.now),
+      selectedSince: coverage && sinceBy(own?.servers, run.now),
       cleanupsOf: (policy) =>
         coverage && goodRuns && cleanupsSeen(recorded(policy)?.cleanups, policy, goodRuns, run.now),
       schedulesOf: (policy) => {
@@ -262,10 +264,11 @@ async function auditAccount(
 }
 
 /**
- * Since when a policy selects a server, by the record of earlier audits; `now` if no audit has
- * recorded it.
+ * Since when a policy selects a server, by the record of earlier audits; `now` if they have not
+ * recorded it. If they have recorded nothing of the account, since its oldest snapshot.
  */
-function sinceBy(covered: readonly CoveredServer[], now: Date): SelectedSince {
+function sinceBy(covered: readonly CoveredServer[] | undefined, now: Date): SelectedSince {
+  if (!covered) return (_, __, oldest = now) => oldest;
   const known = new Map(covered.map(({ server, since }) => [server, since]));
   return (server, policy) => new Date(known.get(server)?.[policy] ?? now);
 }

@@ -98,10 +98,16 @@ export function parseCoverage(text: string): Coverage | undefined {
   throw new Error(DAMAGED_RECORD);
 }
 
-/** The servers of an account that its policies select in an audit, by their ids. */
+/**
+ * The servers of an account that its policies select in an audit, by their ids.
+ *
+ * @param isFirst whether earlier audits have recorded nothing of the account: its servers with
+ *   snapshots were selected before.
+ */
 export function coveredServers(
   { at, series }: Pick<Audit, 'at' | 'series'>,
   account: string,
+  isFirst = false,
 ): Map<string, CoveredServer> {
   const selected = series.filter(
     (one) => one.account === account && isExpected(one) && one.cause?.code !== 'SERIES_SERVER_UNCERTAIN',
@@ -111,7 +117,11 @@ export function coveredServers(
     [...servers].map(([server, its]) => {
       const { name, region } = its[0]!;
       const names = its.map(({ policy }) => policy);
-      const since = Object.fromEntries(names.map((policy) => [policy, at]));
+      const sinceOf = ({ snapshots }: (typeof its)[number]) => {
+        const oldest = snapshots.at(-1)?.slot;
+        return isFirst && oldest !== undefined && oldest < at ? oldest : at;
+      };
+      const since = Object.fromEntries(its.map((one) => [one.policy, sinceOf(one)]));
       return [server, { server, name, region, policies: names, since, seen: at }];
     }),
   );

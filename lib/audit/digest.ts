@@ -14,14 +14,17 @@ import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
 
+/** A quota that the snapshots use up within this time makes a day not good. */
+const QUOTA_DAYS = 7;
+
 /** The e-mail about a day, in plain text. */
 export interface Digest {
   /** Only ASCII characters, as SNS requires. */
   subject: string;
   text: string;
   /**
-   * Whether nothing failed, no server is late, no quota is almost used up, and everything could be
-   * read.
+   * Whether nothing failed, no server is late, no quota is used up within a week, and everything
+   * could be read.
    */
   good: boolean;
 }
@@ -68,11 +71,15 @@ export function digest(
     ...clausesOf(audit),
     ...(failed.length > 0 ? [CLAUSES.failures(failed.length)] : []),
   ]);
-  const isQuotaAhead = audit.warnings.some(({ code }) => code === 'QUOTA_AHEAD');
+  const isQuotaNear = audit.warnings.some(
+    (warning) => warning.code === 'QUOTA_AHEAD' && warning.days <= QUOTA_DAYS,
+  );
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
+  const unusable = notGood(runs, audit);
   const totals = {
-    taken: total('snapshot', 'taken'),
+    taken: total('snapshot', 'taken') - unusable.failed - unusable.unfinished,
+    ...unusable,
     copied: runs.some(({ job }) => job === 'offsite') ? total('offsite', 'copied') : undefined,
     deleted: total('cleanup', 'deleted'),
     repaired: failures.repaired,
@@ -101,7 +108,7 @@ export function digest(
     subject: DIGEST.subject(audit.owner, title),
     text: text.filter(Boolean).join('\n\n'),
     good:
-      failures.open.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaAhead,
+      failures.open.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaNear,
   };
 }
 
@@ -144,6 +151,23 @@ function imagesOf(reason: Reason): readonly string[] {
     default:
       return [];
   }
+}
+
+/**
+ * Counts the snapshots that runs have requested, and that the cloud then gave up, or has not
+ * finished yet. Those of which the audit knows nothing, because somebody deleted them or their
+ * region can't be read, are not counted.
+ */
+function notGood(runs: readonly Report[], { series }: Audit): { failed: number; unfinished: number } {
+  const stateOf = new Map(
+    series.flatMap(({ snapshots }) => snapshots.map(({ image, state }) => [image, state])),
+  );
+  const requested = runs.flatMap(({ job, entries }) =>
+    job === 'snapshot' ? entries.filter(({ outcome }) => outcome === 'taken') : [],
+  );
+  const states = requested.map(({ image = '' }) => stateOf.get(image) ?? 'good').filter((s) => s !== 'good');
+  const failed = states.filter((state) => state === 'failed' || state === 'stuck').length;
+  return { failed, unfinished: states.length - failed };
 }
 
 function section(title: string, lines: readonly string[]): string | undefined {

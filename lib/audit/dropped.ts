@@ -205,18 +205,22 @@ function renewed(
     .filter((one) => !known.has(placeOf(one)))
     .map(({ account, project }) => ({ account, project, policies: [], servers: [] }));
   const read = new Set(audit.accounts.map(placeOf));
+  const renewedOne = (one: AccountCoverage) => {
+    if (!read.has(placeOf(one))) return one;
+    const covered = coveredServers(audit, one.account, !known.has(placeOf(one)));
+    return renewedAccount(one, { ...audit, covered }, sinceOf);
+  };
   return [...kept, ...added]
-    .map((one) => (read.has(placeOf(one)) ? renewedAccount(one, audit, sinceOf) : one))
+    .map(renewedOne)
     .filter(({ policies, servers }) => policies.length + servers.length > 0);
 }
 
 function renewedAccount(
   kept: AccountCoverage,
-  audit: Compared,
+  { covered, ...audit }: Pick<Compared, 'at' | 'policies'> & { covered: ReturnType<typeof coveredServers> },
   sinceOf: ReadonlyMap<string, CoveredServer['since']>,
 ): AccountCoverage {
   const { account } = kept;
-  const covered = coveredServers(audit, account);
   const its = audit.policies.filter((one) => one.account === account);
   const policies = its.map(({ policy, readable, selection, cleanups, schedules }): CoveringPolicy => {
     const earlier = kept.policies.find((one) => one.policy === policy);

@@ -53,22 +53,51 @@ export function runOverdue(
   schedules: SeenSchedules = {},
 ): Partial<Record<WorkItem['job'], number>> {
   const overdue = JOBS.flatMap((job) => {
-    const schedule = scheduleOf(job, policy);
-    if (!schedule) return [];
-    const its = runs.filter(
-      (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
-    );
-    const oldest = now.getTime() - MAX_AGE_MS;
-    const last = its.length > 0 ? Math.max(...its.map(({ at }) => at.getTime())) : oldest;
-    const since = new Date(Math.max(last, Date.parse(schedules[job]?.since ?? '1970-01-01')));
-    const asked = schedule.next(since);
-    const next = asked && schedule.next(asked);
-    if (!asked || !next) return [];
+    const due = dueRun(job, policy, runs, now, schedules);
+    if (!due) return [];
+    const { since, asked, next } = due;
     const isOver = job === 'snapshot' && asked <= now && areAllLate(series);
     const dueMs = isOver ? asked.getTime() : (asked.getTime() + next.getTime()) / 2 + SLACK_MS;
     return [[job, (now.getTime() - since.getTime()) / (dueMs - since.getTime())] as const];
   });
   return Object.fromEntries(overdue);
+}
+
+/**
+ * The slot of a snapshot run that has come, while the run has not ended: it may be in progress, or
+ * be missing later. Undefined if there is none.
+ */
+export function awaitedSlot(
+  policy: Policy,
+  runs: readonly (AccountJob & { at: Date })[],
+  now: Date,
+  schedules: SeenSchedules = {},
+): Date | undefined {
+  const due = dueRun('snapshot', policy, runs, now, schedules);
+  return due && due.asked <= now ? due.asked : undefined;
+}
+
+/**
+ * The next scheduled run of a job (`asked`) after its last one (`since`), and the run after that.
+ * Undefined if the policy does not enable the job, or its schedule has no such times.
+ */
+function dueRun(
+  job: WorkItem['job'],
+  policy: Policy,
+  runs: readonly (AccountJob & { at: Date })[],
+  now: Date,
+  schedules: SeenSchedules,
+): Record<'since' | 'asked' | 'next', Date> | undefined {
+  const schedule = scheduleOf(job, policy);
+  const its = runs.filter(
+    (run) => run.job === job && run.policy === policy.policy && run.account === policy.account,
+  );
+  const oldest = now.getTime() - MAX_AGE_MS;
+  const last = its.length > 0 ? Math.max(...its.map(({ at }) => at.getTime())) : oldest;
+  const since = new Date(Math.max(last, Date.parse(schedules[job]?.since ?? '1970-01-01')));
+  const asked = schedule?.next(since);
+  const next = asked && schedule?.next(asked);
+  return next && { since, asked, next };
 }
 
 /**

@@ -32,6 +32,11 @@ export interface AuditedPolicy {
   readable: boolean;
   /** The jobs of the policy without a recent run, good or failed; see missing-runs.ts. */
   missing?: string[];
+  /**
+   * The slot of a snapshot run that has come, while the run has neither ended nor counts as
+   * missing.
+   */
+  awaited?: string;
   /** The longest time since a run of a job, divided by the time that its schedule allows. */
   runOverdue?: number;
   /** The unreadable part: the whole account, or these regions. */

@@ -1,4 +1,4 @@
-import { DAY_MS, isoSeconds } from '../config/dates.ts';
+import { byTime, DAY_MS, isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
@@ -24,8 +24,8 @@ import { latenessOf, pausedUntil } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
-/** Since when a policy selects a server. */
-export type SelectedSince = (server: string, policy: string) => Date;
+/** Since when a policy selects a server, of which the oldest snapshot has the slot `oldest`. */
+export type SelectedSince = (server: string, policy: string, oldest: Date | undefined) => Date;
 
 /** The series of one policy in one region. */
 export interface RegionProtection {
@@ -43,8 +43,8 @@ export interface RegionProtection {
  * - `goneEverywhere`: the servers that no region of the account has.
  * - `scheduledSince`: since when the policy has its schedule, if known. No snapshot is late by what
  *   the schedule says of the time before.
- * - `selectedSince`: since when the policy selects a server, if known. The first snapshot is due
- *   from then on.
+ * - `selectedSince`: since when the policy selects a server, if known. The next snapshot of a
+ *   server that it selects again, and the first one of a new server, is due from then on.
  * - `leftByTwoCleanups`: the time before two cleanups with the current rules, if known.
  */
 export function protectionOf(
@@ -109,7 +109,8 @@ export function protectionOf(
     const forecast = isHere ? forecastOf(snapshots, grows || isUnsure) : undefined;
     const goes =
       forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
-    const oldest = snapshots.map(({ createdAt }) => createdAt).sort((a, b) => a.getTime() - b.getTime())[0];
+    const slots = snapshots.map(({ slot }) => slot).filter((slot) => slot <= now);
+    const oldest = slots.sort(byTime)[0];
     const newest = newestSlot(snapshots, now);
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
@@ -313,9 +314,9 @@ function lateFor(
 }
 
 /**
- * The state and the lateness of a series that is expected to get snapshots. Without a good
- * snapshot, the lateness starts when the server was created, or when the policy started to select
- * the server.
+ * The state and the lateness of a series that is expected to get snapshots. The lateness starts at
+ * the newest good snapshot, or else when the server was created; but not before the policy started
+ * to select the server, nor before it had its schedule.
  */
 function expected(
   server: Server,
@@ -330,7 +331,7 @@ function expected(
   }: {
     policy: Policy;
     newest: Date | undefined;
-    /** When the oldest snapshot, in any state, was created. */
+    /** The slot of the oldest snapshot, in any state. */
     oldest: Date | undefined;
     now: Date;
     selectedSince: SelectedSince | undefined;
@@ -347,8 +348,9 @@ function expected(
   }
   const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
-  const selected = earlier(selectedSince?.(server.id, policy), oldest);
-  const since = newestGood ? later(new Date(newestGood), scheduledSince) : later(server.createdAt, selected);
+  const selected = selectedSince ? selectedSince(server.id, policy, oldest) : oldest;
+  const last = newestGood ? new Date(newestGood) : server.createdAt;
+  const since = later(later(last, selected), scheduledSince);
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;
@@ -358,8 +360,4 @@ function expected(
 
 function later(a: Date | undefined, b: Date | undefined): Date | undefined {
   return a && b && a < b ? b : (a ?? b);
-}
-
-function earlier(a: Date | undefined, b: Date | undefined): Date | undefined {
-  return a && b && b < a ? b : a;
 }

@@ -22,8 +22,8 @@ import { drillMetadata, type ThrowAway } from './throw-away.ts';
 const MOST_REFUSALS = 10;
 
 /**
- * A snapshot to boot, with its image and the name of the snapshot's server; the name is "" when
- * that server no longer exists.
+ * A snapshot to boot, with its image and the name of the snapshot's server; of a server that is
+ * gone, its former name.
  */
 export interface Candidate {
   snapshot: Drillable;

@@ -8,7 +8,7 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { fullServerNameIn } from '../snapshots/create.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import { certainlySelects } from '../snapshots/selector.ts';
 import { unprovenFacts } from './abandoned-servers.ts';
@@ -237,9 +237,11 @@ function drillEntry(work: DrillRun, snapshot: Drillable, { outcome, reasons }: D
   };
 }
 
-function serverNameOf({ regions }: DrillRun, { server, region }: Drillable): string {
+/** The name of a snapshot's server; of a server that is gone, its name in the snapshot. */
+function serverNameOf({ regions }: DrillRun, snapshot: Drillable): string {
+  const { server, region } = snapshot;
   const its = regions.find((one) => one.region === region)?.servers.find(({ id }) => id === server);
-  return its?.name ?? '';
+  return its?.name ?? serverNameIn(snapshot);
 }
 
 function hasDrill(policy: Policy): policy is DrillPolicy {

@@ -83,10 +83,13 @@ export function parseIncidentLog(json: string): IncidentLog {
   return success ? output : NO_INCIDENTS;
 }
 
-/** The items of open incidents that dropped out of coverage. */
+/**
+ * The items that had dropped out of coverage by the last audit. Those that it no longer saw were
+ * accepted or covered again, although their incidents are open until another audit confirms that.
+ */
 export function openDrops({ incidents }: Pick<IncidentLog, 'incidents'>): Dropped[] {
-  const open = incidents.flatMap(({ problems }) => problems.filter(({ goneAt }) => goneAt === undefined));
-  return open.flatMap(droppedIn);
+  const problems = incidents.flatMap((incident) => incident.problems);
+  return problems.filter(({ absentSince }) => absentSince === undefined).flatMap(droppedIn);
 }
 
 /** What changed with an audit. */

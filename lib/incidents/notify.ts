@@ -1,7 +1,6 @@
-import type { GoodRun } from '../audit/missing-runs.ts';
 import type { Audit } from '../audit/model.ts';
 import { HOUR_MS } from '../config/dates.ts';
-import { isRunOf } from '../reporting/failed-run.ts';
+import type { RecordedFailure } from '../reporting/failed-run.ts';
 import type { ReportStore } from '../reporting/report-store.ts';
 import { updateIncidents } from './incidents.ts';
 import { incidentMail, type Mail, replacementOf } from './mail.ts';
@@ -10,12 +9,21 @@ import { incidentProblems } from './problem-detection.ts';
 /** The minimum time between two mails about failed runs: one a day. */
 const QUIET_MS = 20 * HOUR_MS;
 
-/** The mail channel, and the store of the run records. */
+/** The mail channel, and the store of the log of incidents. */
 export interface Channels {
-  store: Pick<ReportStore, 'failedRuns' | 'incidents' | 'putIncidents' | 'consolePageLink'>;
-  /** Counts the runs that failed in all tries and wait for a rerun. */
-  countFailedRuns(): Promise<number>;
+  store: Pick<ReportStore, 'incidents' | 'putIncidents' | 'consolePageLink'>;
   send(mail: Mail): Promise<void>;
+}
+
+/** The failed runs that no later run has repaired. */
+export interface FailedRuns {
+  /** The last one of each job, policy and account. */
+  failed: readonly RecordedFailure[];
+  /**
+   * How many runs failed in all tries and wait for a rerun. They were counted before `failed` was
+   * read, so that the failure of each is recorded there.
+   */
+  waiting: Promise<number>;
 }
 
 /**
@@ -24,23 +32,18 @@ export interface Channels {
  * sends it if this one fails. If it is refused again, another
  * takes its place: see {@link replacementOf}.
  *
- * @param goodRuns when each job last succeeded.
  * @returns when the last mail was sent, if any was.
  * @throws the errors of the channels.
  */
 export async function notify(
   audit: Audit,
-  goodRuns: readonly GoodRun[],
-  { store, countFailedRuns, send }: Channels,
+  runs: FailedRuns,
+  { store, send }: Channels,
   { now, stage }: { now: Date; stage: string },
 ): Promise<Date | undefined> {
   const log = await store.incidents();
-  // Counted first: the failure of each waiting run was recorded before.
-  const waiting = await countFailedRuns();
-  const accounts = new Set(audit.policies.map(({ account }) => account));
-  const failures = await store.failedRuns((run) =>
-    goodRuns.some((good) => good.job === run.job && good.at > run.at && isRunOf(run, good, accounts)),
-  );
+  const waiting = await runs.waiting;
+  const failures = runs.failed;
   const { incidents, gone, ...changes } = updateIncidents(log, incidentProblems(audit, failures, now), now);
   // Each failure that was recorded since the last audit explains one of the new failed runs.
   const explained = failures.filter(({ at }) => log.at !== undefined && at > new Date(log.at)).length;

@@ -28,7 +28,9 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
     ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
     ...audit.dropped.map(problemOfDropped),
     ...audit.warnings.flatMap(problemOfCoverage),
-    ...audit.series.toSorted(worstFirst).flatMap((series) => problemsOfSeries(series, naming)),
+    ...audit.series
+      .toSorted(worstFirst)
+      .flatMap((series) => problemsOfSeries(series, naming, mayBeTaken(series, audit))),
   ];
   const problems = Map.groupBy(found, ({ key }) => key)
     .values()
@@ -154,7 +156,7 @@ function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
 }
 
 function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
-  const { job, policy, account, crashed, failures, servers, more } = run;
+  const { job, policy, account, crashed, failures, busy, servers, more } = run;
   const final = isFinal(run, now);
   const base = { account, policies: [policy], job, isTransient: false };
   return [
@@ -166,7 +168,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
             isTotal: crashed,
-            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures }],
+            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures, ...(busy ? { busy } : {}) }],
           },
         ]),
     ...servers
@@ -265,10 +267,26 @@ function problemOfCoverage(reason: Reason): Problem[] {
     : [];
 }
 
-function problemsOfSeries(series: AuditedSeries, naming: Naming): Problem[] {
+/**
+ * Whether a server is late only by a slot whose run has not ended. It is no problem yet: the run
+ * may be in progress, and if it is missing, the server is part of that problem.
+ */
+function mayBeTaken(
+  { account, policy, cause, lateSeconds }: AuditedSeries,
+  { at, policies }: Audit,
+): boolean {
+  const awaited = policies.find((one) => one.policy === policy && one.account === account)?.awaited;
+  if (awaited === undefined || lateSeconds === undefined || cause) return false;
+  return Date.parse(at) - 1000 * lateSeconds >= Date.parse(awaited);
+}
+
+/** The problems of a series; that it is late is none if its snapshot may still be taken. */
+function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boolean): Problem[] {
   const { account, region, server, name, policy, countedBy, cause, ageSeconds } = series;
-  return SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series)).flatMap(
-    ({ digest, name: trouble }): Problem[] =>
+  const troubles = SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series));
+  return troubles
+    .filter((one) => one.name !== 'late' || !mayBeTaken)
+    .flatMap(({ digest, name: trouble }): Problem[] =>
       digest
         ? [
             {
@@ -295,7 +313,7 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming): Problem[] {
             },
           ]
         : [],
-  );
+    );
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Image } from '../openstack/images.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type Copy, copyKeyOf } from './copies.ts';
 import { type CopyContext, originalOf, resultOf } from './copy.ts';
@@ -60,7 +60,7 @@ export async function copySeries(
   series: Series,
   ledger: Ledger,
 ): Promise<SeriesFindings> {
-  const { server, name = '', region } = series;
+  const { server, name = formerNameIn(series), region } = series;
   const who = `${name || server} in ${region}`;
   const lines = new Map<string, SnapshotLine>();
   const found = { warnings: [] as Finding[], failures: [] as Finding[], once: [] as Finding[] };
@@ -100,6 +100,12 @@ export async function copySeries(
   const outcome = worst(sorted.map((line) => line.outcome));
   const entry = { server, name, region, policy: policy.policy, outcome, snapshots: sorted };
   return { entry, ...found };
+}
+
+/** The name of a server that is not listed, in its newest snapshot; empty without snapshots. */
+function formerNameIn({ snapshots }: Series): string {
+  const [newest] = snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime());
+  return newest ? serverNameIn(newest) : '';
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { CloudError, isCloudError, restated } from './errors.ts';
-import { printable } from './printable.ts';
+import { printable, withoutStop } from './printable.ts';
 
 /** Rackspace Identity v2.0 with an API key. */
 export interface RackspaceCredentials {
@@ -254,9 +254,5 @@ export function explainRefusal(error: unknown, kind: Credentials['kind']): unkno
   const code = error.code as keyof typeof REFUSALS;
   const isCredential = code === 'NOT_FOUND' && kind === 'applicationCredential';
   const remedy = isCredential ? NO_SUCH_CREDENTIAL : REFUSALS[code];
-  return restated(
-    error,
-    `${error.message.replace(/\.$/, '')}. ${remedy}.`,
-    isCredential ? 'UNAUTHORIZED' : code,
-  );
+  return restated(error, `${withoutStop(error.message)}. ${remedy}.`, isCredential ? 'UNAUTHORIZED' : code);
 }

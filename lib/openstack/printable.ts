@@ -38,3 +38,8 @@ export function printableJson(value: unknown): string {
   const escaped = (character: string) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
   return JSON.stringify(value).replace(UNPRINTABLE, escaped);
 }
+
+/** A message of the cloud without its full stop, to be continued. */
+export function withoutStop(text: string): string {
+  return text.replace(/[.\s]+$/, '');
+}

@@ -1,5 +1,5 @@
 import { codesOf } from './failure.ts';
-import type { ReasonCode } from './reasons.ts';
+import type { BusyServers, ReasonCode } from './reasons.ts';
 import type { Report, ReportedFinding } from './report.ts';
 import type { Sentence } from './sentences/sentence.ts';
 
@@ -26,6 +26,8 @@ export interface FailedRun extends AccountJob {
   crashed: boolean;
   /** What failed beyond single servers. */
   failures: ReportedFinding[];
+  /** The servers that the run has given up because they were busy. */
+  busy?: BusyServers;
   /** The servers of which something failed. */
   servers: {
     region: string;
@@ -56,7 +58,7 @@ export function isRunOf(
 /** The record of a failed run that has a report. */
 export function failedRunOf(
   job: AccountJob,
-  { failures, entries, omittedFailed = 0, resumesAt }: Report,
+  { failures, entries, omittedFailed = 0, resumesAt, left }: Report,
   isLastTry: boolean,
 ): FailedRun {
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
@@ -67,6 +69,7 @@ export function failedRunOf(
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
     failures,
+    ...(left?.busy && failures.some(({ code }) => code === 'BUSY_TOO_LONG') ? { busy: left.busy } : {}),
     servers: named.map(({ region, server, name, code, error: ownError, reason, snapshots = [] }) => {
       const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
       const cause = code ?? snapshot?.codes[0];

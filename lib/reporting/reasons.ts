@@ -28,7 +28,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   MARKER_LOST: { image: string };
   IMAGE_FAILED: { image: string; status: string };
   IMAGE_EMPTY: { image: string; hasSize: boolean };
-  IMAGE_REJECTED: { problem: Reason };
+  IMAGE_REJECTED: { image: string; problem: Reason };
   SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
   ID_NOT_IN_POLICY: None;
@@ -632,6 +632,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     job: string;
     policy: string;
     failures: readonly { code: string; text: Sentence; region?: string }[];
+    /** The servers that the run has given up because they were busy. */
+    busy?: BusyServers;
   };
   SERVER_FAILED: {
     job: string;

@@ -1,4 +1,4 @@
-import { printable, printableIn } from '../openstack/printable.ts';
+import { printable, printableIn, withoutStop } from '../openstack/printable.ts';
 import type { Finding, Reason, ReasonCode } from './reasons.ts';
 import { auditSentences } from './sentences/audit.ts';
 import { deletionSentences } from './sentences/deletion.ts';
@@ -52,8 +52,15 @@ export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): Sentence {
  * only if they are not.
  */
 function printableSentence<C extends ReasonCode>(make: SentenceMaker<C>, reason: Reason<C>): Sentence {
-  const sentence = make(reason, say);
-  return printable(sentence) === sentence ? sentence : make(printableIn(reason), say);
+  const facts = withoutStopIn(reason);
+  const sentence = make(facts, say);
+  return printable(sentence) === sentence ? sentence : make(printableIn(facts), say);
+}
+
+/** A reason whose message has no full stop, because the sentence may continue after the message. */
+function withoutStopIn<R extends object>(reason: R): R {
+  const { message: text } = reason as { message?: unknown };
+  return typeof text === 'string' ? { ...reason, message: withoutStop(text) } : reason;
 }
 
 /**

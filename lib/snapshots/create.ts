@@ -780,7 +780,7 @@ function rejection({ id }: Image, read: ReturnType<Reader>): Reason | undefined 
   }
   return read === undefined
     ? { code: 'MARKER_LOST', image: id }
-    : { code: 'IMAGE_REJECTED', problem: read.problem };
+    : { code: 'IMAGE_REJECTED', image: id, problem: read.problem };
 }
 
 /**

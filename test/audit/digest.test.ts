@@ -107,6 +107,30 @@ Stored: 28.0 GB.`,
   });
 });
 
+test('snapshots that the cloud gave up or has not finished are not among the taken ones', () => {
+  const states = ['good', 'failed', 'stuck', 'pending', 'unknown'] as const;
+  const taken = run('snapshot', [
+    ...states.map((state) => ({ ...WEB, outcome: 'taken' as const, image: `image-${state}` })),
+    { ...WEB, outcome: 'taken', image: 'image that was deleted since' },
+  ]);
+  const found = series('web-1', {
+    snapshots: states.map((state) => shown(0, { image: `image-${state}`, state })),
+  });
+  expect(digest(audit({ series: [found] }), [taken], undefined).text).toContain(
+    'In the last 24 hours 2 snapshots were taken, and 0 deleted. 2 more snapshots failed in the cloud. 2 more snapshots are not finished.\n',
+  );
+});
+
+test.each([
+  [7, false],
+  [8, true],
+])('a day on which a quota has room for %d more days: good is %s', (days, isGood) => {
+  const ahead = { code: 'QUOTA_AHEAD', where: 'DFW', kind: 'images', limit: 9, used: 7, days } as const;
+  const { good, text } = digest(audit({ warnings: [ahead] }), [], undefined);
+  expect(good).toBe(isGood);
+  expect(text).toContain(`\n- DFW: room for ${days} more days: `);
+});
+
 test('a day on which a quota is almost used up is not good, and the subject has it', () => {
   const ahead = { code: 'QUOTA_AHEAD', where: 'DFW', kind: 'images', limit: 9, used: 7, days: 1 } as const;
   const { good, subject, text } = digest(audit({ warnings: [ahead] }), [], undefined);

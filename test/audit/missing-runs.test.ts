@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { jobsWithoutRecord, missingRuns, runOverdue } from '../../lib/audit/missing-runs.ts';
+import { awaitedSlot, jobsWithoutRecord, missingRuns, runOverdue } from '../../lib/audit/missing-runs.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
@@ -41,6 +41,15 @@ test('a snapshot run is missing as soon as all servers of the policy are late', 
   expect(isMissing([])).toBe(false);
   // The runs come, and their snapshots fail.
   expect(isMissing([late], [runOf('snapshot', '2026-11-23T00:05:00Z')])).toBe(false);
+});
+
+test.each([
+  ['2026-11-23T00:05:00Z', '2026-11-24T00:00:00Z', '2026-11-24T00:00:00.000Z'],
+  ['2026-11-23T00:05:00Z', '2026-11-23T23:59:59Z', undefined],
+  ['2026-11-24T00:05:00Z', '2026-11-24T00:06:00Z', undefined],
+])('a snapshot run that last ended %s is awaited at %s since %s', (last, now, expected) => {
+  const runs = [runOf('snapshot', last)];
+  expect(awaitedSlot(parsePolicy(policy()), runs, new Date(now))?.toISOString()).toBe(expected);
 });
 
 test('the last of several runs counts', () => {

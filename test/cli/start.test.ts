@@ -7,6 +7,17 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** The cells of the table that the demo prints, a list a line. */
+function tableIn(stdout: string): string[][] {
+  const lines = stdout.split('\n').filter((line) => line.startsWith('│'));
+  return lines.map((line) =>
+    line
+      .split('│')
+      .slice(1, -1)
+      .map((cell) => cell.trim()),
+  );
+}
+
 describe('npm start', () => {
   let directory: string;
 
@@ -61,12 +72,24 @@ describe('npm start', () => {
     expect(code).toBe(0);
   });
 
+  test('shows a table whose columns add up to the totals of the runs', async () => {
+    const { stdout } = await start((yml) => yml);
+    const rows = tableIn(stdout).filter(([name]) => name !== '' && name !== 'server');
+    const numbers = rows.map(([, , taken, kept, deleted, deferred]) =>
+      [taken === 'yes' ? '1' : taken, kept, deleted, deferred].map((cell) => Number.parseInt(cell!, 10) || 0),
+    );
+    const [sums, ...servers] = numbers.toReversed();
+    expect(rows.map(([name]) => name)).toEqual(expect.arrayContaining(['shop', 'mail-1', 'all']));
+    expect(sums).toEqual([0, 1, 2, 3].map((i) => servers.reduce((sum, row) => sum + row[i]!, 0)));
+    const [, taken, deleted, kept] = /(\d+) taken[\s\S]* (\d+) deleted, (\d+) kept/.exec(stdout)!;
+    expect(sums).toEqual([taken, kept, deleted, 0].map(Number));
+  });
+
   test('shows how many snapshots each server has that later runs delete', async () => {
     const { stdout } = await start((yml) => yml.replace('maxDeletes: 10', 'maxDeletes: 2'));
-    const columns = stdout.split('\n').flatMap((line: string) => {
-      const cells = line.split('│').map((cell: string) => cell.trim());
-      return ['server', 'db-1', 'web-2'].includes(cells[1] ?? '') ? [`${cells[1]}: ${cells[6]}`] : [];
-    });
+    const columns = tableIn(stdout).flatMap(([name = '', , , , , deferred]) =>
+      ['server', 'db-1', 'web-2'].includes(name) ? [`${name}: ${deferred}`] : [],
+    );
     expect(columns).toEqual(['server: deferred', 'db-1: 6', 'web-2: none']);
   });
 

@@ -32,8 +32,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { here: /"failures": \[\]/ },
   ],
   [
-    'npx serverless invoke local -f cleanup --stage local -p events/dry-run.json',
-    { here: /kept because: last 1 of 7/ },
+    "npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep -wE 'go|goes'",
+    {
+      here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ go \(.*\n(?: {2}.* goes because: .*\n)*)+All: \d+ stay, \d+ go\n$/,
+    },
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],

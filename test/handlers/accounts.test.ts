@@ -131,7 +131,7 @@ describe('a policy with several accounts and a queue', () => {
     const waiting = await startWaiting();
     waiting.queue.refuses = (body) => body.includes('customer-b');
     const { error } = await h.fail('snapshot', EVENT);
-    expect(error.message).toContain('the queue refused 1: An internal error has occurred.');
+    expect(error.message).toContain('the queue refused 1: An internal error has occurred');
     waiting.queue.refuses = () => false;
     await h.run('snapshot', EVENT);
     // The accounts enqueued by the first try are enqueued again, which does no harm.

@@ -32,7 +32,7 @@ describe('a region without an image service in the catalogue', () => {
     const h = await withoutImages();
     const { error, report } = await h.fail(job, h.event);
     expect(error.message).toContain("ORD can't be read");
-    expect(error.message).toContain('The catalogue has no image endpoint in ORD.');
+    expect(error.message).toContain('The catalogue has no image endpoint in ORD');
     expect(report!.failedIn).toEqual({ ORD: 1 });
   });
 
@@ -104,7 +104,7 @@ describe('a region without a volume service in the catalogue', () => {
       const h = await withoutVolumes({ hasSnapshots });
       const { error, report } = await h.fail('snapshot', { policy: 'daily' });
       expect(error.message).toContain(
-        "ORD: the snapshots of 1 server whose disk is a volume can't be verified or deleted: The catalogue has no volume endpoint in ORD.",
+        "ORD: the snapshots of 1 server whose disk is a volume can't be verified or deleted: The catalogue has no volume endpoint in ORD",
       );
       expect(report!.codes).toMatchObject({ VOLUMES_UNSERVED: 1, TAKEN: 4 });
     },

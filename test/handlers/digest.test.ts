@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { failuresIn } from '../../lib/audit/failures.ts';
 import type { Report } from '../../lib/reporting/report.ts';
+import { startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
@@ -35,6 +36,23 @@ test('a run with a wrong key is in the digest as a whole, until a retry repairs 
       ]);
   }
   expect(JSON.stringify(runs())).not.toContain(apiKey);
+});
+
+test('a snapshot that the cloud gives up is not among the taken ones', async () => {
+  const { cloud, cold, run } = await kept();
+  const waiting = await startWaiting();
+  cold();
+  cloud.region('DFW').addServer({ name: 'db-1' });
+  setTime('2026-11-23T00:00:10Z');
+  await run('snapshot', { policy: 'daily' });
+  setTime('2026-11-23T07:00:00Z');
+  const [first, second] = cloud.region('DFW').images;
+  Object.assign(first!, { status: 'killed' });
+  expect(second!.status).toBe('active');
+  await run('audit', { digest: 'always' });
+  expect(waiting.mails.at(-1)!.text).toContain(
+    'In the last 24 hours 1 snapshot was taken, and 0 deleted. 1 more snapshot failed in the cloud.\n',
+  );
 });
 
 test('a dry run that fails is in no digest', async () => {

@@ -197,7 +197,7 @@ describe('a problem of an account fails, and the schedules of its policies are s
           answer: { status: 400, body: { __type: 'DecryptionFailure', message: 'KMS says no.' } },
         }),
       'secret',
-      / returned an error: KMS says no\.$/,
+      / returned an error: KMS says no$/,
     ],
     [
       'a key that the cloud does not accept',

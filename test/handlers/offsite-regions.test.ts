@@ -3,7 +3,7 @@ import type { Bucket } from '../../lib/offsite/bucket.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type MemoryBucket, memoryBucket } from '../faults/memory-bucket.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, MIDNIGHT } from '../history.ts';
 import { copyEvent } from '../offsite/rackspace.ts';
 import { textsOf } from '../texts.ts';
@@ -118,7 +118,9 @@ test('a snapshot of a deleted server is copied once, in the region in which it w
   h.cloud.region('ORD').servers.splice(0);
   expect((await h.run('offsite', copyEvent())).totals).toEqual({ kept: 1 });
   const image = snapshotOf(0);
-  expect((await h.run('offsite', copyEvent())).totals).toEqual({ copied: 1, kept: 1 });
+  const { totals, entries } = await h.run('offsite', copyEvent());
+  expect(totals).toEqual({ copied: 1, kept: 1 });
+  expect(entries.map(({ name }) => name)).toEqual(['web']);
   expect(copies()).toEqual([copyOf(old), copyOf(image)]);
 });
 
@@ -146,4 +148,55 @@ test.each([
   lose();
   const { report } = await h.fail('drill', event);
   expect(report?.totals).toEqual({});
+});
+
+describe('the audit of a policy with copies', () => {
+  /** The servers whose copies are behind, four days after "web" and "db" were last copied. */
+  async function behindAfter(change: (newest: CloudImage) => unknown, changes: object = {}) {
+    const db = h.cloud.region('ORD').addServer({ name: 'db' });
+    snapshotOf(1);
+    await h.run('offsite', copyEvent());
+    const newest = snapshotOf(0);
+    deploy([copyEvent({}, changes)]);
+    h.cold();
+    await change(newest);
+    setTime(new Date(MIDNIGHT.getTime() + 4 * DAY_MS));
+    const { behind, orphaned } = await h.run('audit', {});
+    expect(h.cloud.region('ORD').servers).toContain(db);
+    // A snapshot without its region is in both.
+    const namesOf = (series: { name: string }[]) => [...new Set(series.map(({ name }) => name))];
+    return { behind: namesOf(behind), orphaned: namesOf(orphaned) };
+  }
+  const remove = () => h.cloud.region('ORD').removeServer(web);
+
+  test.each<[string, (newest: CloudImage) => unknown, object, Awaited<ReturnType<typeof behindAfter>>]>([
+    ['of a server that is there', () => {}, {}, { behind: ['web'], orphaned: [] }],
+    ['of a server that is gone', remove, {}, { behind: ['web'], orphaned: ['web'] }],
+    [
+      'of a server that is gone, once its last snapshot is copied',
+      async () => {
+        remove();
+        await h.run('offsite', { policy: 'daily' });
+      },
+      {},
+      { behind: [], orphaned: ['web'] },
+    ],
+    [
+      'of a server that is gone, and whose last snapshot does not name its region',
+      (newest) => {
+        newest.properties.autosnap_restore_as = 'unknown';
+        remove();
+      },
+      {},
+      { behind: [], orphaned: ['web'] },
+    ],
+    [
+      'of a server that is there and not selected any more',
+      () => {},
+      { servers: { names: ['db'] } },
+      { behind: [], orphaned: [] },
+    ],
+  ])('whether the copies are behind %s', async (_, change, changes, expected) => {
+    expect(await behindAfter(change, changes)).toEqual(expected);
+  });
 });

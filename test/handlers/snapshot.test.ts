@@ -543,7 +543,7 @@ describe('an image that the next run would not recognise is reported as failed',
     expect(report?.totals).toEqual({ failed: 1 });
     expect(report?.entries[0]).toMatchObject({
       image: image!.id,
-      reason: `mail-daily-20261123T000000Z (${image!.id}) is marked as ours, but it says that scheduled_images_service made it: it does not count, and nothing deletes it: correct the cause, then delete the image`,
+      reason: `mail-daily-20261123T000000Z (${image!.id}) is marked as ours, but it says that scheduled_images_service made it: it does not count, and nothing deletes it: compare that with its properties (openstack image show ${image!.id}), end what has changed them, then delete the image`,
     });
 
     h.cloud.advance(HOUR_MS);

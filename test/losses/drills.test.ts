@@ -284,7 +284,7 @@ describe('servers and images that a listing lacks', () => {
       answer: answers.forbidden,
     });
     const { error } = await h.fail('drill', drillEvent());
-    expect(error.message).toContain('The next run checks the server again.');
+    expect(error.message).toContain('The next run checks the server again');
     expect(sent(h, 'POST')).toEqual([]);
   });
 
@@ -308,7 +308,7 @@ describe('servers and images that a listing lacks', () => {
     const left = addThrowAway(h, h.newest[0]!);
     h.cloud.faults.push({ service: 'image', path: /images\/[^/]{36}$/, answer: answers.forbidden });
     const { error } = await h.fail('drill', drillEvent());
-    expect(error.message).toContain('The next run checks the server again.');
+    expect(error.message).toContain('The next run checks the server again');
     expect(throwAways(h)).toEqual([left]);
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
     expect(throwAways(h)).toEqual([]);

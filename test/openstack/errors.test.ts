@@ -56,7 +56,9 @@ describe('the text of a refusal for people', () => {
     ].map((words): [string, CloudError, RegExp] => [
       words,
       new CloudError('FORBIDDEN', words),
-      RegExp(`^${words} If the user in the secret lacks the role .*nova:admin and cloudImages:admin`),
+      RegExp(
+        `^${words.replace(/\.$/, '')}\\. If the user in the secret lacks the role .*nova:admin and cloudImages:admin`,
+      ),
     ]),
     [
       'any other error: the message of the cloud',

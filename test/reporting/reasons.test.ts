@@ -82,6 +82,23 @@ test('the remedies of e-mails are those of docs/reasons.md', () => {
   expect(Object.fromEntries(errors.map(([, error, cell]) => [error, cell]))).toEqual(CLOUD_REMEDIES);
 });
 
+test.each([
+  'The result of a deletion',
+  'Drills',
+  'Copies',
+  'Exports, which copies at Rackspace begin with',
+  'What is wrong with a copy or an export',
+])('e-mails have a remedy of their own for each code of docs/reasons.md with one: %s', (title) => {
+  const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
+  const [, section = ''] = page.split(`\n## ${title}\n`);
+  const rows = [...section.split('\n## ')[0]!.matchAll(/^\| `([A-Z_]+)` \| .* \| (.*) \|$/gm)];
+  expect(rows.length).toBeGreaterThan(5);
+  for (const [, code, cell = ''] of rows) {
+    expect(cell, code).not.toMatch(/^As for /);
+    expect(code! in FAILURE_REMEDIES, code).toBe(cell !== 'Nothing.');
+  }
+});
+
 test('remedies that depend on the case have a sentence of their own', () => {
   expect(remedyOf({ code: 'SCHEDULE_OVER' })).toMatch(/^Correct it: .*\.$/);
   expect(remedyOf({ code: 'CLOCKS_AGREE' })).toBeUndefined();

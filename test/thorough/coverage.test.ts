@@ -827,6 +827,16 @@ describe('the record', () => {
     expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
   });
 
+  test('that was deleted right after what had dropped was accepted does not bring it back', async () => {
+    const h = await lost(undefined);
+    await h.hours('08');
+    setTime('2026-11-23T08:40:00Z');
+    await next(h, { acceptDropped: { servers: ['web-1'] } });
+    h.s3.objects.delete(COVERAGE);
+    setTime('2026-11-23T09:30:00Z');
+    expect((await next(h)).drops).toEqual([]);
+  });
+
   test('that can not be read is reported, stops nothing, and is left as it is', async () => {
     const h = await audited();
     const before = h.s3.objects.get(COVERAGE);
@@ -927,5 +937,39 @@ describe('a server without a snapshot that a policy begins to select', () => {
     h.cloud.region('DFW').addServer({ name: 'old', metadata: { ...TAG }, ...old });
     deploy([DAILY]);
     expect(await lateAt(h, '2026-11-23T06:00:00Z')).toEqual(['old']);
+  });
+});
+
+describe('a server with old snapshots', () => {
+  const lateAt = async (h: Harness, time: string, event: object = {}) => {
+    setTime(time);
+    return (await h.run('audit', event)).late.map(({ name }) => name);
+  };
+
+  test('that is tagged again after its drop-out was accepted is late once its next slot is missed', async () => {
+    const h = await audited();
+    for (const server of [h.web2, h.mail]) server.metadata = {};
+    addSnapshot(h, h.web1, 0);
+    await lateAt(h, '2026-11-23T08:00:00Z', { acceptDropped: true });
+    h.web1.metadata = {};
+    await lateAt(h, '2026-11-23T09:00:00Z', { acceptDropped: true });
+    h.web1.metadata = { ...TAG };
+    for (const time of ['27T09', '27T10', '28T11']) {
+      expect(await lateAt(h, `2026-11-${time}:00:00Z`)).toEqual([]);
+    }
+    expect(await lateAt(h, '2026-11-28T13:00:00Z')).toEqual(['web-1']);
+  });
+
+  test.each([
+    ['another failed one', true],
+    ['a good one', false],
+  ])('and %s is late at once without a record, and stays late with it', async (_, isFailed) => {
+    const h = await audited();
+    addSnapshot(h, h.web1, 0, isFailed ? { status: 'killed' } : {});
+    h.s3.objects.delete(COVERAGE);
+    h.web1.createdAt = new Date('2026-11-01T00:00:00Z');
+    for (const time of ['26T07', '26T08']) {
+      expect(await lateAt(h, `2026-11-${time}:00:00Z`)).toContain('web-1');
+    }
   });
 });

@@ -318,3 +318,26 @@ test('a policy that is removed, accepted and deployed again days later has no ma
     'ended: the policy other is no longer deployed',
   ]);
 });
+
+test('a server whose tag is removed, which is accepted, and put back days later has no mail at that', async () => {
+  const tag = (value: string | undefined) => async (deployment: Deployment) => {
+    const server = deployment.cloud.region('DFW').servers[1]!;
+    server.metadata = value === undefined ? {} : { autosnap: value };
+  };
+  const mails = await mailsOfDays(
+    ['rackspace'],
+    {
+      '2026-11-22T00:10': async (deployment) => {
+        for (const server of deployment.cloud.region('DFW').servers) server.metadata = { autosnap: 'daily' };
+        deployment.use(policy({ ...DAILY, servers: { tagged: { autosnap: 'daily' } } }));
+      },
+      '2026-11-23T09:10': tag(undefined),
+      '2026-11-23T09:40': async ({ run }) => {
+        await run('audit', { acceptDropped: { servers: ['db-2'] } });
+      },
+      '2026-11-27T09:10': tag('daily'),
+    },
+    6,
+  );
+  expect(mails).toEqual(['db-2 is no longer covered', 'ended: db-2 is no longer covered']);
+});

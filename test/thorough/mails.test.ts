@@ -1,6 +1,6 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { CLOUD_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
-import { answers } from '../../local/cloud/faults.ts';
+import { answers, type Fault } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
@@ -271,6 +271,24 @@ test('runs that did not come, once, with the servers that are late because of it
   ]);
 });
 
+test('runs that did not come are one mail also if only some servers are late, as those of one region', async () => {
+  const h = await deployment();
+  deploy([policy({ cleanup: 'rate(20 days)' })]);
+  const subjects: string[] = [];
+  for (let hour = 1; hour <= 40; hour++) {
+    // The other server is taken by hand, which is no run of the policy.
+    if (hour === 24) {
+      setTime('2026-11-24T00:10:00Z');
+      await h.run('snapshot', { policy: 'daily', servers: { names: ['web'] } });
+    }
+    const at = new Date(Date.parse('2026-11-23T00:30:00Z') + hour * 3_600_000);
+    const { mails } = await h.audit(at.toISOString());
+    subjects.push(...mails.map(({ subject }) => `${at.toISOString().slice(0, 13)} ${subject}`));
+  }
+  expect(subjects).toEqual(['2026-11-24T14 Autosnap autosnap-test: daily: snapshot runs are missing']);
+  expect(h.waiting.mails[0]!.text).toContain('db in DFW, daily: 14 hours late');
+});
+
 test('a late server that fails is one line of the digest, with the reason', async () => {
   const h = await deployment();
   h.db.vmState = 'error';
@@ -310,6 +328,59 @@ test.each([
   expect(mails[0]!.text).toContain(`\n- db (${error}): ${CLOUD_REMEDIES[error]}\n`);
 });
 
+test('the remedy for an image that stays after its deletion', async () => {
+  const h = await deployment();
+  deploy([policy({ cleanup: 'rate(2 days)', keep: { last: 1 } })]);
+  h.cloud.faults.push({ service: 'image', method: 'DELETE', times: 99, answer: { status: 204, body: '' } });
+  setTime('2026-11-24T00:00:20Z');
+  h.cold();
+  await h.run('snapshot', { policy: 'daily' });
+  await h.fail('cleanup', { policy: 'daily' });
+  const { mails } = await h.audit('2026-11-24T00:30:00Z');
+  expect(mails[0]!.text).toContain(
+    "\n- db (STILL_THERE): Delete the image by hand (openstack image delete <image id>), or ask the cloud's support.\n",
+  );
+});
+
+const MESSAGES = [
+  [403, "Policy doesn't allow this to be performed."],
+  [403, "Policy doesn't allow this to be performed"],
+  [403, 'Quota exceeded for images'],
+  [404, 'The item could not be found.'],
+  [500, 'Unexpected API error.'],
+  [503, 'The service is unavailable'],
+] as const;
+/** Two marks after each other, or a sentence that begins without a full stop before it. */
+const WRONG_PUNCTUATION = /[.;:,]\s*[;:,](?= )|(?<!\.)\.\.(?!\.)|[a-z\d] (?:If|It|The next) [a-z]/;
+
+test.each(MESSAGES)('the punctuation of mails about %d %s', async (status, message) => {
+  const answer = { status, body: { fault: { code: status, message } } };
+  const refused: Fault[] = [
+    { service: 'compute', method: 'POST', path: /action$/, times: 99, answer },
+    { service: 'image', method: 'DELETE', times: 99, answer },
+    { service: 'image', times: 99, answer },
+    { service: 'identity', times: 99, answer },
+  ];
+  for (const fault of refused) {
+    const h = await deployment();
+    deploy([policy({ cleanup: 'rate(2 days)', keep: { last: 1 } })]);
+    setTime('2026-11-24T00:00:20Z');
+    await h.run('snapshot', { policy: 'daily' });
+    h.cold();
+    h.cloud.faults.push(fault);
+    setTime('2026-11-25T00:00:20Z');
+    for (const job of ['cleanup', 'snapshot'] as const) {
+      await h.run(job, { policy: 'daily' }).catch(() => undefined);
+      await deliverAll(h.waiting);
+    }
+    for (const time of ['25T12:30', '25T13:30']) await h.audit(`2026-11-${time}:00Z`);
+    const { mails } = h.waiting;
+    // A deletion that the cloud forbids waits, and of what is gone it has succeeded.
+    if (fault.method !== 'DELETE') expect(mails.length).toBeGreaterThan(0);
+    for (const { text } of mails) expect(text).not.toMatch(WRONG_PUNCTUATION);
+  }
+});
+
 test('the remedy for a region without image service', async () => {
   const h = await deployment();
   delete h.cloud.catalogue.find(({ name }) => name === 'DFW')!.imageUrl;
@@ -329,6 +400,18 @@ test('the busy servers by name, once they are given up', async () => {
     'Autosnap autosnap-test: snapshot daily failed: servers were busy',
   ]);
   expect(mails[0]!.text).toMatch(/: app-101 in DFW, .*app-110 in DFW and 5 more\n/);
+});
+
+test('a single busy server is in the subject', async () => {
+  const h = await deployment();
+  h.db.taskState = 'rebooting';
+  setTime('2026-11-24T00:00:20Z');
+  await h.run('snapshot', { policy: 'daily' });
+  await deliverAll(h.waiting, '2026-11-24T12:30:00Z');
+  const { mails } = await h.audit('2026-11-24T12:30:00Z');
+  expect(mails.map(({ subject }) => subject)).toEqual([
+    'Autosnap autosnap-test: snapshot daily failed: db was busy (and 1 more)',
+  ]);
 });
 
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
@@ -375,6 +458,19 @@ test('a run that was killed in the hour in which another one failed', async () =
   await deliverAll(h.waiting);
   const { mails } = await h.audit('2026-11-24T00:30:00Z');
   expect(mails.map(({ text }) => text).join()).toContain('2 runs failed in all tries');
+});
+
+test('an audit reads each record of a failed run once, after it has counted the runs that wait', async () => {
+  const h = await deploymentWithFailedRun();
+  const requests: string[] = [];
+  h.s3.before = (request) => void requests.push(request);
+  vi.spyOn(h.waiting.failedRuns, 'visible', 'get').mockImplementation(() => {
+    requests.push('count');
+    return [];
+  });
+  expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
+  const steps = requests.filter((request) => /^count$|failed-runs\/./.test(request));
+  expect(steps).toEqual(['count', expect.stringMatching(/failed-runs\/snapshot\/daily\/rackspace$/)]);
 });
 
 test('a run that failed before the first audit of its policy', async () => {

@@ -42,7 +42,7 @@ export const DIGEST = {
   /** @param totals what the runs did; undefined if their reports can't be read. */
   lastDay: (totals: LastDay | undefined) =>
     totals
-      ? `In the last 24 hours ${counted(totals.taken, 'snapshot')} ${was(totals.taken)} taken${totals.copied === undefined ? '' : `, ${totals.copied} copied`}, and ${totals.deleted} deleted.${repairedText(totals.repaired)}`
+      ? `In the last 24 hours ${counted(totals.taken, 'snapshot')} ${was(totals.taken)} taken${totals.copied === undefined ? '' : `, ${totals.copied} copied`}, and ${totals.deleted} deleted.${notGoodText(totals)}${repairedText(totals.repaired)}`
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
   problem: (policy: string, problem: Reason) => `${policy}: ${sentenceOf(problem)}`,
   problemOfPolicies: (count: number, account: string | undefined, problem: Reason) =>
@@ -88,12 +88,24 @@ export function unlistedText(
 
 /** What the runs of a day did. */
 interface LastDay {
+  /** The snapshots that were requested, without the failed and unfinished ones. */
   taken: number;
+  failed: number;
+  unfinished: number;
   /** Undefined if no run made copies. */
   copied: number | undefined;
   deleted: number;
   /** How many failures a later run has repaired. */
   repaired: number;
+}
+
+/** " 1 more snapshot failed in the cloud. 2 more snapshots are not finished." */
+function notGoodText({ failed, unfinished }: LastDay): string {
+  const more = (count: number, what: string) =>
+    count > 0 ? ` ${counted(count, 'more snapshot')} ${what}.` : '';
+  return (
+    more(failed, 'failed in the cloud') + more(unfinished, `${unfinished === 1 ? 'is' : 'are'} not finished`)
+  );
 }
 
 /** " 2 failures were repaired by a later run." */

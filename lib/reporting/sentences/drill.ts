@@ -23,7 +23,7 @@ export const drillSentences = {
   DRILL_SERVER_GONE: () => 'the server was deleted before the drill had a verdict',
   DRILL_TWIN: ({ image }) => `another server has the same metadata, and image ${image} names neither`,
   DRILL_NOT_NAMED: () => 'its image no longer names it',
-  DRILL_READ_LATER: ({ message }) => `${message} The next run checks the server again.`,
+  DRILL_READ_LATER: ({ message }) => `${message}. The next run checks the server again`,
   DRILL_VERDICT_UNWRITTEN: ({ message }) => `the verdict could not be written on the image: ${message}`,
   DRILL_DELETED_LATER: ({ message }) =>
     `the server could not be deleted; the next run tries again: ${message}`,
@@ -40,7 +40,7 @@ export const drillSentences = {
   DRILL_UNMARKED: ({ message }) =>
     `no server was requested, because the drill could not be recorded on the image: ${message}`,
   DRILL_SERVER_UNCERTAIN: ({ message }) =>
-    `${message} If the cloud created a server all the same, the next run finds it.`,
+    `${message}. If the cloud created a server all the same, the next run finds it`,
   DRILL_OF_VOLUMES: () =>
     'its disk is a volume: a server made from it would leave a new volume behind, so it is not drilled',
 

@@ -1,9 +1,10 @@
 import { acceptanceOf } from '../../audit/acceptance.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
-import { printable } from '../../openstack/printable.ts';
-import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
+import { printable, withoutStop } from '../../openstack/printable.ts';
+import type { BusyServers, Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
 import { counted, durationText, shortName } from './format.ts';
+import { JOB_REMEDIES } from './job-remedies.ts';
 import type { Sentences } from './makers.ts';
 import type { Sentence } from './sentence.ts';
 
@@ -13,7 +14,7 @@ const MOST_FAILURES = 5;
 /** What people get an e-mail about, besides what the audit has found. */
 export const incidentSentences = {
   RUN_FAILED: ({ job, policy, failures }) => {
-    const named = failures.slice(0, MOST_FAILURES).map(({ text }) => text);
+    const named = failures.slice(0, MOST_FAILURES).map(({ text }) => withoutStop(text));
     const more = failures.length - named.length;
     return `${job} ${policy} failed: ${named.join('; ')}${more > 0 ? `; and ${more} more` : ''}`;
   },
@@ -32,8 +33,8 @@ export const incidentSentences = {
 export const incidentTitles = {
   POLICY_ACCOUNT_UNREADABLE: ({ account }) => `account ${account} can't be read`,
   POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
-  RUN_FAILED: ({ job, policy, failures }) =>
-    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? ': servers were busy' : ''}`,
+  RUN_FAILED: ({ job, policy, failures, busy }) =>
+    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? `: ${busyText(busy)}` : ''}`,
   SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
     const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
@@ -104,6 +105,7 @@ const EXCEPT =
 /** What to do about the failure of a server: the same as in docs/reasons.md. */
 export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...TROUBLE_REMEDIES,
+  ...JOB_REMEDIES,
   SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
   SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
   VOLUME_SERVER_AT_RACKSPACE: `Back it up with Cloud Block Storage, and ${EXCEPT}`,
@@ -114,7 +116,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   MARKER_LOST: 'Find out why metadata are lost, then delete the image.',
   IMAGE_FAILED: 'Nothing: the next run takes another. If it lasts, ask your provider.',
   IMAGE_EMPTY: 'Nothing: the next run takes another. Ask your provider why, then delete the image.',
-  IMAGE_REJECTED: 'Correct what the reason names, then delete the image.',
+  IMAGE_REJECTED:
+    'Compare what the reason names with the properties of the image (openstack image show <image id>). End what has changed them, such as another program or a rule of the cloud, then delete the image (openstack image delete <image id>).',
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   ID_UNREADABLE: 'Look at the other failures first.',
@@ -230,6 +233,13 @@ export function dropRemedies(dropped: readonly Dropped[], stage: string): Senten
 
 function waitingText(count: number): string {
   return `${counted(count, 'run')} failed in all tries`;
+}
+
+/** "web-1 was busy", or "servers were busy" */
+function busyText({ servers, more }: BusyServers = { servers: [], more: 0 }): string {
+  const [first] = servers;
+  if (!first || servers.length + more > 1) return 'servers were busy';
+  return `${nameOf({ name: first.name, server: 'a server' })} was busy`;
 }
 
 /** "web-1", or "server 5b9c…" if a subject can't have the name. */

@@ -151,7 +151,7 @@ export const restoreSentences = {
     `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, begin anew, without "request"`,
   RESTORE_TWIN: ({ server }) =>
     `server ${server} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
-  RESTORE_UNCERTAIN: ({ message }) => `${withoutStop(message)}. The result is not visible yet`,
+  RESTORE_UNCERTAIN: ({ message }) => `${message}. The result is not visible yet`,
   RESTORE_CALL_AGAIN: () => 'call again with "next", which looks first',
   RESTORE_BEGIN_ANEW: () => 'begin anew, without "request"',
 
@@ -164,7 +164,7 @@ export const restoreSentences = {
     }`,
   RESTORE_REFUSED_BY_CLOUD: ({ error, message, to }) => {
     const remedy = { ...QUOTA_REMEDIES, ...REFUSAL_REMEDIES[to] }[error];
-    return `${withoutStop(message)}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
+    return `${message}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
   },
   RESTORE_NO_SERVER: ({ server, regions }) =>
     `server: there is no "${server}" in ${regions.join(', ')}, nor a snapshot of one: give its id`,
@@ -263,9 +263,4 @@ function insteadText(
 
 function fittingText(flavors: readonly string[]): string {
   return flavors.length > 0 ? `give one that fits: ${flavors.join(', ')}` : 'none that there is would fit';
-}
-
-/** What the cloud says, without its full stop. */
-function withoutStop(text: string): string {
-  return text.replace(/[.\s]+$/, '');
 }

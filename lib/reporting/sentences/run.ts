@@ -130,7 +130,7 @@ export const runSentences = {
   },
 
   // What the cloud, or the bucket, says.
-  CLOUD: ({ message, isLeft }) => (isLeft ? `${message} It is left to the next run.` : message),
+  CLOUD: ({ message, isLeft }) => (isLeft ? `${message}. It is left to the next run` : message),
   BUCKET: ({ message }) => message,
 } satisfies Partial<Sentences>;
 

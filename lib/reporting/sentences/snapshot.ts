@@ -52,8 +52,8 @@ export const snapshotSentences = {
     `image ${image} failed (${statusText(status)}): the next run takes another`,
   IMAGE_EMPTY: ({ image, hasSize }) =>
     `image ${image} is active and ${hasSize ? 'its block_device_mapping names no volume snapshot' : 'has no data'}: the next run takes another`,
-  IMAGE_REJECTED: ({ problem }, say) =>
-    `${say(problem)}: it does not count, and nothing deletes it: correct the cause, then delete the image`,
+  IMAGE_REJECTED: ({ image, problem }, say) =>
+    `${say(problem)}: it does not count, and nothing deletes it: compare that with its properties (openstack image show ${image}), end what has changed them, then delete the image`,
   SERVER_UNKNOWN: ({ server, problem }, say) =>
     `the cloud does not say whether server ${server} exists, so no snapshot of it is taken: ${say(problem)}`,
   ID_UNKNOWN: () => 'servers.ids: no such server in these regions: correct the id, or take it out',
