@@ -136,7 +136,7 @@ describe('busy servers', () => {
     const now = '2026-11-23T00:14:00Z';
     expect(retryPlan({ ...LEFT, ...BUSY }, now)).toEqual(['2026-11-23T00:14:00.000Z', []]);
     const [at, abandoned] = retryPlan({ ...LEFT, ...BUSY }, '2026-11-23T13:00:00Z');
-    expect([at, abandoned]).toEqual(['2026-11-23T13:00:00.000Z', [expect.stringMatching('^busy until')]]);
+    expect([at, abandoned]).toEqual(['2026-11-23T13:00:00.000Z', [expect.stringMatching('^busy for')]]);
   });
 });
 
