@@ -155,11 +155,11 @@ export function isExpected({ state }: AuditedSeries): boolean {
 }
 
 /** The reason for a series that is late or has no good snapshot. */
-export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
-  const { name, server, policy, newestGood, lateSeconds = 0, cause } = series;
+export function seriesLate(series: AuditedSeries, { nameOf, placeOf }: Naming): Reason<'SERIES_LATE'> {
+  const { policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
-    server: name || server,
+    server: nameOf(series),
     where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),

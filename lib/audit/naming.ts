@@ -14,10 +14,27 @@ interface ServerLocation {
 export interface Naming {
   /** "DFW", or "DFW (customer-a)" if the audit is of several accounts. */
   placeOf(place: ServerLocation): string;
-  /** " in DFW", to be appended to a name; empty if the audit is of one region of one account. */
-  suffixOf(place: ServerLocation): string;
+  /**
+   * " in DFW", to be appended to a name; empty if the audit is of one region of one account. If
+   * other servers of the region have the same name, with the short id: " (5b9c3f1e) in DFW".
+   */
+  suffixOf(server: ServerLocation & { server: string }): string;
+  /** The name of a server, or its id without one; "web-1 (5b9c3f1e)" if others have the same name. */
+  nameOf(server: ServerLocation & { server: string; name: string }): string;
   /** "daily", or "daily (customer-a)" if the policy has several accounts. */
   policyOf(one: { policy: string; account: string }): string;
+}
+
+/** The number of characters of a server's id that tell it apart from its namesakes. */
+const SHORT_ID = 8;
+
+/** The ids of the servers that have the same name as another one of their region. */
+function namesakesIn(
+  all: readonly (ServerLocation & { server: string; name: string })[],
+): ReadonlySet<string> {
+  const named = Map.groupBy(all, ({ account, region, name }) => JSON.stringify([account, region, name]));
+  const ids = [...named.values()].map((same) => new Set(same.map(({ server }) => server)));
+  return new Set(ids.filter(({ size }) => size > 1).flatMap((same) => [...same]));
 }
 
 /** Creates the {@link Naming} for the texts about an audit. */
@@ -31,9 +48,14 @@ export function namingOf({
   const accountsOf = Map.groupBy(policies, ({ policy }) => policy);
   const placeOf = ({ account, region }: ServerLocation) =>
     accounts.size > 1 ? `${region} (${account})` : region;
+  const namesakes = namesakesIn([...series, ...uncovered]);
+  const idOf = ({ server }: { server: string }) =>
+    namesakes.has(server) ? ` (${printable(server.slice(0, SHORT_ID))})` : '';
   return {
     placeOf,
-    suffixOf: (place) => (accounts.size > 1 || regions.size > 1 ? ` in ${printable(placeOf(place))}` : ''),
+    suffixOf: (one) =>
+      idOf(one) + (accounts.size > 1 || regions.size > 1 ? ` in ${printable(placeOf(one))}` : ''),
+    nameOf: (one) => (one.name ? `${one.name}${idOf(one)}` : one.server),
     policyOf: ({ policy, account }) =>
       (accountsOf.get(policy)?.length ?? 0) > 1 ? `${policy} (${account})` : policy,
   };

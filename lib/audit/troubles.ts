@@ -62,12 +62,12 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
     // One notice for all series, because with many servers their copies are behind for the same
     // reason.
-    noticesOf: (all, { placeOf }) => [
+    noticesOf: (all, { nameOf, placeOf }) => [
       {
         code: 'COPIES_BEHIND',
         servers: all
           .slice(0, MOST_NAMED)
-          .map((one) => ({ server: one.name || one.server, where: placeOf(one), policy: one.policy })),
+          .map((one) => ({ server: nameOf(one), where: placeOf(one), policy: one.policy })),
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
@@ -138,19 +138,19 @@ export function isHeld({ reasons }: Pick<AuditedSnapshot, 'reasons'>): boolean {
   return reasons.some(({ code }) => HOLDS.includes(code));
 }
 
-function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { placeOf }: Naming) {
+function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { nameOf, placeOf }: Naming) {
   return {
-    server: series.name || series.server,
+    server: nameOf(series),
     where: placeOf(series),
     policy: series.policy,
     images: snapshots.map(({ image }) => image),
   };
 }
 
-function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): SeriesProblem {
-  const { name, server, policy, notRotating = 0 } = series;
+function seriesNotRotated(series: AuditedSeries, { nameOf, placeOf }: Naming): SeriesProblem {
+  const { policy, notRotating = 0 } = series;
   const where = placeOf(series);
-  return { code: 'SERIES_NOT_ROTATED', server: name || server, where, policy, count: notRotating };
+  return { code: 'SERIES_NOT_ROTATED', server: nameOf(series), where, policy, count: notRotating };
 }
 
 /** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */

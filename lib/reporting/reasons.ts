@@ -545,10 +545,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_REGION_WITHOUT_VOLUMES: { where: string };
-  SERIES_DRILL_FAILED: {
-    name: string;
-    where: string;
-    policy: string;
+  SERIES_DRILL_FAILED: OfSeries & {
     slot: string;
     failed: string;
     proven?: string;
@@ -714,6 +711,8 @@ interface OfSeries {
   server: string;
   where: string;
   policy: string;
+  /** Whether the sentence follows another one of the same series, and need not name it again. */
+  isContinued?: true;
 }
 
 /**

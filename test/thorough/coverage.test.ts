@@ -524,6 +524,8 @@ test('what drops at once is one mail, with the command that accepts this alone, 
   expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
     expect.stringContaining('ended: the policy weekly is no longer deployed'),
   ]);
+  // The command is among what to do, and nothing is to be done at the end.
+  expect(waiting.mails.map(({ text }) => text.match(/accept/gi)?.length ?? 0)).toEqual([2, 0]);
 });
 
 test('what dropped does not end while the record can not be read, with which audits compare', async () => {
