@@ -462,14 +462,14 @@ test('servers of one region with the same name are told apart by their ids', () 
     series: [
       series('web-1', { ...late, server: '11111111-aaaa', name: 'web' }),
       series('web-2', { ...late, server: '22222222-bbbb', name: 'web', lateSeconds: 80_000 }),
-      series('db', late),
+      series('db', { ...late, overdue: 0.1 }),
     ],
   });
   const { text } = digest(found, [], undefined);
   for (const name of ['web (11111111)', 'web (22222222)', 'db']) {
     expect(text).toContain(`- ${name} in DFW, daily: `);
   }
-  expect(text).toMatch(/^[^\n]* the worst is web \(11111111\)/);
+  expect(text).toMatch(/^[^\n]* the worst is web \(11111111\), 25 hours late/);
 });
 
 describe('two customers with servers of the same name', () => {

@@ -454,7 +454,8 @@ describe('a server that has dropped out and was reported stays reported', () => 
     const rest = left.length === 0 ? 2 : 1;
     expect(removed).toContain(`it covered 2 servers, and no other policy covers ${rest} of them`);
     const { accepted } = await next(h, { acceptDropped: { policies: ['daily'] } });
-    expect(accepted).toEqual([removed]);
+    expect(accepted).toHaveLength(1);
+    expect(removed).toContain(accepted[0]);
     expect(isOf(h, (await next(h)).dropped)).toHaveLength(1);
     redeploy(h, DAILY, ...left);
     expect(isOf(h, (await next(h)).dropped)).toHaveLength(1);
@@ -789,7 +790,7 @@ describe('the record', () => {
     await h.hours('08', '09', '10');
     expect(h.s3.objects.get(COVERAGE)).toBe(text);
     const { warnings, sentence } = await next(h);
-    expect(textsOf(warnings).join()).toContain('coverage.json is damaged: restore it, or delete it');
+    expect(textsOf(warnings).join()).toContain('coverage.json is damaged: restore an earlier version of it. If there is none, delete it');
     expect(sentence).toMatch(/; web-1 is no longer covered; what else is no longer covered is not known$/);
     const subjects = h.waiting.mails.map(({ subject }) => subject.replace(/.*: /, ''));
     expect(subjects).toEqual([
