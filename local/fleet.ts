@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { DAY_MS, HOUR_MS } from '../lib/config/dates.ts';
 import { ADHOC } from '../lib/config/policy.ts';
 import { blueprintText } from '../lib/snapshots/blueprint.ts';
-import { imageName } from '../lib/snapshots/create.ts';
+import { imageName } from '../lib/snapshots/image-name.ts';
 import { markerOf, verdictMarks } from '../lib/snapshots/marker.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from './cloud/state.ts';

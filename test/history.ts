@@ -1,7 +1,7 @@
 import { bareServer } from '../lib/openstack/compute.ts';
 import type { Report } from '../lib/reporting/report.ts';
 import { blueprintText } from '../lib/snapshots/blueprint.ts';
-import { imageName } from '../lib/snapshots/create.ts';
+import { imageName } from '../lib/snapshots/image-name.ts';
 import { markerOf } from '../lib/snapshots/marker.ts';
 import type { CloudImage, CloudServer } from '../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from './harness.ts';

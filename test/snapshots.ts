@@ -1,5 +1,6 @@
 import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
+import type { Volume } from '../lib/openstack/volumes.ts';
 import { nameEnding, type Snapshot, UNMARKED } from '../lib/snapshots/marker.ts';
 
 /**
@@ -54,6 +55,15 @@ export function image(changes: Partial<Image> & Pick<Image, 'name' | 'createdAt'
     owner: 'p1',
     sizeBytes: 2e9,
     volumeSnapshotIds: [],
+    ...changes,
+  };
+}
+
+/** A volume that is attached to nothing. */
+export function volume(changes: Partial<Volume> = {}): Volume {
+  return {
+    ...{ id: 'volume', region: 'DFW', name: '', status: 'available', sizeGb: 1, metadata: {} },
+    ...{ snapshotId: undefined, createdAt: undefined, attachments: [] },
     ...changes,
   };
 }

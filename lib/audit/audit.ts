@@ -18,6 +18,7 @@ import { type Finding, type Reason, unique } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { JOBS, scheduleOf } from '../runtime/work-item.ts';
 import { findServers, goneEverywhere, homesOf, listInventory } from '../snapshots/inventory.ts';
+import { localDisksFinder } from '../snapshots/local-disks.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
 import {
   type Inventory,
@@ -28,7 +29,6 @@ import {
   unservedVolumes,
 } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
-import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
@@ -299,6 +299,7 @@ async function auditRegions(
     owner: run.owner,
     ids: policies.flatMap(({ servers }) => servers.ids ?? []),
     idsIn: (region) => rememberedIn.get(region)?.map(({ server }) => server) ?? [],
+    volumes: policies.some(({ volumes }) => volumes !== 'none'),
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
@@ -354,7 +355,7 @@ async function auditRegions(
     leftBehind: [],
   };
   const adhocIn = new Set<string>();
-  const unprotectedData = unprotectedDataFinder(session);
+  const localDisks = localDisksFinder(session);
   const growing: { policy: Policy; servers: readonly Server[] }[] = [];
 
   for (const policy of policies) {
@@ -368,7 +369,7 @@ async function auditRegions(
     const selection = selectServers(servers, policy.servers);
     growing.push({ policy, servers: selection.servers });
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
-    result.warnings.push(...(await unprotectedData(selection.servers, policy)));
+    result.warnings.push(...(await localDisks(selection.servers, policy)));
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
@@ -425,6 +426,7 @@ async function auditRegions(
         unsure: [...unsure, ...more.unsure],
         copies,
         obstacleTo: obstacle,
+        provider: session.provider,
         goneEverywhere: gone,
         selectedSince,
         leftByTwoCleanups: leftByTwo(cleanups),

@@ -4,10 +4,12 @@ import {
   CLAUSES,
   firstOf,
   headlineText,
+  seriesNameText,
   serverNameText,
   UNREADABLE,
 } from '../reporting/sentences/headline.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
+import { failedIn } from './failed-snapshots.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
@@ -46,9 +48,13 @@ export function clausesOf(audit: Audit): Sentence[] {
  */
 function imageClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
+  const isIn = {
+    failed: (one: AuditedSeries) => failedIn(one).length > 0,
+    stuck: (one: AuditedSeries) => one.stuck > 0,
+  };
   return (['failed', 'stuck'] as const).flatMap((state) => {
     const servers = new Map(
-      series.filter((one) => one[state] > 0 && isWatched(one)).map((one) => [serverKey(one), one] as const),
+      series.filter((one) => isIn[state](one) && isWatched(one)).map((one) => [serverKey(one), one] as const),
     );
     const [one] = servers.values();
     if (one === undefined) return [];

@@ -173,7 +173,10 @@ export interface AuditedSnapshot {
   unproven?: string;
 }
 
-/** One series: the snapshots of one policy of one server in one region. */
+/**
+ * One series: the snapshots of one policy of one server in one region, or of one of its volumes. A
+ * server is protected as of the oldest of its series.
+ */
 export interface AuditedSeries {
   account: string;
   region: string;
@@ -183,6 +186,8 @@ export interface AuditedSeries {
    * known.
    */
   name: string;
+  /** For the snapshots of one of the server's volumes; absent for its images. */
+  volume?: { id: string; name: string };
   policy: string;
   /**
    * The policy that failures of these ad-hoc snapshots count for, because ad-hoc snapshots belong

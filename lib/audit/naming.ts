@@ -1,4 +1,5 @@
 import { printable } from '../openstack/printable.ts';
+import { seriesNameText } from '../reporting/sentences/headline.ts';
 import type { Audit } from './model.ts';
 
 /** The account and the region of a server. */
@@ -20,7 +21,7 @@ export interface Naming {
    */
   suffixOf(server: ServerLocation & { server: string }): string;
   /** The name of a server, or its id without one; "web-1 (5b9c3f1e)" if others have the same name. */
-  nameOf(server: ServerLocation & { server: string; name: string }): string;
+  nameOf(series: ServerLocation & Parameters<typeof seriesNameText>[0]): string;
   /** "daily", or "daily (customer-a)" if the policy has several accounts. */
   policyOf(one: { policy: string; account: string }): string;
 }
@@ -55,7 +56,7 @@ export function namingOf({
     placeOf,
     suffixOf: (one) =>
       idOf(one) + (accounts.size > 1 || regions.size > 1 ? ` in ${printable(placeOf(one))}` : ''),
-    nameOf: (one) => (one.name ? `${one.name}${idOf(one)}` : one.server),
+    nameOf: (one) => `${seriesNameText(one)}${one.name ? idOf(one) : ''}`,
     policyOf: ({ policy, account }) =>
       (accountsOf.get(policy)?.length ?? 0) > 1 ? `${policy} (${account})` : policy,
   };

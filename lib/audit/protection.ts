@@ -3,6 +3,8 @@ import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
@@ -16,6 +18,9 @@ import {
 } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { volumesOf } from '../volumes/attached.ts';
+import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
+import { isStuckCreating } from '../volumes/plan.ts';
 import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
 import { newestSlot } from './expiry-forecast.ts';
@@ -60,6 +65,7 @@ export function protectionOf(
     selectedSince,
     scheduledSince,
     leftByTwoCleanups,
+    provider = 'keystone',
     ...run
   }: Pick<Run, 'owner' | 'now' | 'policies'> & {
     projectId: string;
@@ -71,38 +77,50 @@ export function protectionOf(
     selectedSince?: SelectedSince | undefined;
     scheduledSince?: Date | undefined;
     leftByTwoCleanups?: Date | undefined;
+    provider?: Session['provider'];
   },
 ): RegionProtection {
   const { now } = run;
   const read = readerOf(inventory, policy, { owner: run.owner, projectId, policies: run.policies });
+  const readVolume = volumeReaderOf({ owner: run.owner, policies: [...(run.policies ?? []), policy] });
   const placeholders = placeholderServers(inventory, unsure, policy, read);
   const plan = planCleanup(
     { ...inventory, servers: [...inventory.servers, ...placeholders.values()] },
     policy,
     read,
-    { ...run, goneEverywhere },
+    { ...run, goneEverywhere, readVolume },
   );
   const overdueDeletions = leftByTwoCleanups
-    ? overdueDeletionsIn(inventory, policy, read, { ...run, now: leftByTwoCleanups })
+    ? overdueDeletionsIn(inventory, policy, read, { ...run, readVolume, now: leftByTwoCleanups })
     : new Set<string>();
   const serverOf = new Map(inventory.servers.map((server) => [server.id, server]));
   const selected = new Set(selectServers(inventory.servers, policy.servers).servers);
   const planned = new Map(
-    plan.series.filter((s) => s.policy === policy.policy).map((series) => [series.server, series]),
+    plan.series
+      .filter((s) => s.policy === policy.policy && s.volume === undefined)
+      .map((series) => [series.server, series]),
   );
+  const volumesOfServers = volumesOf([...selected], inventory.volumes, policy.volumes, provider);
+  /** Rackspace makes no image of a server whose disk is a volume: its volumes have snapshots. */
+  const isOnVolumesAlone = (server: Server | undefined) =>
+    server !== undefined &&
+    provider === 'rackspace' &&
+    server.volumeBacked &&
+    volumesOfServers.has(server.id);
   const forecastOf = forecastRuns(policy, now);
   const { region } = inventory;
   const common = { account: policy.account, region };
   const imageOf = new Map(inventory.images.map((image) => [image.id, image]));
   const copiesIn = Map.groupBy(copies?.filter((one) => one.region === region) ?? [], (copy) => copy.server);
-  const ids = new Set([...[...selected].map(({ id }) => id), ...planned.keys(), ...copiesIn.keys()]);
+  const withImages = [...selected].filter((server) => !isOnVolumesAlone(server));
+  const ids = new Set([...withImages.map(({ id }) => id), ...planned.keys(), ...copiesIn.keys()]);
   const series = [...ids].map((id): AuditedSeries => {
     const server = serverOf.get(id);
     const placeholder = placeholders.get(id);
     const isUnsure =
       placeholder !== undefined && maySelect(id, placeholder.name || undefined, policy.servers);
     const items = planned.get(id)?.items ?? [];
-    const grows = server !== undefined && selected.has(server);
+    const grows = server !== undefined && selected.has(server) && !isOnVolumesAlone(server);
     const snapshots = items.map(({ snapshot }) => snapshot);
     const isHere = server !== undefined || placeholder !== undefined;
     const isDeselected = isHere && !grows && !isUnsure;
@@ -156,14 +174,21 @@ export function protectionOf(
     };
   });
   const byHand = plan.series.filter((s) => adhoc && s.policy === ADHOC);
+  const ofVolumes = volumeSeries(plan.series, {
+    ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
+    overdueDeletions,
+    forecastOf,
+  });
   return {
     series: [
       ...series,
+      ...ofVolumes.map((one) => ({ ...common, ...one })),
       ...byHand.map(
-        ({ server, name, items }): AuditedSeries => ({
+        ({ server, name, volume, items }): AuditedSeries => ({
           ...common,
           server,
           name,
+          ...(volume ? { volume } : {}),
           policy: ADHOC,
           ...(inventory.gone.has(server) ? {} : { countedBy: policy.policy }),
           state: 'adhoc',
@@ -177,6 +202,108 @@ export function protectionOf(
     ],
     warnings: [...notRotatingWarnings(plan.series, overdueDeletions), ...plan.warnings],
   };
+}
+
+interface VolumeAudit {
+  policy: Policy;
+  inventory: RegionInventory;
+  /** The volumes that are to have snapshots, by the id of their server. */
+  volumesOfServers: ReadonlyMap<string, readonly Volume[]>;
+  serverOf: ReadonlyMap<string, Server>;
+  now: Date;
+  selectedSince: SelectedSince | undefined;
+  scheduledSince: Date | undefined;
+  overdueDeletions: ReadonlySet<string>;
+  forecastOf: ReturnType<typeof forecastRuns>;
+}
+
+/**
+ * The series of the volumes of a policy: of each volume that is to have snapshots, and of each
+ * other one that has some.
+ */
+function volumeSeries(
+  planned: readonly SeriesPlan[],
+  {
+    policy,
+    inventory,
+    volumesOfServers,
+    serverOf,
+    now,
+    selectedSince,
+    scheduledSince,
+    overdueDeletions,
+    forecastOf,
+  }: VolumeAudit,
+): Omit<AuditedSeries, 'account' | 'region'>[] {
+  const plans = new Map(
+    planned.flatMap((one) => (one.volume && one.policy === policy.policy ? [[one.volume.id, one]] : [])),
+  );
+  const seriesOf = (
+    {
+      server,
+      name,
+      volume,
+    }: Pick<AuditedSeries, 'server' | 'name'> & { volume: { id: string; name: string } },
+    standing: (
+      facts: SnapshotFacts,
+      snapshots: readonly Snapshot[],
+    ) => Partial<AuditedSeries> & Pick<AuditedSeries, 'state'>,
+    grows: boolean,
+  ) => {
+    const items = plans.get(volume.id)?.items ?? [];
+    const snapshots = items.map(({ snapshot }) => snapshot);
+    const isAttached = inventory.volumes.some(({ id }) => id === volume.id);
+    const goes = isAttached ? forecastOf(snapshots, grows).goes : undefined;
+    const facts = snapshotFacts(items, { server: serverOf.get(server), now, goes });
+    return {
+      ...{ server, name, volume: { id: volume.id, name: volume.name || volume.id }, policy: policy.policy },
+      ...standing(facts, snapshots),
+      ...notRotating(snapshots, overdueDeletions),
+      ...facts,
+    };
+  };
+  const wanted = [...volumesOfServers].flatMap(([id, volumes]) =>
+    volumes.map((volume) => ({ server: serverOf.get(id)!, volume })),
+  );
+  const covered = new Set(wanted.map(({ volume }) => volume.id));
+  return [
+    ...wanted.map(({ server, volume }) =>
+      seriesOf(
+        { server: server.id, name: server.name, volume },
+        (facts, snapshots) => {
+          const newest = newestSlot(snapshots, now);
+          const oldest = snapshots.map(({ createdAt }) => createdAt).sort(byTime)[0];
+          // The first snapshot of a volume is due from when it was attached.
+          const since = later(server.createdAt, attachedSince(volume, server));
+          const growing = { ...server, createdAt: since };
+          const options = { policy, newest, oldest, now, selectedSince, scheduledSince };
+          const gaps = forecastOf(snapshots, true).gaps ?? [];
+          const standing = { ...expected(growing, facts.newestGood, options), gaps };
+          return lacksVolumeService(inventory)
+            ? {
+                ...standing,
+                ...lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: server.region }, facts),
+              }
+            : standing;
+        },
+        true,
+      ),
+    ),
+    ...[...plans.values()]
+      .filter(({ volume }) => !covered.has(volume!.id))
+      .map(({ server, name, volume }) =>
+        seriesOf(
+          { server, name, volume: volume! },
+          () => ({ state: inventory.goneVolumes.has(volume!.id) ? 'orphaned' : 'released' }),
+          false,
+        ),
+      ),
+  ];
+}
+
+/** Since when a volume is attached to a server, or else since when it exists. */
+function attachedSince({ attachments, createdAt }: Volume, { id }: Server): Date | undefined {
+  return attachments.find(({ serverId }) => serverId === id)?.attachedAt ?? createdAt;
 }
 
 /**
@@ -214,7 +341,7 @@ function overdueDeletionsIn(
   inventory: RegionInventory,
   policy: Policy,
   read: Reader,
-  run: Pick<Run, 'now' | 'policies'>,
+  run: Pick<Run, 'now' | 'policies'> & { readVolume: VolumeReader },
 ): ReadonlySet<string> {
   const { now: then } = run;
   // The last update of an image is when it is finished, or later.
@@ -222,7 +349,10 @@ function overdueDeletionsIn(
     ({ createdAt, updatedAt }) =>
       then.getTime() - createdAt.getTime() > DAY_MS || (updatedAt !== undefined && updatedAt <= then),
   );
-  const plan = planCleanup({ ...inventory, images: finished }, policy, read, run);
+  const volumeSnapshots = inventory.volumeSnapshots.filter(
+    ({ createdAt }) => then.getTime() - createdAt.getTime() > DAY_MS,
+  );
+  const plan = planCleanup({ ...inventory, images: finished, volumeSnapshots }, policy, read, run);
   const items = plan.series.flatMap((series) => series.items);
   return new Set(items.filter(({ action }) => action !== 'keep').map(({ snapshot }) => snapshot.id));
 }
@@ -261,7 +391,9 @@ function snapshotFacts(
     const stuck =
       snapshot.state === 'pending' &&
       (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
-        isStuck(snapshot, server?.taskState ?? null, now));
+        (snapshot.volume === undefined
+          ? isStuck(snapshot, server?.taskState ?? null, now)
+          : isStuckCreating(snapshot, now)));
     const expiry = goes?.(snapshot);
     return {
       image: snapshot.id,
@@ -348,7 +480,7 @@ function expected(
   }
   const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
-  const selected = selectedSince ? selectedSince(server.id, policy, oldest) : oldest;
+  const selected = selectedSince?.(server.id, policy, oldest);
   const last = newestGood ? new Date(newestGood) : server.createdAt;
   const since = later(later(last, selected), scheduledSince);
   const lateness = since && latenessOf(schedule, since, now);

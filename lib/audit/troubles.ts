@@ -1,8 +1,10 @@
-import type { Reason, ReasonCode, SeriesProblem } from '../reporting/reasons.ts';
+import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
+import { seriesNameText } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
+import { failedIn, isHeld } from './failed-snapshots.ts';
 import { isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
@@ -120,22 +122,6 @@ function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
 function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
   const stuck = series.snapshots.filter(({ state }) => state === 'stuck');
   return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming) };
-}
-
-/**
- * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
- * is none once a newer snapshot is good; nor is an ad-hoc snapshot that was taken again.
- */
-function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
-  const failed = snapshots.filter(({ state }) => state === 'failed');
-  return failed.filter((one) => !one.takenAgain && (!isHeld(one) || one.slot > newestGood));
-}
-
-const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];
-
-/** Whether a hold, or the protection of its image, keeps a snapshot. */
-export function isHeld({ reasons }: Pick<AuditedSnapshot, 'reasons'>): boolean {
-  return reasons.some(({ code }) => HOLDS.includes(code));
 }
 
 function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { nameOf, placeOf }: Naming) {

@@ -5,6 +5,7 @@ import type { Run } from '../runtime/run.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { volumeReaderOf } from '../volumes/marker.ts';
 
 /** The snapshots of a policy in a region that no cleanup manages any more. */
 export interface UnmanagedSnapshots {
@@ -29,10 +30,14 @@ export function unmanagedSnapshotsIn(
 ): UnmanagedSnapshots[] {
   const everyServer = { policy: '', servers: { all: true as const }, adopt: undefined };
   const read = readerOf(inventory, everyServer, { owner, projectId, policies });
-  const snapshots = inventory.images
-    .filter(({ id }) => !counted.has(id))
-    .map((image) => read(image, inventory.volumeSnapshots))
-    .filter(isSnapshot);
+  const readVolume = volumeReaderOf({ owner, policies: policies ?? [] });
+  const { images, volumeSnapshots } = inventory;
+  const snapshots = [
+    ...images.map((image) => read(image, volumeSnapshots)),
+    ...volumeSnapshots.map(readVolume),
+  ]
+    .filter(isSnapshot)
+    .filter(({ id }) => !counted.has(id));
   return [...Map.groupBy(snapshots, ({ policy }) => policy)].map(([policy, its]) => ({
     region: inventory.region,
     policy,

@@ -37,7 +37,8 @@ const POLICY_KEYS = [
   'adopt',
   'orphans',
   'maxDeletes',
-  'accept',
+  'volumes',
+  'localDisks',
   'offsite',
   'drill',
 ];

@@ -76,10 +76,8 @@ const list = (what: string, example: string, description: string) =>
     ),
   );
 
-const selectors = (unknownIds: string) => ({
-  ids: list('a server id', '59818cee-bc8c-44eb-8073-673ee65105f7', `Servers by id. ${unknownIds}`),
-  names: list('a server name or pattern', 'web-*, db-1', 'Servers by name; * and ? are wildcards.'),
-  tagged: v.optional(
+const tagged = (description: string) =>
+  v.optional(
     v.pipe(
       recordOf(text('a text, such as "daily"'), 'must name a metadata key and value: {"autosnap": "daily"}'),
       v.check(
@@ -87,10 +85,15 @@ const selectors = (unknownIds: string) => ({
         'must name a metadata key and value: {"autosnap": "daily"}',
       ),
       v.metadata({ minProperties: 1 }),
-      v.description(
-        'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly". With several pairs a server must match all of them.',
-      ),
+      v.description(description),
     ),
+  );
+
+const selectors = (unknownIds: string) => ({
+  ids: list('a server id', '59818cee-bc8c-44eb-8073-673ee65105f7', `Servers by id. ${unknownIds}`),
+  names: list('a server name or pattern', 'web-*, db-1', 'Servers by name; * and ? are wildcards.'),
+  tagged: tagged(
+    'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly". With several pairs a server must match all of them.',
   ),
 });
 
@@ -298,9 +301,30 @@ export const policyName = v.pipe(
   v.notValue(ADHOC, `"${ADHOC}" is reserved for ad-hoc snapshots: choose another name`),
 );
 
-/** The kinds of data of a server that no snapshot contains. */
-const UNPROTECTED = ['localDisks', 'attachedVolumes'] as const;
-const acceptRemedy = `must be a list of ${UNPROTECTED.join(' and ')}`;
+const volumesRemedy =
+  'must be "attached", "none", or the volumes to leave out, such as {"except": {"names": ["scratch-*"]}}';
+
+/** Which of the attached volumes get a snapshot of their own. */
+const volumes = v.union(
+  [
+    v.picklist(['attached', 'none']),
+    strict({
+      except: field(
+        'Volumes to leave out: all that match any of these.',
+        anyOf(
+          strict({
+            ids: list('a volume id', '59818cee-bc8c-44eb-8073-673ee65105f7', 'Volumes by id.'),
+            names: list('a volume name or pattern', 'scratch-*', 'Volumes by name; * and ? are wildcards.'),
+            tagged: tagged('Volumes by metadata, as for servers.'),
+          }),
+          ['ids', 'names', 'tagged'],
+          'must name volumes: ids, names or tagged',
+        ),
+      ),
+    }),
+  ],
+  volumesRemedy,
+);
 
 const common = {
   account: accounts,
@@ -340,13 +364,17 @@ export const PolicyFields = strict({
     field('The maximum number of snapshots of a server to delete in one run.', count),
     10,
   ),
-  accept: v.optional(
+  volumes: v.optional(
     field(
-      'The data that may be in no snapshot: local data disks, attached volumes. Until they are listed here, doctor, reports and the audit name the servers that have such data.',
-      v.pipe(
-        v.array(v.picklist(UNPROTECTED, `must be ${UNPROTECTED.join(' or ')}`), acceptRemedy),
-        v.nonEmpty('must not be empty: leave it out'),
-      ),
+      'Which attached volumes get a snapshot with the image of their server: attached for all, none, or all except some.',
+      volumes,
+    ),
+    'attached',
+  ),
+  localDisks: v.optional(
+    field(
+      'Set to accepted once you know that the local data disks of the servers are in no snapshot. Until then doctor, reports and the audit name the servers that have some.',
+      v.literal('accepted', 'must be "accepted", or be left out'),
     ),
   ),
   offsite: v.optional(field('Copies of the newest good snapshots in S3 or Cloud Files.', Offsite)),

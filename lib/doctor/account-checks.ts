@@ -11,6 +11,7 @@ import { mayWriteImages } from '../openstack/roles.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
+import { listVolumes } from '../openstack/volumes.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import type { Run } from '../runtime/run.ts';
 import { unlistedIds } from '../snapshots/inventory.ts';
@@ -184,18 +185,19 @@ function namesakes(
 }
 
 /**
- * Checks whether volume snapshots can be listed in each region in which servers have volumes. The
- * data of a volume-backed server's images are in volume snapshots, and a cleanup deletes nothing
- * where volume snapshots can't be listed.
+ * Checks whether volumes and volume snapshots can be listed in each region in which servers have
+ * volumes; at Rackspace, in which there are servers, because these do not show their volumes.
  */
 export async function* checkVolumes(session: Session, servers: readonly Server[]): Checks {
+  const isCbs = session.provider === 'rackspace';
   const regions = new Set(
     servers
-      .filter(({ volumeBacked, volumeIds }) => volumeBacked || volumeIds.length > 0)
+      .filter(({ volumeBacked, volumeIds }) => isCbs || volumeBacked || volumeIds.length > 0)
       .map(({ region }) => region),
   );
   yield* await pMap(regions, async (region) => {
     try {
+      await listVolumes(session, region);
       const { length } = await listVolumeSnapshots(session, region);
       return pass('volumes', { code: 'VOLUMES_LISTED', where: region, count: length });
     } catch (error) {

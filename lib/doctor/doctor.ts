@@ -6,8 +6,8 @@ import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/
 import { strict } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import type { Run } from '../runtime/run.ts';
+import { localDisksFinder } from '../snapshots/local-disks.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
-import { unprotectedDataFinder } from '../snapshots/unprotected-data.ts';
 import { type AccountAccess, checkLogin, checkVolumes, listRegions } from './account-checks.ts';
 import {
   type CheckResult,
@@ -107,7 +107,10 @@ async function* checkAccount(
   const servers = new Map([...listed].map(([region, its]) => [region, its.servers]));
   const targets = policies.map((policy) => targetOf(policy, regions, servers));
   const selected = targets.flatMap(({ selection }) => selection.servers);
-  if (provider === 'keystone') yield* checkVolumes(session, selected);
+  const onVolumes = targets
+    .filter(({ policy }) => policy.volumes !== 'none')
+    .flatMap(({ selection }) => selection.servers);
+  yield* checkVolumes(session, provider === 'rackspace' ? onVolumes : selected);
   for (const [region, { images }] of listed) {
     const growing = targets.map(({ policy, selection }) => ({
       policy,
@@ -116,15 +119,13 @@ async function* checkAccount(
     const ahead = await forecastRegionQuotas(session, region, { policies: growing, images, owner, now });
     yield* ahead.map((reason) => (reason.days === 0 ? fail : warn)('quota', reason));
   }
-  const unprotectedData = unprotectedDataFinder(session);
+  const localDisks = localDisksFinder(session);
   for (const [i, target] of targets.entries()) {
     const its = [...new Set(target.selection.servers.map(({ region }) => region))].sort();
     yield* withPolicy(target.policy.policy, [
       checkRegions(target.policy, regions),
       ...checkServers(target, provider),
-      ...(await unprotectedData(target.selection.servers, target.policy)).map((reason) =>
-        warn('data', reason),
-      ),
+      ...(await localDisks(target.selection.servers, target.policy)).map((reason) => warn('data', reason)),
       ...checkSchedules(target.policy, now),
       ...checkOffsite(target.policy, session, now),
       ...(await checkContainer(session, target.policy, { regions: its, owner })),

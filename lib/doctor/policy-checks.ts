@@ -65,13 +65,14 @@ export function checkRegions(policy: Pick<Policy, 'regions'>, known: readonly st
  * of them.
  */
 export function checkServers(
-  { selection, partial: isPartial }: PolicyTarget,
+  { policy, selection, partial: isPartial }: PolicyTarget,
   provider: Session['provider'],
 ): CheckResult[] {
   const { servers, missingIds, unmatched, allExcepted, exceptedIds, unmatchedExceptions } = selection;
   // A server that was not found may be in a region that could not be listed.
   const lacks = (reason: Reason) => (isPartial ? warn('servers', reason) : fail('servers', reason));
-  const onVolumes = servers.filter(({ volumeBacked }) => volumeBacked && provider === 'rackspace');
+  const hasNoImage = ({ volumeBacked }: Server) => volumeBacked && provider === 'rackspace';
+  const onVolumes = policy.volumes === 'none' ? servers.filter(hasNoImage) : [];
   const inState = Map.groupBy(
     servers.filter((server) => blockingState(server) !== undefined),
     ({ status }) => status,

@@ -7,7 +7,7 @@ import { sendOnce } from '../openstack/send-once.ts';
 import { createServer, type NewServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { imageName } from '../snapshots/create.ts';
+import { imageName } from '../snapshots/image-name.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { type DrillContext, type DrillResult, nameServer, writeRecord } from './attempt.ts';
 import { type Drillable, drillFlavor } from './plan.ts';

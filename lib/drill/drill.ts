@@ -6,7 +6,7 @@ import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { fullServerNameIn } from '../snapshots/create.ts';
+import { fullServerNameIn } from '../snapshots/image-name.ts';
 import { homeOf, listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';

@@ -149,6 +149,28 @@ export async function setVolumeSnapshotMetadata(
 }
 
 /**
+ * Replaces the description of a volume snapshot.
+ *
+ * `PUT /snapshots/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#update-a-snapshot
+ *
+ * @throws {CloudError} NOT_FOUND if the snapshot does not exist.
+ */
+export async function setVolumeSnapshotDescription(
+  session: Session,
+  { region, id, name }: Pick<VolumeSnapshot, 'region' | 'id' | 'name'>,
+  description: string,
+): Promise<void> {
+  await session.request({
+    service: 'volume',
+    region,
+    method: 'PUT',
+    path: `/snapshots/${encodeURIComponent(id)}`,
+    json: { snapshot: namingOf(session, { name, description }) },
+    expect: [200],
+  });
+}
+
+/**
  * Deletes a volume snapshot. Cinder deletes it asynchronously. A missing snapshot, or one that is
  * being deleted, counts as deleted.
  *

@@ -1,5 +1,7 @@
 import * as v from 'valibot';
-import { listBlockStorage, namingFields } from './block-storage.ts';
+import { cinderDate, listBlockStorage, namingFields } from './block-storage.ts';
+import { isCloudError } from './errors.ts';
+import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
 /** A Cinder volume, and which servers it is attached to. */
@@ -12,7 +14,11 @@ export interface Volume {
   status: string;
   sizeGb: number;
   metadata: Record<string, string>;
-  attachments: { serverId: string; device: string | undefined }[];
+  /** The volume snapshot that the volume was created from. */
+  snapshotId: string | undefined;
+  /** Undefined if the cloud does not say. */
+  createdAt: Date | undefined;
+  attachments: { serverId: string; device: string | undefined; attachedAt: Date | undefined }[];
 }
 
 const CinderVolume = v.looseObject({
@@ -21,8 +27,16 @@ const CinderVolume = v.looseObject({
   status: v.nullish(v.string()),
   size: v.fallback(v.number(), 0),
   metadata: v.fallback(v.record(v.string(), v.string()), {}),
+  snapshot_id: v.nullish(v.string()),
+  created_at: v.fallback(v.optional(cinderDate), undefined),
   attachments: v.fallback(
-    v.array(v.looseObject({ server_id: v.string(), device: v.nullish(v.string()) })),
+    v.array(
+      v.looseObject({
+        server_id: v.string(),
+        device: v.nullish(v.string()),
+        attached_at: v.fallback(v.optional(cinderDate), undefined),
+      }),
+    ),
     [],
   ),
 });
@@ -42,8 +56,29 @@ export async function listVolumes(session: Session, region: string): Promise<Vol
   return volumes.map((volume) => volumeFromCinder(volume, region));
 }
 
+/**
+ * The current state of a volume; undefined if it does not exist.
+ *
+ * `GET /volumes/{id}`:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-a-volume-s-details
+ *
+ * @throws {CloudError} for every response but the volume and 404.
+ */
+export async function getVolume(session: Session, region: string, id: string): Promise<Volume | undefined> {
+  const request = { service: 'volume', region, path: `/volumes/${encodeURIComponent(id)}` } as const;
+  try {
+    const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
+    const answer = v.safeParse(v.object({ volume: CinderVolume }), body);
+    if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a volume');
+    return volumeFromCinder(answer.output.volume, region);
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return undefined;
+    throw error;
+  }
+}
+
 function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: string): Volume {
-  const { id, name, display_name: oldName, status, size, metadata, attachments } = volume;
+  const { id, name, display_name: oldName, status, size, metadata, snapshot_id, attachments } = volume;
   return {
     id,
     region,
@@ -51,9 +86,12 @@ function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: st
     status: status?.toLowerCase() ?? '',
     sizeGb: size,
     metadata,
-    attachments: attachments.map(({ server_id, device }) => ({
+    snapshotId: snapshot_id || undefined,
+    createdAt: volume.created_at,
+    attachments: attachments.map(({ server_id, device, attached_at: attachedAt }) => ({
       serverId: server_id,
       device: device ?? undefined,
+      attachedAt,
     })),
   };
 }

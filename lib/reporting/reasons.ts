@@ -1,6 +1,19 @@
 import type { Period } from '../config/keep-rules.ts';
 import type { Sentence } from './sentences/sentence.ts';
 
+interface OfVolume {
+  volume: string;
+  name: string;
+  policy: string;
+  count: number;
+}
+
+/** An image, or a volume snapshot. */
+export interface SnapshotId {
+  image: string;
+  isVolumeSnapshot?: true;
+}
+
 /**
  * The reason codes, each with its facts. Decisions are made on codes, people filter reports by
  * codes, and sentences.ts makes sentences from them.
@@ -9,30 +22,41 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // The result for a server in a snapshot run.
   TAKEN: { name: string };
   WOULD_TAKE: { name: string };
-  ALREADY_TAKEN: { image: string; status: string; until?: string };
+  ALREADY_TAKEN: SnapshotId & { status: string; until?: string };
   REQUEST_ENDS_SOONER: { image: string; until: string };
   REQUEST_OVER: { since: string };
   REQUEST_TOOK_IT_BEFORE: { image: string };
   SERVER_IN_STATE: { status: string };
   SERVER_LOCKED: None;
   SERVER_BUSY: { taskState: string };
-  SNAPSHOT_PENDING: { image: string; status: string };
+  SNAPSHOT_PENDING: SnapshotId & { status: string };
   CONFLICT: { message: string };
   SERVER_GONE_BY_NOW: None;
   VOLUME_SERVER_AT_RACKSPACE: None;
+  /** At Rackspace a server that boots from a volume has no image; its volumes have snapshots. */
+  ON_VOLUMES_ALONE: None;
   NEXT_SLOT: None;
   CLOCK_AHEAD: { minutes: number };
   CLOCK_BEHIND: { minutes: number };
   IMAGE_NOT_FOUND: { name: string };
   IMAGE_LOST: { image: string };
-  MARKER_LOST: { image: string };
-  IMAGE_FAILED: { image: string; status: string };
+  MARKER_LOST: SnapshotId;
+  IMAGE_FAILED: SnapshotId & { status: string };
   IMAGE_EMPTY: { image: string; hasSize: boolean };
-  IMAGE_REJECTED: { image: string; problem: Reason };
+  IMAGE_REJECTED: SnapshotId & { problem: Reason };
   SERVER_UNKNOWN: { server: string; problem: Reason };
   ID_UNKNOWN: None;
   ID_NOT_IN_POLICY: None;
   ID_UNREADABLE: None;
+  /** The volumes without a snapshot, and why the first of them has none. */
+  WITHOUT_VOLUMES: { names: readonly string[]; reason: Reason };
+
+  // The result for a volume in a snapshot run.
+  VOLUME_BUSY: { status: string };
+  VOLUME_IN_STATE: { status: string };
+  VOLUME_SNAPSHOT_IN_PROGRESS: None;
+  VOLUME_GONE_BY_NOW: None;
+  VOLUMES_OVER_QUOTA: { needed: number; left: number; kind: 'volumeSnapshots' | 'volumeGigabytes' };
 
   // Why a rule of `keep` keeps or releases a snapshot.
   LAST: { rank: number; of: number };
@@ -53,6 +77,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_RUNNING: None;
   DRILL_OF_SLOT: None;
   SERVER_BUILDING: None;
+  VOLUME_FILLING: None;
   RESTORED_AS_NEW: None;
   RESTORED_IN_PLACE: None;
 
@@ -122,6 +147,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SLOT_INVALID: None;
   HOLD_INVALID: None;
   EXPIRES_INVALID: None;
+  MARKERS_DIFFER: None;
   NAME_ENDING_CHANGED: { ending: string };
   NAME_CHANGED: None;
   CREATED_OUTSIDE_SLOT: { created: string; slot: string };
@@ -232,6 +258,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Failures and warnings that concern more than a single entry.
   VOLUMES_UNSERVED: { where: string; count: number; problem: Reason };
+  VOLUMES_UNREADABLE: { where: string; problem: Reason };
   REGION_UNREADABLE: { where: string; job: 'snapshot' | 'cleanup' | 'offsite' | 'drill'; problem: Reason };
   REGION_NOT_IN_CATALOGUE: { known: readonly string[] };
   SELECTOR_UNMATCHED: { selector: string; isPart: boolean };
@@ -253,24 +280,26 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ACCOUNT_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   REGION_WITHOUT_POLICY: { count: number; bytes: number };
   SERIES_OF_GONE_SERVER: { server: string; name: string; policy: string; count: number; kept: number };
+  SERIES_OF_GONE_VOLUME: OfVolume & { kept: number };
+  SERIES_OF_DETACHED_VOLUME: OfVolume;
   SERIES_OF_SERVER_ELSEWHERE: { server: string; name: string; policy: string; count: number };
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
-  IMAGE_STUCK: { image: string; of: string; status: string; since: string; serverIs: string };
+  IMAGE_STUCK: SnapshotId & { of: string; status: string; since: string; serverIs: string };
   /** `until`: when cleanup deletes it; absent if no cleanup does. */
-  FAILED_IMAGE_HELD: { image: string; of: string; status: string; isProtected: boolean };
-  ADHOC_SNAPSHOT_FAILED: { image: string; of: string; status: string; until?: string };
-  IMAGE_EXPOSED: { image: string; of: string; exposure: string };
-  IMAGE_IN_FUTURE: { image: string; of: string; slot: string };
+  FAILED_IMAGE_HELD: SnapshotId & { of: string; status: string; isProtected: boolean };
+  ADHOC_SNAPSHOT_FAILED: SnapshotId & { of: string; status: string; until?: string };
+  IMAGE_EXPOSED: SnapshotId & { of: string; exposure: string };
+  IMAGE_IN_FUTURE: SnapshotId & { of: string; slot: string };
   SLOT_TAKEN_TWICE: { of: string; slot: string; images: readonly string[] };
   SHARING_UNKNOWN: { image: string; message: string };
-  NOT_DELETABLE: { image: string; of: string; reasons: readonly Reason[] };
+  NOT_DELETABLE: SnapshotId & { of: string; reasons: readonly Reason[] };
   DELETIONS_UNCONFIRMED: { where: string; message: string };
-  IMAGE_VANISHED: { image: string; of: string; status: string; slot: string };
-  IMAGE_DAMAGED: { image: string; of: string; status: string; slot: string };
-  IMAGE_VANISHED_PENDING: { image: string; of: string; status: string; slot: string };
+  IMAGE_VANISHED: SnapshotId & { of: string; status: string; slot: string };
+  IMAGE_DAMAGED: SnapshotId & { of: string; status: string; slot: string };
+  IMAGE_VANISHED_PENDING: SnapshotId & { of: string; status: string; slot: string };
   DRILLS_STUCK: { count: number };
   DRILL_SERVER_ABANDONED: LeftAlone;
   DRILL_SERVER_FOREIGN: LeftAlone;
@@ -288,8 +317,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // Data of servers that are in no snapshot.
   LOCAL_DISKS_UNPROTECTED: OfPolicy & { names: readonly string[] };
-  VOLUMES_UNPROTECTED: OfPolicy & { names: readonly string[] };
-  DATA_UNKNOWN: OfPolicy & { kind: 'localDisks' | 'attachedVolumes'; error: string; message: string };
+  LOCAL_DISKS_UNKNOWN: OfPolicy & { error: string; message: string };
 
   // A quota of the cloud that the next runs will exceed; sizes in bytes, of volumes in GB.
   QUOTA_AHEAD: {
@@ -315,6 +343,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   JOB_REFUSED: { job: 'cleanup' | 'offsite' | 'drill' | 'restore'; reasons: readonly Reason[] };
   REGION_UNKNOWN: { where: string; problem: Reason };
   IMAGE_UNKNOWN: { field: 'hold' | 'release'; image: string; regions: readonly string[] };
+  HOLD_NOT_KEPT: { id: string };
   HOLD_OF_FAILED: { image: string; status: string };
   HOLD_REFUSED: { error: string; message: string };
   COPIES_WITHOUT_BUCKET: None;

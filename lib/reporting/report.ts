@@ -47,6 +47,20 @@ export interface SnapshotLine {
   reasons: Sentence[];
 }
 
+/** The result for one volume of a server in the report of a snapshot run. */
+export interface VolumeLine {
+  volume: string;
+  /** The name of the volume, or its id. */
+  name: string;
+  outcome: Outcome;
+  code: ReasonCode;
+  /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
+  error?: string;
+  reason: string;
+  /** The id of the volume snapshot that was requested. */
+  snapshot?: string;
+}
+
 /** The result for one server. */
 export interface Entry {
   /** Absent if the report is for one account. */
@@ -64,8 +78,17 @@ export interface Entry {
   reason?: Sentence;
   /** The id of the image that was requested, or that the drill boots. */
   image?: string;
-  /** The time from the slot until the cloud accepted the request. */
+  /** The time from the slot until the cloud accepted the first request. */
   delaySeconds?: number;
+  /** The results for the volumes of the server that get snapshots of their own. */
+  volumes?: VolumeLine[];
+  /**
+   * The time between the first and the last request for a part of the server. The parts are not
+   * from one moment.
+   */
+  spreadSeconds?: number;
+  /** In the report of a cleanup, the volume of the snapshots; absent for images. */
+  volume?: { id: string; name: string };
   /** In the report of a cleanup, the policy of the snapshots. */
   policy?: string;
   snapshots?: SnapshotLine[];
@@ -166,9 +189,10 @@ type Draft<F = Finding> = Omit<
  * into a log line, even with 10,000 servers. Failures come first.
  */
 export function finishReport({ failures, warnings, ...draft }: Draft): Report {
-  const results = draft.entries.flatMap(({ code, outcome, snapshots = [] }) => [
+  const results = draft.entries.flatMap(({ code, outcome, snapshots = [], volumes = [] }) => [
     { outcome, codes: code ? [code] : [] },
     ...snapshots,
+    ...volumes.map((one) => ({ outcome: one.outcome, codes: [one.code] })),
   ]);
   const codesOf = (some: typeof results) => some.flatMap(({ codes }) => codes.map((code) => ({ code })));
   return bounded({

@@ -3,6 +3,9 @@ import { ADHOC, type Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
+import { fillingFrom } from '../volumes/in-use.ts';
+import type { VolumeReader } from '../volumes/marker.ts';
+import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
 import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
@@ -22,9 +25,14 @@ export interface PlanItem {
   uncounted?: true;
 }
 
-/** What a cleanup does with each snapshot of one server under one policy in one region. */
+/**
+ * What a cleanup does with each snapshot of one server, or of one volume of it, under one policy in
+ * one region.
+ */
 export interface SeriesPlan {
   server: string;
+  /** For the snapshots of a volume. The name is the volume's id if it has none. */
+  volume?: { id: string; name: string };
   /** For a server that is not here, the name that its newest snapshot has. */
   name: string;
   region: string;
@@ -53,25 +61,34 @@ export interface RegionPlan {
  * are planned.
  *
  * @param run its `goneEverywhere` are the ids of servers that no region of the account has.
- *   `orphans` applies to the series of these servers only.
+ *   `orphans` applies to the series of these servers only. Its `readVolume` reads the markers of
+ *   volume snapshots, which otherwise are in no series.
  */
 export function planCleanup(
-  { region, servers, images, volumeSnapshots }: Omit<RegionInventory, 'gone' | 'doubts'>,
+  {
+    region,
+    servers,
+    images,
+    volumes,
+    volumeSnapshots,
+    goneVolumes,
+  }: Omit<RegionInventory, 'gone' | 'doubts'>,
   policy: Policy,
   read: Reader,
   {
     now,
     policies,
     goneEverywhere = new Set(),
-  }: Pick<Run, 'now' | 'policies'> & { goneEverywhere?: ReadonlySet<string> },
+    readVolume = () => undefined,
+  }: Pick<Run, 'now' | 'policies'> & { goneEverywhere?: ReadonlySet<string>; readVolume?: VolumeReader },
 ): RegionPlan {
   const warnings: Finding[] = [];
   const warn = (...reasons: Reason[]) => warnings.push(...reasons.map((reason) => ({ ...reason, region })));
   const foreign: Reason[] = [];
   const ours: Snapshot[] = [];
   const withoutPolicy: Snapshot[] = [];
-  for (const image of images) {
-    const snapshot = read(image, volumeSnapshots);
+  const found = [...images.map((image) => read(image, volumeSnapshots)), ...volumeSnapshots.map(readVolume)];
+  for (const snapshot of found) {
     if (!isSnapshot(snapshot)) {
       if (snapshot) foreign.push({ code: 'IMAGE_SUSPECT', problem: snapshot.problem });
     } else if (snapshot.policy === policy.policy || snapshot.policy === ADHOC) ours.push(snapshot);
@@ -87,24 +104,45 @@ export function planCleanup(
   const serverOf = new Map(servers.map((server) => [server.id, server]));
   const { only } = policy.servers;
   const planned = ours.filter((s) => !only || selectsServer(only, s.server, serverOf.get(s.server)));
-  const series = [...Map.groupBy(planned, (s) => `${s.policy} ${s.server}`).values()].map((snapshots) => {
-    const { server: id, policy: name } = snapshots[0]!;
-    const server = serverOf.get(id);
+  const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
+  const serverWith = (volume: string): Server | undefined =>
+    volumeOf
+      .get(volume)
+      ?.attachments.map(({ serverId }) => serverOf.get(serverId))
+      .find((one) => one !== undefined) ?? servers.find(({ volumeIds }) => volumeIds.includes(volume));
+  const series = [...Map.groupBy(planned, seriesKey).values()].map((snapshots) => {
+    const { server: taken, volume, policy: name } = newestOf(snapshots);
+    // The series of a volume is that of a server as long as the volume is attached to one.
+    const server = volume === undefined ? serverOf.get(taken) : serverWith(volume);
+    const id = server?.id ?? taken;
     for (const s of snapshots) warn(...snapshotWarnings(s, snapshots, server, now));
     if (name !== ADHOC) warn(...doubleSlotWarnings(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
-    const serverName = server?.name ?? lastNameIn(snapshots);
-    const plan = { server: id, name: serverName, region, policy: name, floor: policy.keep.atLeast };
+    const serverName = server?.name ?? serverOf.get(taken)?.name ?? lastNameIn(snapshots);
+    const volumeName = volume === undefined ? '' : volumeOf.get(volume)?.name || lastNameIn(snapshots);
+    const plan = {
+      ...{ server: id, name: serverName, region, policy: name, floor: policy.keep.atLeast },
+      ...(volume === undefined ? {} : { volume: { id: volume, name: volumeName || volume } }),
+    };
     if (name === ADHOC) return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, now), server)) };
     if (server) {
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
       return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
     }
-    const isGone = goneEverywhere.has(id);
+    const isGone = volume === undefined ? goneEverywhere.has(id) : goneVolumes.has(volume);
     const { items, floor } = planOrphan(snapshots, policy, now, isGone);
     const kept = items.filter(({ action }) => action === 'keep').length;
     const gone = { server: id, name: serverName, policy: name };
+    if (volume !== undefined) {
+      const of = { volume, name: volumeName || volume, policy: name, count: items.length };
+      warn(
+        isGone
+          ? { code: 'SERIES_OF_GONE_VOLUME', ...of, kept }
+          : { code: 'SERIES_OF_DETACHED_VOLUME', ...of },
+      );
+      return { ...plan, floor, items };
+    }
     warn(
       isGone
         ? { code: 'SERIES_OF_GONE_SERVER', ...gone, count: items.length, kept }
@@ -116,9 +154,10 @@ export function planCleanup(
   warn(...foreign);
   const inUse = inUseIn({ servers, images }, policy, now);
   const imageOf = new Map(images.map((image) => [image.id, image]));
+  const filling = fillingFrom(volumes);
   const keptIfInUse = (item: PlanItem): PlanItem => {
     const image = item.action === 'keep' ? undefined : imageOf.get(item.snapshot.id);
-    const reason = image && inUse(image);
+    const reason = filling.get(item.snapshot.id) ?? (image && inUse(image));
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const limited = series.map((plan) => ({
@@ -134,10 +173,18 @@ export function planCleanup(
   };
 }
 
-/** The server's name when the newest of its snapshots was taken. */
+/** The snapshots of a server, or of a volume whatever server it is attached to. */
+function seriesKey({ policy, server, volume }: Snapshot): string {
+  return volume === undefined ? `${policy} server ${server}` : `${policy} volume ${volume}`;
+}
+
+function newestOf(snapshots: readonly Snapshot[]): Snapshot {
+  return snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime())[0]!;
+}
+
+/** The name of the server or the volume when the newest of its snapshots was taken. */
 function lastNameIn(snapshots: readonly Snapshot[]): string {
-  const newest = snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime())[0];
-  return newest ? serverNameIn(newest) : '';
+  return serverNameIn(newestOf(snapshots));
 }
 
 /** The minimum number of good snapshots that stay of a deleted server. */
@@ -207,9 +254,10 @@ function snapshotWarnings(
   server: Server | undefined,
   now: Date,
 ): Reason[] {
-  const which = { image: s.id, of: server?.name ?? s.server };
+  const which = { ...snapshotId(s), of: server?.name ?? s.server };
   const warnings: Reason[] = [];
-  if (isStuck(s, server?.taskState ?? null, now)) {
+  const stuck = s.volume === undefined ? isStuck(s, server?.taskState ?? null, now) : isStuckCreating(s, now);
+  if (stuck) {
     const serverIs = server ? 'idle' : 'not here';
     const since = isoSeconds(s.createdAt);
     warnings.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });

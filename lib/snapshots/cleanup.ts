@@ -10,11 +10,12 @@ import type { Session } from '../openstack/session.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
+import { volumeReaderOf } from '../volumes/marker.ts';
 import { type PlanItem, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
 import { confirm, countDeadlineDeferred, membersOf, rotate, snapshotLine } from './delete.ts';
 import { goneEverywhere, homesOf, listInventory } from './inventory.ts';
 import { readerOf } from './ownership.ts';
-import type { RegionInventory } from './region-inventory.ts';
+import { type RegionInventory, unreadableVolumes } from './region-inventory.ts';
 import { roundRobin } from './round-robin.ts';
 import { selectServers } from './selector.ts';
 
@@ -31,15 +32,13 @@ const AT_ONCE = 8;
  */
 export async function cleanUp(session: Session, policy: Policy, run: Run): Promise<Report> {
   const { owner, now } = run;
-  const { plans, notInPolicy, unreadable, doubts, warnings, reserveMs } = await planRegions(
-    session,
-    policy,
-    run,
-  );
+  const { plans, notInPolicy, unreadable, doubts, warnings, reserveMs, readVolume, volumesUnread } =
+    await planRegions(session, policy, run);
 
   const failures: Finding[] = [
     ...notInPolicy,
     ...unreadableRegions('cleanup', unreadable),
+    ...volumesUnread,
     ...doubts.map((problem): Finding => ({ code: 'SERVER_DOUBTFUL', problem })),
   ];
   const entries: Entry[] = [];
@@ -63,6 +62,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     }
     const results = await rotate(session, seriesRoundRobin(plan, policy, now), {
       read,
+      readVolume,
       inUse: plan.inUse,
       owner,
       now,
@@ -136,7 +136,7 @@ async function predictDeletions(
 async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner, policies } = run;
   const startedMs = performance.now();
-  const { regions, unreadable } = await listInventory(session, policy.regions, { owner });
+  const { regions, unreadable } = await listInventory(session, policy.regions, { owner, volumes: true });
   const unknown = unreadable.filter(({ problem }) => problem.code === 'REGION_NOT_IN_CATALOGUE');
   if (unknown.length > 0) {
     const reasons = unknown.map(
@@ -176,15 +176,17 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
   doubts.push(...unread);
   const adopting = policies?.filter((one) => one.adopt).map((one) => one.policy) ?? [];
   const isAlone = adopting.every((name) => name === policy.policy);
+  const readVolume = volumeReaderOf({ owner, policies: [...(policies ?? []), policy] });
   const planRegion = (inventory: RegionInventory) => {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(inventory, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
-    return { read, plan: planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone }) };
+    return { read, plan: planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone, readVolume }) };
   };
   const plans = certain.map(planRegion);
   if (policy.adopt && !isAlone) warnings.push({ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] });
   const notInPolicy = unreadable.length > 0 ? [] : namesNotInPolicy(certain, policy, plans);
-  return { plans, notInPolicy, unreadable, doubts, warnings, reserveMs };
+  const volumesUnread = policy.volumes === 'none' ? [] : unreadableVolumes(certain);
+  return { plans, notInPolicy, unreadable, doubts, warnings, reserveMs, readVolume, volumesUnread };
 }
 
 /**
@@ -197,7 +199,7 @@ export function seriesRoundRobin(
   { cleanup }: Pick<Policy, 'cleanup'>,
   now: Date,
 ): SeriesPlan[] {
-  const key = ({ policy, server }: SeriesPlan) => `${server} ${policy}`;
+  const key = ({ policy, server, volume }: SeriesPlan) => `${server} ${policy} ${volume?.id ?? ''}`;
   const everyMs = intervalMs(cleanup, now) ?? HOUR_MS;
   return roundRobin(
     series.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)),
@@ -257,6 +259,15 @@ function goneServersOf(regions: readonly RegionInventory[], { policy }: Policy):
   return new Set(named);
 }
 
-function seriesEntry({ server, name, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
-  return { server, name, region, policy, outcome: worst(snapshots.map(({ outcome }) => outcome)), snapshots };
+function seriesEntry({ server, name, volume, region, policy }: SeriesPlan, snapshots: SnapshotLine[]): Entry {
+  const ofVolume = volume ? { volume } : {};
+  return {
+    server,
+    name,
+    ...ofVolume,
+    region,
+    policy,
+    outcome: worst(snapshots.map(({ outcome }) => outcome)),
+    snapshots,
+  };
 }

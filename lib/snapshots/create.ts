@@ -1,12 +1,12 @@
 import pMap from 'p-map';
 import { includesAccount } from '../config/accounts.ts';
 import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
-import { ADHOC, type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
-import { intervalMs, type Schedule } from '../config/schedule.ts';
-import { invalidEvent } from '../config/validation-error.ts';
+import { type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
+import { intervalMs } from '../config/schedule.ts';
 import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
+import { volumeQuotas } from '../openstack/quota.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
@@ -19,13 +19,25 @@ import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '.
 import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
 import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
-import type { TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
+import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
+import type { VolumeStep } from '../volumes/plan.ts';
+import { entryOfSet, planSets, withinQuotas } from '../volumes/set.ts';
+import { takeVolume, unchangedVolume, type VolumeResult } from '../volumes/take.ts';
 import { blockingRefusal, blockingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
-import { homesNotInCatalogue, listInventory } from './inventory.ts';
 import {
-  ADHOC_MS,
+  type DueSnapshots,
+  dueByHand,
+  dueBySchedule,
+  NO_RECORD,
+  type RequestRecord,
+  requestOf,
+} from './due.ts';
+import { imageName } from './image-name.ts';
+import { homesNotInCatalogue, listInventory } from './inventory.ts';
+import { localDisksFinder } from './local-disks.ts';
+import {
   CREATED_BY,
   CREATED_BY_KEY,
   EARLY_MS,
@@ -33,7 +45,6 @@ import {
   isSnapshot,
   isStuck,
   markerOf,
-  nameEnding,
   type Snapshot,
   serverNameIn,
 } from './marker.ts';
@@ -42,51 +53,29 @@ import {
   otherDoubts,
   type RegionInventory,
   type UncertainServer,
+  unreadableVolumes,
   unservedVolumes,
 } from './region-inventory.ts';
 import { endOf } from './retention.ts';
 import { roundRobin } from './round-robin.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
-import { unprotectedDataFinder } from './unprotected-data.ts';
 
 // Rackspace allows 100 POSTs a minute; 8 at once reach this rate if each takes less than 4.8
 // seconds.
 const AT_ONCE = 8;
-/**
- * The maximum length of an image name: Nova limits names to 255 characters, and prepends "snapshot
- * for " to name volume snapshots.
- */
-const LONGEST_NAME = 242;
 const MOST_NAMES = 10;
-/** No snapshot is started in the last part of a slot. */
-const SLOT_END_MS = MINUTE_MS;
-/** Reasons that skip a server only temporarily. */
-const BUSY: readonly (ReasonCode | undefined)[] = ['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'];
+/** Reasons that skip a server or a volume only temporarily. */
+const BUSY: readonly (ReasonCode | undefined)[] = [
+  'SERVER_BUSY',
+  'SNAPSHOT_PENDING',
+  'CONFLICT',
+  'VOLUME_BUSY',
+  'VOLUME_SNAPSHOT_IN_PROGRESS',
+  'WITHOUT_VOLUMES',
+];
 
-/**
- * The snapshots that a run has to take: one for each server, for a slot of a policy or for an
- * ad-hoc request.
- */
-interface DueSnapshots {
-  policy: string;
-  slot: Date;
-  /** The deadline: an image that is created later does not belong to this slot. */
-  until?: Date | undefined;
-  /** Whether an existing snapshot of this policy is the one that is due, so that none is taken. */
-  isMet(snapshot: Snapshot): boolean;
-  /**
-   * Ad-hoc snapshots: whether a snapshot that meets the request expires before the requested end.
-   */
-  endsTooSoon?(snapshot: Snapshot): boolean;
-  /** When the snapshot was requested first, if the request has expired. */
-  overSince?: Date | undefined;
-  /**
-   * Ad-hoc snapshots: the id of the image that an earlier call of the request made of a server, if
-   * the image is not among the server's snapshots.
-   */
-  lostImage?(server: Server, snapshots: readonly Snapshot[]): string | undefined;
-  /** The marker of the new snapshot. */
-  metadata(server: Server): Record<string, string>;
+function isBusy(code: ReasonCode | undefined): boolean {
+  return BUSY.includes(code);
 }
 
 export type SnapshotStep =
@@ -97,6 +86,8 @@ interface SnapshotPlanOptions {
   due: DueSnapshots;
   now: Date;
   provider: Session['provider'];
+  /** Whether the volumes of a server have snapshots of their own. */
+  hasVolumes?: (server: Server) => boolean;
 }
 
 /**
@@ -111,7 +102,7 @@ interface SnapshotPlanOptions {
 export function planSnapshots(
   servers: readonly Server[],
   snapshots: readonly Snapshot[],
-  { due, now, provider }: SnapshotPlanOptions,
+  { due, now, provider, hasVolumes = () => false }: SnapshotPlanOptions,
 ): SnapshotStep[] {
   const series = Map.groupBy(
     snapshots.filter(({ policy }) => policy === due.policy),
@@ -138,7 +129,9 @@ export function planSnapshots(
       return { action: 'fail', server, reason: { code: 'REQUEST_TOOK_IT_BEFORE', image } };
     }
     if (server.volumeBacked && provider === 'rackspace') {
-      return { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
+      return hasVolumes(server)
+        ? skip({ code: 'ON_VOLUMES_ALONE' })
+        : { action: 'fail', server, reason: { code: 'VOLUME_SERVER_AT_RACKSPACE' } };
     }
     const blocking = blockingState(server);
     if (blocking) return { action: 'fail', server, reason: blocking };
@@ -148,9 +141,15 @@ export function planSnapshots(
     return {
       action: 'take',
       server,
-      image: { name: imageName(server, due.policy, due.slot), metadata: due.metadata(server) },
+      image: newImage(server, due),
     };
   });
+}
+
+function newImage(server: Server, due: Pick<DueSnapshots, 'policy' | 'slot' | 'marker'>): NewImage {
+  const name = imageName(server, due.policy, due.slot);
+  const blueprint = blueprintText(server, name);
+  return { name, metadata: markerOf({ ...due.marker(server), blueprint }) };
 }
 
 /** Whether a snapshot is good or may become good. */
@@ -182,21 +181,6 @@ function byNewestSnapshot(
   return servers.toSorted((a, b) => newestMs.get(a)! - newestMs.get(b)!);
 }
 
-/** The name of a snapshot: starts with the name of the server, ends with {@link nameEnding}. */
-export function imageName(server: Pick<Server, 'id' | 'name'>, policy: string, slot: Date): string {
-  const suffix = nameEnding(policy, slot);
-  const printable = server.name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || server.id;
-  return printable.slice(0, LONGEST_NAME - suffix.length).toWellFormed() + suffix;
-}
-
-/**
- * The name of the server when the snapshot was taken; undefined if {@link imageName} may have
- * truncated it.
- */
-export function fullServerNameIn(snapshot: Snapshot): string | undefined {
-  return snapshot.name.length < LONGEST_NAME ? serverNameIn(snapshot) : undefined;
-}
-
 /**
  * Requests the snapshots of an event, or plans them in a dry run. Returns when the cloud has
  * accepted the requests. The cloud makes the images asynchronously; later runs read their final
@@ -210,12 +194,14 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const due = isAdhoc(event) ? dueByHand(event, run, request) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
+  const rule = isAdhoc(event) ? 'attached' : event.volumes;
 
   const since = recentSince(event, now);
   const { regions, unsure, ...found } = await listInventory(session, event.regions, {
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
+    volumes: rule !== 'none',
   });
   const readers = new Map(
     regions.map((one) => [
@@ -244,22 +230,39 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     })),
   ];
   const unknown = unknownServers(unsure, recent, event.servers);
-  const planned = planSnapshots(selection.servers, snapshots, { due, now, provider });
+  const readVolume = volumeReaderOf({
+    owner,
+    policies: [...(policies ?? []), ...(isAdhoc(event) ? [] : [event])],
+  });
+  const wanted = planSets(regions, selection.servers, { due, now, rule, provider, read: readVolume });
+  const volumesUnread = new Set(regions.flatMap((one) => (one.volumesUnread ? one.region : [])));
+  const hasVolumes = (server: Server) => wanted.has(server) || volumesUnread.has(server.region);
+  const planned = planSnapshots(selection.servers, snapshots, { due, now, provider, hasVolumes });
   // A run that resumes deferred work starts at another server than the runs before.
   const steps = run.since ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
-  const toTake = steps.filter(({ action }) => action === 'take').map(({ server }) => server);
+  const order = steps.map(({ server }) => server);
+  const sets = await setsWithinQuotas(session, wanted, order);
+  const toTake = steps.flatMap(({ action, server }) => [
+    ...(action === 'take' ? [server] : []),
+    ...(sets.get(server) ?? []).filter((one) => one.action === 'take').map(() => server),
+  ]);
   if (!event.dryRun) await spreadUnderLimits(session, toTake);
   const take: TakeContext = {
     session,
     due,
+    sets,
+    readVolume,
     inheriting: inheritedMakers(regions),
     readerFor: (region) => readers.get(region)!,
     recordTaken: request.recordTaken,
   };
-  const begun = await pMap(steps, (step) => (event.dryRun ? dryRunEntry(step) : takeStep(take, step)), {
-    concurrency: AT_ONCE,
-  });
-  const { entries, warnings } = await confirmTaken(take, begun);
+  const begun = await pMap(
+    steps,
+    (step) => (event.dryRun ? plannedSet(step, sets.get(step.server)) : takeSet(take, step)),
+    { concurrency: AT_ONCE },
+  );
+  const { images, warnings } = await confirmTaken(take, begun);
+  const entries = begun.map(({ volumes }, i) => entryOfSet(images[i]!, volumes, isBusy));
 
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched: Finding[] = selection.unmatched.map((selector) => ({
@@ -273,10 +276,15 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const failures = [
     ...unreadableRegions('snapshot', unreadable),
     ...unservedVolumes(regions, selection.servers),
+    ...(rule === 'none'
+      ? []
+      : unreadableVolumes(
+          regions.filter(({ region }) => selection.servers.some((server) => server.region === region)),
+        )),
     // An operator relies on a snapshot that was requested by hand.
     ...(isByHand ? unmatched : []),
   ];
-  const unprotected = isByHand ? [] : await unprotectedDataFinder(session)(selection.servers, event);
+  const unprotected = isByHand ? [] : await localDisksFinder(session)(selection.servers, event);
   const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
@@ -366,7 +374,7 @@ function inheritedMakers(regions: readonly RegionInventory[]): Map<Server, MarkI
  */
 function deferredWork(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
-  const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && BUSY.includes(code));
+  const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && isBusy(code));
   const servers = busy.slice(0, MOST_NAMES).map(({ name, region }) => ({ name, region }));
   if (late + busy.length === 0) return {};
   return {
@@ -375,133 +383,6 @@ function deferredWork(entries: readonly Entry[]): Pick<Report, 'left'> {
       ...(busy.length > 0 ? { busy: { servers, more: busy.length - servers.length } } : {}),
     },
   };
-}
-
-function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): DueSnapshots {
-  const slot = schedule.slot(since);
-  if (!slot) {
-    throw invalidEvent('schedule: has not fired yet: to take a snapshot now, send an ad-hoc event');
-  }
-  return {
-    policy,
-    slot,
-    until: endOfSlot(schedule, since),
-    // A newer snapshot also counts, because the schedule may have changed since.
-    isMet: (snapshot) =>
-      schedule.covers(snapshot.slot, since) || (snapshot.slot > slot && snapshot.slot <= now),
-    metadata: (server) => {
-      const blueprint = blueprintText(server, imageName(server, policy, slot));
-      return markerOf({ owner, policy, server: server.id, slot, blueprint });
-    },
-  };
-}
-
-/**
- * The deadline of a slot, a little before the next slot, because a request may have to wait for the
- * rate limit.
- */
-function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
-  const next = schedule.next(since);
-  const everyMs = intervalMs(schedule, since) ?? 0;
-  return next && new Date(next.getTime() - Math.min(SLOT_END_MS, everyMs / 60));
-}
-
-/**
- * The snapshots that an ad-hoc event has to take. A retry has the same `request`, or else the same
- * invocation id, which Lambda keeps for retries.
- */
-function dueByHand(
-  { expires: afterMs, request: named }: Adhoc,
-  { owner, now, since = now, requestId }: Run,
-  { firstAskedAt = since, taken }: RequestRecord,
-): DueSnapshots {
-  const request = named ?? requestId;
-  // The time to the expiry starts when the image is requested, because the server may have been
-  // busy until then.
-  const expires = () => (afterMs === undefined ? undefined : new Date(Date.now() + afterMs));
-  // A run that resumes does not retake snapshots that have expired meanwhile.
-  const isOfThisRun = ({ slot }: Snapshot) => isoSeconds(slot) === isoSeconds(since);
-  // The request of a restore may have the same text.
-  const isOfRequest = (snapshot: Snapshot) => snapshot.request === request && !snapshot.safety;
-  const hasEnded = (snapshot: Snapshot) => (endOf(snapshot) ?? Number.POSITIVE_INFINITY) <= now;
-  return {
-    policy: ADHOC,
-    slot: since,
-    until: new Date(since.getTime() + ADHOC_MS - SLOT_END_MS),
-    overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
-    // A failed snapshot still exists and shows its state, and cleanup deletes an expired one. Any
-    // other missing image may have been good, and then deleted or renamed.
-    lostImage: ({ id }, snapshots) => {
-      const before = taken?.get(id);
-      if (!before || before.requestId === requestId || snapshots.some(isOfRequest)) return undefined;
-      return before.expires && before.expires <= now ? undefined : before.image;
-    },
-    isMet: (snapshot) => isOfRequest(snapshot) && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
-    // Compared with the end as requested at the snapshot's slot, because a retry of the same call
-    // requests the same end.
-    endsTooSoon: (snapshot) => {
-      const end = endOf(snapshot);
-      return (
-        end !== undefined && (afterMs === undefined || end.getTime() < snapshot.slot.getTime() + afterMs)
-      );
-    },
-    metadata: (server) =>
-      markerOf({
-        owner,
-        server: server.id,
-        slot: since,
-        expires: expires(),
-        request,
-        blueprint: blueprintText(server, imageName(server, ADHOC, since)),
-      }),
-  };
-}
-
-/** The record of an ad-hoc request. */
-interface RequestRecord {
-  firstAskedAt?: Date;
-  /** The images that earlier calls of the request have made, by the id of the server. */
-  taken?: ReadonlyMap<string, TakenImage>;
-  /** Records an image that this run has made of a server. A failure becomes a warning. */
-  recordTaken?: ((server: Server, image: string) => Promise<void>) | undefined;
-  warnings: Finding[];
-}
-
-const NO_RECORD: RequestRecord = { warnings: [] };
-
-/**
- * Reads the record of an ad-hoc request, and creates the record of a new request. A rerun sends an
- * event without `request` again, with the id of its first invocation as the request.
- */
-async function requestOf(
-  { account, request: named, expires, dryRun }: Adhoc,
-  { now, since = now, requestId, requests }: Run,
-): Promise<RequestRecord> {
-  if (!requests || dryRun) return NO_RECORD;
-  const key = { account, request: named ?? requestId };
-  const warnings: Finding[] = [];
-  const warn = (error: unknown) => {
-    // The same error may occur for several servers at once.
-    if (warnings.length > 0) return;
-    warnings.push({ code: 'REQUEST_NOT_RECORDED', message: (error as Error).message });
-  };
-  const record: RequestRecord = { warnings };
-  // An extra snapshot does no harm; a missing one may.
-  try {
-    const { at, isKnown } = await requests.firstAsked(key, since);
-    record.firstAskedAt = at;
-    if (isKnown) record.taken = await requests.takenBy(key);
-  } catch (error) {
-    warn(error);
-    return record;
-  }
-  record.recordTaken = async ({ id }, image) => {
-    // An unavailable bucket would delay each server.
-    if (warnings.length > 0) return;
-    const end = expires === undefined ? {} : { expires: new Date(Date.now() + expires) };
-    await requests.addTaken(key, id, { image, requestId, ...end }).catch(warn);
-  };
-  return record;
 }
 
 /**
@@ -562,9 +443,84 @@ function serverFields({ id, name, region }: Server): Pick<Entry, 'server' | 'nam
 interface TakeContext {
   session: Session;
   due: DueSnapshots;
+  /** The steps for the volumes of each server. */
+  sets: ReadonlyMap<Server, readonly VolumeStep[]>;
+  readVolume: VolumeReader;
   inheriting: ReadonlyMap<Server, MarkInheritance>;
   readerFor(region: string): Reader;
   recordTaken: RequestRecord['recordTaken'];
+}
+
+/** The results for the parts of one server: its image, and its volumes. */
+interface SetResult {
+  image: Entry;
+  volumes: VolumeResult[];
+}
+
+/** The codes with which the image of a server is left to a later try, and its volumes with it. */
+const LATER: readonly (ReasonCode | undefined)[] = [
+  'SERVER_BUSY',
+  'SNAPSHOT_PENDING',
+  'CONFLICT',
+  'NEXT_SLOT',
+  'DEADLINE',
+];
+
+/**
+ * Requests the image of a server, and right after it the snapshots of its volumes. If the image is
+ * left to a later try, so are the volumes, because the parts of a set belong together.
+ */
+async function takeSet(context: TakeContext, step: SnapshotStep): Promise<SetResult> {
+  const { session, due, sets, readVolume } = context;
+  const image = await takeStep(context, step);
+  const steps = sets.get(step.server) ?? [];
+  if (LATER.includes(image.code) || outsideSlot(session, due)) return { image, volumes: [] };
+  const { region } = step.server;
+  const volumes = await pMap(
+    steps,
+    (one) =>
+      one.action === 'take'
+        ? takeVolume({ session, region, read: readVolume, isMet: due.isMet }, one)
+        : unchangedVolume(one),
+    { concurrency: AT_ONCE },
+  );
+  return { image, volumes };
+}
+
+function plannedSet(step: SnapshotStep, steps: readonly VolumeStep[] = []): SetResult {
+  const volumes = steps.map((one): VolumeResult => {
+    if (one.action !== 'take') return unchangedVolume(one);
+    const { volume, snapshot } = one;
+    return { volume, outcome: 'planned', reason: { code: 'WOULD_TAKE', name: snapshot.name } };
+  });
+  return { image: dryRunEntry(step), volumes };
+}
+
+/** {@link withinQuotas} for each region. Requests the quotas only where snapshots are due. */
+async function setsWithinQuotas(
+  session: Session,
+  steps: ReadonlyMap<Server, VolumeStep[]>,
+  order: readonly Server[],
+): Promise<Map<Server, VolumeStep[]>> {
+  const found = new Map(steps);
+  const due = order.filter((server) => steps.get(server)?.some(({ action }) => action === 'take'));
+  for (const [region, servers] of Map.groupBy(due, (server) => server.region)) {
+    const quotas = await volumeQuotas(session, region);
+    for (const [server, its] of withinQuotas(steps, servers, quotas)) {
+      if (server.region === region) found.set(server, its);
+    }
+  }
+  return found;
+}
+
+/** Why a snapshot that is requested now would not be dated within its slot. */
+function outsideSlot(session: Session, { until, slot }: DueSnapshots): Reason | undefined {
+  if (until && new Date() >= until) return { code: 'NEXT_SLOT' };
+  const minutes = Math.round(Math.abs(session.clockAheadMs ?? 0) / 60_000);
+  if (until && cloudTime(session) >= until) return { code: 'CLOCK_AHEAD', minutes };
+  return cloudTime(session).getTime() < slot.getTime() - EARLY_MS
+    ? { code: 'CLOCK_BEHIND', minutes }
+    : undefined;
 }
 
 async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry> {
@@ -572,16 +528,10 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   const { session, due } = context;
   const { server, image } = step;
   const entry = serverFields(server);
-  if (due.until && new Date() >= due.until) {
-    return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'NEXT_SLOT' }) };
-  }
-  if (due.until && cloudTime(session) >= due.until) {
-    const minutes = Math.round((session.clockAheadMs ?? 0) / MINUTE_MS);
-    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_AHEAD', minutes }) };
-  }
-  if (cloudTime(session).getTime() < due.slot.getTime() - EARLY_MS) {
-    const minutes = Math.round(-(session.clockAheadMs ?? 0) / MINUTE_MS);
-    return { ...entry, outcome: 'failed', ...reasonOf({ code: 'CLOCK_BEHIND', minutes }) };
+  const outside = outsideSlot(session, due);
+  if (outside) {
+    const outcome = outside.code === 'NEXT_SLOT' ? 'deferred' : 'failed';
+    return { ...entry, outcome, ...reasonOf(outside) };
   }
   const find = () => findDueImage(context, server, image);
   try {
@@ -721,8 +671,9 @@ async function createOnce(
  */
 async function confirmTaken(
   { session, readerFor }: TakeContext,
-  entries: readonly Entry[],
-): Promise<{ entries: Entry[]; warnings: Finding[] }> {
+  begun: readonly SetResult[],
+): Promise<{ images: Entry[]; warnings: Finding[] }> {
+  const entries = begun.map(({ image }) => image);
   const taken = entries.filter(({ outcome }) => outcome === 'taken');
   const problems = new Map<Entry, Reason>();
   const warnings: Finding[] = [];
@@ -748,7 +699,7 @@ async function confirmTaken(
   }
   return {
     warnings,
-    entries: entries.map((entry) => {
+    images: entries.map((entry) => {
       const reason = problems.get(entry);
       return reason ? { ...entry, outcome: 'failed', ...reasonOf(reason) } : entry;
     }),

@@ -16,12 +16,17 @@ import { mayWriteImages } from '../openstack/roles.ts';
 import type { Session } from '../openstack/session.ts';
 import {
   deleteVolumeSnapshot,
+  getVolumeSnapshot,
   getVolumeSnapshots,
   listVolumeSnapshots,
 } from '../openstack/volume-snapshots.ts';
+import { listVolumes } from '../openstack/volumes.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
+import { fillingFrom } from '../volumes/in-use.ts';
+import type { VolumeReader } from '../volumes/marker.ts';
+import { snapshotId } from '../volumes/plan.ts';
 import type { PlanItem, SeriesPlan } from './cleanup-plan.ts';
 import { beingBuilt, type InUse, restoredAsNew, restoredInPlace } from './in-use.ts';
 import { isSnapshot, type Snapshot } from './marker.ts';
@@ -57,6 +62,7 @@ export interface SeriesResult {
 
 interface RotateOptions {
   read: Reader;
+  readVolume: VolumeReader;
   /** The deployment that owns the snapshots. */
   owner: string;
   /** Called for each image right before its deletion. */
@@ -90,11 +96,16 @@ export async function rotate(
   /** Why deletions in this region have stopped. */
   let stopped: string | undefined;
 
-  /** Reads and classifies an image; undefined when the image is gone. */
+  /** Reads and classifies an image or a volume snapshot; undefined when it is gone. */
   const readAgain = async ({
     region,
     id,
-  }: Snapshot): Promise<{ image: Image; current: ReturnType<Reader> } | undefined> => {
+    volume,
+  }: Snapshot): Promise<{ image?: Image; current: ReturnType<Reader> } | undefined> => {
+    if (volume !== undefined) {
+      const found = await getVolumeSnapshot(session, region, id);
+      return found && { current: options.readVolume(found) };
+    }
     const image = await getImage(session, region, id);
     if (!image) return undefined;
     const volumeSnapshots = await getVolumeSnapshots(session, region, image.volumeSnapshotIds);
@@ -158,7 +169,8 @@ export async function rotate(
   ): Promise<DeletionResult> => {
     const found = await readAgain(snapshot);
     if (!found) return { outcome: 'deleted', reasons: [{ code: 'ALREADY_GONE' }] };
-    const current = options.inUse(found.image) ?? asPlanned(snapshot, found.current, options.now);
+    const use = found.image && options.inUse(found.image);
+    const current = use ?? asPlanned(snapshot, found.current, options.now);
     if ('code' in current) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: current }] };
     // Deleting a failed snapshot loses no data, so one good snapshot must remain.
     const needed = snapshot.state === 'failed' ? 1 : floor;
@@ -178,7 +190,7 @@ export async function rotate(
     if (stopped) return { outcome: 'deferred', reasons: [{ code: 'STOPPED', message: stopped }] };
     const removed = await remove(session, snapshot);
     // A failed read stops the region, too.
-    return removed.outcome === 'deleted' && (await getImage(session, snapshot.region, snapshot.id))
+    return removed.outcome === 'deleted' && (await exists(session, snapshot))
       ? { outcome: 'failed', reasons: [{ code: 'STILL_THERE' }], refused: 'UNAVAILABLE' }
       : removed;
   };
@@ -244,8 +256,10 @@ export async function rotate(
  * The members of an image that Rackspace shares although it calls it private. In other clouds the
  * visibility shows that an image is shared.
  */
-export async function membersOf(session: Session, { region, id }: Snapshot): Promise<string[]> {
-  return session.provider === 'rackspace' ? listImageMembers(session, region, id) : [];
+export async function membersOf(session: Session, { region, id, volume }: Snapshot): Promise<string[]> {
+  return session.provider === 'rackspace' && volume === undefined
+    ? listImageMembers(session, region, id)
+    : [];
 }
 
 interface OtherUses {
@@ -275,6 +289,9 @@ async function listOtherUses(
   const servers = await listServers(session, region);
   for (const id of beingBuilt(servers)) inUse.set(id, { code: 'SERVER_BUILDING' });
   for (const id of restoredAsNew(servers, now)) inUse.set(id, { code: 'RESTORED_AS_NEW' });
+  if (first && plans.some(({ volume }) => volume !== undefined)) {
+    for (const [id, reason] of fillingFrom(await listVolumes(session, region))) inUse.set(id, reason);
+  }
   await visitImages(session, region, (image) => {
     if (image.volumeSnapshotIds.length > 0) needs.set(image.id, image.volumeSnapshotIds);
     for (const [server, other] of otherOwners([image], owner)) others.set(server, other);
@@ -311,7 +328,7 @@ function refusedDeletions(
   results: ReadonlyMap<PlanItem, DeletionResult>,
 ): Reason[] {
   return [...results].flatMap(([{ snapshot }, { refused, reasons }]) =>
-    refused ? [{ code: 'NOT_DELETABLE', image: snapshot.id, of: name || server, reasons }] : [],
+    refused ? [{ code: 'NOT_DELETABLE', ...snapshotId(snapshot), of: name || server, reasons }] : [],
   );
 }
 
@@ -338,7 +355,11 @@ export function countDeadlineDeferred(lines: readonly SnapshotLine[]): number {
 }
 
 function sameSeries(a: Snapshot, b: Snapshot): boolean {
-  return a.policy === b.policy && a.server === b.server;
+  return (
+    a.policy === b.policy &&
+    (a.volume === undefined ? a.server === b.server : a.volume === b.volume) &&
+    (a.volume === undefined) === (b.volume === undefined)
+  );
 }
 
 /**
@@ -366,7 +387,9 @@ function asPlanned(planned: Snapshot, current: ReturnType<Reader>, now: Date): S
  * run can find and finish an interrupted deletion.
  */
 async function remove(session: Session, snapshot: Snapshot): Promise<DeletionResult> {
-  const { region, id, state, partial, volumeSnapshots } = snapshot;
+  const { region, id, state, partial } = snapshot;
+  const isImage = snapshot.volume === undefined;
+  const volumeSnapshots = isImage ? snapshot.volumeSnapshots : [id];
   let broken = false;
   try {
     const before = await getVolumeSnapshots(session, region, volumeSnapshots);
@@ -375,7 +398,7 @@ async function remove(session: Session, snapshot: Snapshot): Promise<DeletionRes
     }
     for (const volumeSnapshot of volumeSnapshots) {
       await deleteVolumeSnapshot(session, region, volumeSnapshot);
-      broken ||= state === 'good' || partial === true;
+      broken ||= isImage && (state === 'good' || partial === true);
     }
     let left = await getVolumeSnapshots(session, region, volumeSnapshots);
     for (let check = 0; left.length > 0 && check < VOLUME_CHECKS; check++) {
@@ -391,7 +414,7 @@ async function remove(session: Session, snapshot: Snapshot): Promise<DeletionRes
     if (left.length > 0) {
       return { outcome: 'deferred', reasons: [{ code: 'VOLUME_SNAPSHOTS_GOING_NOW' }] };
     }
-    await deleteImage(session, region, id);
+    if (isImage) await deleteImage(session, region, id);
     return { outcome: 'deleted', reasons: [] };
   } catch (error) {
     // A refused token stops all deletions in the region, like a failed read. Other errors concern
@@ -428,8 +451,8 @@ export async function confirm(
   let gone: Set<string>;
   let damaged: ReadonlyMap<string, string>;
   try {
-    const statusOf = await listImageStatuses(session, region);
-    gone = await goneOf(session, region, statusOf, results);
+    const statusOf = await listStatuses(session, region, results);
+    gone = await goneOf(session, statusOf, results);
     damaged = await damagedOf(session, region, statusOf, results);
   } catch (error) {
     if (!isCloudError(error)) throw error;
@@ -447,7 +470,7 @@ export async function confirm(
     lines: lines.map((line, i): SnapshotLine => {
       const { action, snapshot } = plan.items[i]!;
       const { image, slot } = line;
-      const what = { region, image, of: plan.name || plan.server, slot };
+      const what = { region, ...snapshotId(snapshot), of: plan.name || plan.server, slot };
       if (!gone.has(image)) {
         if (line.outcome === 'deleted') return stillThere(line);
         const status = damaged.get(image);
@@ -469,25 +492,46 @@ export async function confirm(
   return { results: confirmed, failures, warnings };
 }
 
-/** The ids of the images in the results that no longer exist. */
-async function goneOf(
+/** Whether an image or a volume snapshot exists. */
+async function exists(session: Session, { region, id, volume }: Snapshot): Promise<boolean> {
+  const found = volume === undefined ? getImage(session, region, id) : getVolumeSnapshot(session, region, id);
+  return (await found) !== undefined;
+}
+
+/** The statuses of the images of a region, and of the volume snapshots if the results have some. */
+async function listStatuses(
   session: Session,
   region: string,
+  results: readonly SeriesResult[],
+): Promise<Map<string, string>> {
+  const statusOf = new Map(await listImageStatuses(session, region));
+  if (results.some(({ plan }) => plan.volume !== undefined)) {
+    for (const { id, status } of await listVolumeSnapshots(session, region)) statusOf.set(id, status);
+  }
+  return statusOf;
+}
+
+/** The ids of the images and volume snapshots in the results that no longer exist. */
+async function goneOf(
+  session: Session,
   listed: ReadonlyMap<string, string>,
   results: readonly SeriesResult[],
 ): Promise<Set<string>> {
-  const lines = results.flatMap((result) => result.lines);
-  const isGone = async ({ image, outcome, codes }: SnapshotLine) => {
+  const items = results.flatMap(({ plan, lines }) =>
+    lines.map((line, i) => ({ line, snapshot: plan.items[i]!.snapshot })),
+  );
+  const isGone = async ({ line, snapshot }: (typeof items)[number]) => {
+    const { image, outcome, codes } = line;
     const isDeleted = outcome === 'deleted';
     // Each deletion was followed by a read of the image.
     if (isDeleted && !listed.has(image)) return true;
     // A listed image that this run did not delete exists, even if GET answers 404. An image that
     // the listing lacks may exist.
     if (listed.has(image) && (!isDeleted || codes.includes('ALREADY_GONE'))) return false;
-    return (await getImage(session, region, image)) === undefined;
+    return !(await exists(session, snapshot));
   };
-  const gone = await pMap(lines, isGone, { concurrency: AT_ONCE });
-  return new Set(lines.filter((_, i) => gone[i]).map(({ image }) => image));
+  const gone = await pMap(items, isGone, { concurrency: AT_ONCE });
+  return new Set(items.filter((_, i) => gone[i]).map(({ line }) => line.image));
 }
 
 /**
@@ -508,7 +552,11 @@ async function damagedOf(
   const onVolumes = good.some(({ volumeSnapshots }) => volumeSnapshots.length > 0);
   const listed = onVolumes ? await listVolumeSnapshots(session, region) : [];
   const dataOf = new Map(listed.map(({ id, status }) => [id, status]));
-  const statusNow = async ({ id, volumeSnapshots }: Snapshot): Promise<string | undefined> => {
+  const statusNow = async ({ id, volume, volumeSnapshots }: Snapshot): Promise<string | undefined> => {
+    if (volume !== undefined) {
+      const current = statusOf.get(id) ?? 'available';
+      return /^(error|deleting)/.test(current) ? current : undefined;
+    }
     const status = statusOf.get(id) ?? 'active';
     if (status !== 'active') return status;
     const unlisted = volumeSnapshots.filter((one) => !dataOf.has(one));

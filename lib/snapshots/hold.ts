@@ -1,15 +1,18 @@
-import { isoSeconds, parseEnd } from '../config/dates.ts';
+import { isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
 import { ADHOC, type Hold } from '../config/policy.ts';
 import { UUID } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
+import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { finishReport, type Report } from '../reporting/report.ts';
+import { finishReport, type Outcome, type Report, type VolumeLine } from '../reporting/report.ts';
 import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
+import { holdVolumeSnapshot, volumeSnapshotsOfSet } from '../volumes/hold.ts';
+import { volumeReaderOf } from '../volumes/marker.ts';
 import { isSnapshot, readMarker, stateOf } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
@@ -38,14 +41,22 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   if ('hold' in event && stateOf(image) === 'failed' && image.volumeSnapshotIds.length === 0) {
     throw new ValidationError({ code: 'HOLD_OF_FAILED', image: id, status: image.status });
   }
+  const parts = await volumesOfImage(session, image, run);
   try {
-    if (!event.dryRun) await setProperty(session, image, 'autosnap_hold', until);
+    if (!event.dryRun) {
+      for (const part of parts) {
+        if (await holdVolumeSnapshot(session, part, until)) continue;
+        throw new ValidationError({ code: 'HOLD_NOT_KEPT', id: part.id });
+      }
+      await setProperty(session, image, 'autosnap_hold', until);
+    }
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN')) throw error;
     throw new ValidationError({ code: 'HOLD_REFUSED', ...errorFactsOf(error) });
   }
   const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
   const done = until === 'none' ? 'released' : 'held';
+  const reason = until === 'none' ? releasedReason(image, session, run) : heldUntil(until);
   return finishReport({
     job: 'hold',
     policy: image.properties.autosnap_policy ?? '',
@@ -62,10 +73,35 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
         region: image.region,
         image: id,
         outcome: event.dryRun ? 'planned' : done,
-        ...reasonOf(until === 'none' ? releasedReason(image, session, run) : heldUntil(until)),
+        ...reasonOf(reason),
+        ...(parts.length > 0
+          ? { volumes: parts.map((part) => partLine(part, event.dryRun ? 'planned' : done, reason)) }
+          : {}),
       },
     ],
   });
+}
+
+/** The snapshots of volumes that belong to the same set as an image. */
+async function volumesOfImage(
+  session: Session,
+  image: Image,
+  { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
+): Promise<VolumeSnapshot[]> {
+  const {
+    autosnap_owner,
+    autosnap_policy: policy,
+    autosnap_server: server,
+    autosnap_slot,
+  } = image.properties;
+  const slot = parseDate(autosnap_slot);
+  if (autosnap_owner !== owner || !policy || !server || !slot) return [];
+  const set = { policy, server, slot };
+  return volumeSnapshotsOfSet(session, image.region, set, volumeReaderOf({ owner, policies }));
+}
+
+function partLine({ id, name, volumeId }: VolumeSnapshot, outcome: Outcome, reason: Reason): VolumeLine {
+  return { volume: volumeId, name, snapshot: id, outcome, ...reasonOf(reason) };
 }
 
 function heldUntil(until: string): Reason {

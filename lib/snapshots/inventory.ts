@@ -11,7 +11,9 @@ import {
   listVolumeSnapshots,
   type VolumeSnapshot,
 } from '../openstack/volume-snapshots.ts';
+import { getVolume, listVolumes, type Volume } from '../openstack/volumes.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
+import { isMarkedBy } from '../volumes/marker.ts';
 import { blueprintIn, isId, type Snapshot } from './marker.ts';
 import { hasVolumesOf, UNREADABLE } from './ownership.ts';
 import type { Inventory, RegionInventory, UncertainServer } from './region-inventory.ts';
@@ -30,6 +32,8 @@ interface InventoryOptions {
    * default, all servers in markers are.
    */
   since?: Date | undefined;
+  /** Whether to list the volumes and all volume snapshots. */
+  volumes?: boolean | undefined;
 }
 
 /**
@@ -100,36 +104,70 @@ function assignToOneRegion(regions: readonly RegionInventory[]): RegionInventory
       if (!imageIn.has(id) || home === region) imageIn.set(id, region);
     }
   }
+  const volumeIn = new Map<string, string>();
+  for (const { region, volumes, volumeSnapshots } of regions) {
+    for (const { id, attachments } of volumes) {
+      const home = attachments.map(({ serverId }) => serverIn.get(serverId)).find((one) => one !== undefined);
+      if (!volumeIn.has(id) || home === region) volumeIn.set(id, region);
+    }
+    for (const { volumeId } of volumeSnapshots) {
+      if (!volumeIn.has(volumeId)) volumeIn.set(volumeId, region);
+    }
+  }
   return regions.map((one) => ({
     ...one,
     servers: one.servers.filter(({ id }) => serverIn.get(id) === one.region),
     images: one.images.filter(({ id }) => imageIn.get(id) === one.region),
+    volumes: one.volumes.filter(({ id }) => volumeIn.get(id) === one.region),
   }));
 }
 
 async function listRegion(
   session: Session,
   region: string,
-  { owner, ids = [], idsIn = () => [], since = new Date(0) }: InventoryOptions,
+  { owner, ids = [], idsIn = () => [], since = new Date(0), volumes: wantsVolumes = false }: InventoryOptions,
 ): Promise<RegionInventory & Pick<Inventory, 'throwAways' | 'unsure'>> {
-  const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
+  const [servers, images, attached] = await Promise.all([
+    listServers(session, region),
+    listImages(session, region),
+    wantsVolumes ? listVolumesAndSnapshots(session, region) : NO_VOLUMES,
+  ]);
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
   const named = ours.flatMap(({ properties, createdAt }) =>
     createdAt >= since ? (properties.autosnap_server ?? []) : [],
   );
   const needed = images.filter(hasVolumesOf(owner)).flatMap(({ volumeSnapshotIds }) => volumeSnapshotIds);
-  const [missing, volumes] = await Promise.all([
-    findServers(session, region, unlistedIds(servers, [...ids, ...idsIn(region), ...named])),
-    findVolumeSnapshots(session, region, needed),
+  const marked = attached.snapshots.filter((one) => one.createdAt >= since && isMarkedBy(owner, one));
+  const [missing, volumes, unlistedVolumes] = await Promise.all([
+    findServers(
+      session,
+      region,
+      unlistedIds(servers, [...ids, ...idsIn(region), ...named, ...marked.flatMap(serverInMarker)]),
+    ),
+    findVolumeSnapshots(session, region, needed, attached),
+    requestEach(
+      unlistedIds(
+        attached.volumes,
+        marked.map(({ volumeId }) => volumeId),
+      ),
+      (id) => getVolume(session, region, id),
+    ),
   ]);
   const found = [...servers, ...missing.found];
-  const volumesUnread = volumes.problem ?? missingVolumeService(session, region, found);
+  // Rackspace's servers do not show their volumes.
+  const mayHaveVolumes = ({ volumeIds }: Server) => session.provider === 'rackspace' || volumeIds.length > 0;
+  const volumesUnread =
+    (found.some(mayHaveVolumes) ? attached.problem : undefined) ??
+    volumes.problem ??
+    missingVolumeService(session, region, found, wantsVolumes);
   const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
   return {
     region,
     servers: lasting,
     throwAways,
     images,
+    volumes: [...attached.volumes, ...unlistedVolumes.found],
+    goneVolumes: unlistedVolumes.gone,
     volumeSnapshots: [
       ...volumes.found,
       ...volumes.unread.keys().map((id) => unreadableVolumeSnapshot(region, id)),
@@ -137,8 +175,43 @@ async function listRegion(
     ...(volumesUnread === undefined ? {} : { volumesUnread }),
     gone: missing.gone,
     unsure: missing.unsure,
-    doubts: unique([...missing.unsure.map(({ problem }) => problem), ...volumes.unread.values()]),
+    doubts: unique([
+      ...missing.unsure.map(({ problem }) => problem),
+      ...volumes.unread.values(),
+      ...unlistedVolumes.unread.values(),
+    ]),
   };
+}
+
+interface ListedVolumes {
+  volumes: Volume[];
+  snapshots: VolumeSnapshot[];
+  /** Why they could not be listed. Both lists are empty then. */
+  problem?: Reason;
+}
+
+const NO_VOLUMES: ListedVolumes = { volumes: [], snapshots: [] };
+
+/**
+ * Lists the volumes and volume snapshots of a region; none if the catalogue has no volume service
+ * there. A region whose volumes can't be listed stays readable, because images do not need them.
+ */
+async function listVolumesAndSnapshots(session: Session, region: string): Promise<ListedVolumes> {
+  if (session.missingEndpoint('volume', region)) return NO_VOLUMES;
+  try {
+    const [volumes, snapshots] = await Promise.all([
+      listVolumes(session, region),
+      listVolumeSnapshots(session, region),
+    ]);
+    return { volumes, snapshots };
+  } catch (error) {
+    if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
+    return { ...NO_VOLUMES, problem: cloudReason(error) };
+  }
+}
+
+function serverInMarker({ metadata }: VolumeSnapshot): string[] {
+  return metadata.autosnap_server === undefined ? [] : [metadata.autosnap_server];
 }
 
 /**
@@ -150,10 +223,12 @@ async function findVolumeSnapshots(
   session: Session,
   region: string,
   needed: readonly string[],
+  { snapshots, problem: unlisted }: ListedVolumes,
 ): Promise<{ found: VolumeSnapshot[]; unread: ReadonlyMap<string, Reason>; problem?: Reason }> {
-  if (needed.length === 0) return { found: [], unread: new Map() };
+  if (needed.length === 0) return { found: snapshots, unread: new Map() };
+  if (unlisted) return { found: [], unread: new Map(needed.map((id) => [id, unlisted])), problem: unlisted };
   try {
-    const listed = await listVolumeSnapshots(session, region);
+    const listed = snapshots.length > 0 ? snapshots : await listVolumeSnapshots(session, region);
     const more = await requestEach(unlistedIds(listed, needed), (id) =>
       getVolumeSnapshot(session, region, id),
     );
@@ -165,16 +240,16 @@ async function findVolumeSnapshots(
   }
 }
 
-/**
- * The problem of a region without a volume service whose servers need one. Rackspace makes no
- * images of such servers.
- */
+/** The problem of a region without a volume service whose servers need one. */
 function missingVolumeService(
   session: Session,
   region: string,
   servers: readonly Server[],
+  wantsVolumes: boolean,
 ): Reason | undefined {
-  if (session.provider === 'rackspace' || !servers.some(({ volumeBacked }) => volumeBacked)) return undefined;
+  const needsIt = ({ volumeBacked, volumeIds }: Server) =>
+    (volumeBacked && session.provider !== 'rackspace') || (wantsVolumes && volumeIds.length > 0);
+  if (!servers.some(needsIt)) return undefined;
   const error = session.missingEndpoint('volume', region);
   return error && cloudReason(error);
 }

@@ -39,13 +39,21 @@ export const UNMARKED = {
   adopted: false,
 } satisfies Partial<Snapshot>;
 
-/** An image of which it is proven that this deployment has made it; see {@link readMarker}. */
+/**
+ * An image or a volume snapshot of which it is proven that this deployment has made it; see
+ * {@link readMarker} and volumes/marker.ts.
+ */
 export interface Snapshot {
   id: string;
   name: string;
   region: string;
-  /** The server's id. Server, policy and region identify the series. */
+  /**
+   * The server's id. Server, policy and region identify the series of an image; of a volume
+   * snapshot, its volume, policy and region do.
+   */
   server: string;
+  /** For a volume snapshot, the id of its volume; undefined for an image. */
+  volume?: string;
   policy: string;
   /**
    * The time for which the schedule requested the snapshot; for an ad-hoc snapshot, the time of the
@@ -279,7 +287,7 @@ export const CREATED_BY_KEY = 'org.openstack__1__created_by';
  * after the slot. For an earlier schedule's slot, the interval is that of the current schedule at
  * that time.
  */
-function latestCreation(policy: string, slot: Date, schedule: Schedule | undefined): Date {
+export function latestCreation(policy: string, slot: Date, schedule: Schedule | undefined): Date {
   const intervalOf = () => schedule && intervalMs(schedule, slot);
   const ms = policy === ADHOC ? ADHOC_MS : (intervalOf() ?? LONGEST_PENDING_MS);
   return new Date(slot.getTime() + ms);
@@ -403,8 +411,11 @@ export function isEmpty({ state, status, volumeSnapshots }: Snapshot): boolean {
 
 /** @returns undefined without a hold; null for a hold that can't be parsed. */
 function readHold(image: Image): Snapshot['hold'] | null {
-  const hold = image.properties.autosnap_hold;
-  if (image.protected) return 'protected';
+  return image.protected ? 'protected' : parseHoldMark(image.properties.autosnap_hold);
+}
+
+/** @returns undefined without a hold; null for a hold that can't be parsed. */
+export function parseHoldMark(hold: string | undefined): 'forever' | Date | undefined | null {
   if (hold === undefined || hold === 'none') return undefined;
   if (hold === 'forever') return 'forever';
   return parseEnd(hold) ?? null;

@@ -18,7 +18,7 @@ export async function forecastRegionQuotas(
 ): Promise<Reason<'QUOTA_AHEAD'>[]> {
   const servers = growth.policies.flatMap((one) => one.servers);
   if (servers.length === 0 || session.provider === 'rackspace') return [];
-  const onVolumes = servers.some(({ volumeBacked, volumeIds }) => volumeBacked && volumeIds.length > 0);
+  const onVolumes = servers.some(({ volumeIds }) => volumeIds.length > 0);
   const [ofImages, ofVolumes, volumes] = await Promise.all([
     imageQuotas(session, region),
     onVolumes ? volumeQuotas(session, region) : [],

@@ -5,6 +5,7 @@ import type { Image } from '../openstack/images.ts';
 import type { Quota } from '../openstack/quota.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { volumesOf } from '../volumes/attached.ts';
 import { type Snapshot, UNMARKED } from './marker.ts';
 import { retain } from './retention.ts';
 
@@ -20,7 +21,7 @@ const MAX_HISTORIES = 20;
 export interface QuotaForecastInput {
   policies: readonly { policy: Policy; servers: readonly Server[] }[];
   images: readonly Image[];
-  volumes: readonly Pick<Volume, 'id' | 'sizeGb'>[];
+  volumes: readonly Volume[];
   owner: string;
   now: Date;
 }
@@ -75,10 +76,13 @@ function changesOf(policy: Policy, servers: readonly Server[], growth: QuotaFore
   const sizes = [...ours.values()].map((its) => newestSize(its)).filter((size) => size > 0);
   const usualSize = sizes.length === 0 ? 0 : sizes.reduce((sum, size) => sum + size, 0) / sizes.length;
   const sizeOf = new Map(volumes.map(({ id, sizeGb }) => [id, sizeGb]));
+  // Only clouds other than Rackspace show quotas.
+  const attached = volumesOf(servers, volumes, policy.volumes, 'keystone');
   const members = servers.map((server) => {
     const its = ours.get(server.id) ?? [];
     const history = its.flatMap(countedSnapshot).sort((a, b) => a.slot.getTime() - b.slot.getTime());
-    const onVolumes = server.volumeBacked ? server.volumeIds : [];
+    const ownSnapshots = (attached.get(server.id) ?? []).map(({ id }) => id);
+    const onVolumes = [...(server.volumeBacked ? server.volumeIds : []), ...ownSnapshots];
     const each: Amounts = {
       images: 1,
       imageBytes: server.volumeBacked ? 0 : newestSize(its) || usualSize,

@@ -1,6 +1,7 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 
 /** The servers, images and volume snapshots of one region. */
@@ -12,13 +13,20 @@ export interface RegionInventory {
    */
   servers: Server[];
   images: Image[];
-  /** Listed only if snapshots of this deployment have their data in volume snapshots. */
+  /** Listed only if the run needs volumes; see `volumes` in inventory.ts. */
+  volumes: Volume[];
+  /**
+   * Listed only if the run needs volumes, or if images of this deployment have their data in volume
+   * snapshots.
+   */
   volumeSnapshots: VolumeSnapshot[];
+  /** The ids of the volumes in markers that were requested and answered with 404. */
+  goneVolumes: ReadonlySet<string>;
   /** The ids of the servers that were requested in this region and answered with 404. */
   gone: ReadonlySet<string>;
   /**
-   * Why the volume snapshots of the region could not be listed, although some are needed, or will
-   * be for the next snapshots.
+   * Why the volumes or the volume snapshots of the region could not be listed, although the run
+   * needs them, or will for the next snapshots.
    */
   volumesUnread?: Reason;
   /**
@@ -49,9 +57,18 @@ export function unservedVolumes(
   return regions
     .filter(lacksVolumeService)
     .flatMap(({ region, volumesUnread }): Reason<'VOLUMES_UNSERVED'>[] => {
-      const count = servers.filter((one) => one.region === region && one.volumeBacked).length;
+      const its = servers.filter((one) => one.region === region);
+      const count = its.filter((one) => one.volumeBacked || one.volumeIds.length > 0).length;
       return count > 0 ? [{ code: 'VOLUMES_UNSERVED', where: region, count, problem: volumesUnread! }] : [];
     });
+}
+
+/** The failures for regions with a volume service whose volumes could not be listed. */
+export function unreadableVolumes(regions: readonly RegionInventory[]): Reason<'VOLUMES_UNREADABLE'>[] {
+  return regions.flatMap((one): Reason<'VOLUMES_UNREADABLE'>[] => {
+    const { region: where, volumesUnread: problem } = one;
+    return problem && !lacksVolumeService(one) ? [{ code: 'VOLUMES_UNREADABLE', where, problem }] : [];
+  });
 }
 
 /**

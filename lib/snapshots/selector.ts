@@ -16,7 +16,7 @@ export interface Selection {
   unmatchedExceptions: string[];
 }
 
-type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
+export type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
 
 /**
  * Selects the servers of a policy: all servers that match `ids`, `names`, `tagged` or `all`,
@@ -32,7 +32,9 @@ export function selectServers(servers: readonly Server[], { only, ...selector }:
 
 function select(servers: readonly Server[], selector: Selector): Selection {
   const { ids = [], all = false, except = {} } = selector;
-  const selected = servers.filter((server) => (all || matches(server, selector)) && !matches(server, except));
+  const selected = servers.filter(
+    (server) => (all || matchesCriteria(server, selector)) && !matchesCriteria(server, except),
+  );
   const known = new Map(servers.map((server) => [server.id, server]));
   const { ids: exceptedIds = [] }: Criteria = except;
   const missingIds = ids.filter((id) => !known.has(id));
@@ -42,7 +44,7 @@ function select(servers: readonly Server[], selector: Selector): Selection {
     missingIds,
     unmatched,
     allExcepted: selected.length + missingIds.length + unmatched.length === 0,
-    exceptedIds: ids.filter((id) => known.has(id) && matches(known.get(id)!, except)),
+    exceptedIds: ids.filter((id) => known.has(id) && matchesCriteria(known.get(id)!, except)),
     unmatchedExceptions: [
       ...exceptedIds.filter((id) => !known.has(id)).map((id) => `ids "${id}"`),
       ...unmatchedOf(servers, except),
@@ -52,7 +54,7 @@ function select(servers: readonly Server[], selector: Selector): Selection {
 
 /** The criteria that no server matches: name patterns and metadata. */
 function unmatchedOf(servers: readonly Server[], { names = [], tagged }: Criteria): string[] {
-  const isUnmatched = (criteria: Criteria) => !servers.some((server) => matches(server, criteria));
+  const isUnmatched = (criteria: Criteria) => !servers.some((server) => matchesCriteria(server, criteria));
   return [
     ...names.filter((name) => isUnmatched({ names: [name] })).map((name) => `names "${name}"`),
     ...(tagged && isUnmatched({ tagged }) ? [`tagged ${JSON.stringify(tagged)}`] : []),
@@ -83,10 +85,10 @@ export function maySelect(id: string, name: string | undefined, { only, ...selec
 function mayMatch(id: string, name: string | undefined, selector: Selector): boolean {
   const { ids = [], names = [], tagged, all = false, except } = selector;
   const known = { id, name: name ?? '', metadata: {} };
-  const mayBeNamed = name === undefined ? names.length > 0 : matches(known, { names });
+  const mayBeNamed = name === undefined ? names.length > 0 : matchesCriteria(known, { names });
   return (
     (all || tagged !== undefined || ids.includes(id) || mayBeNamed) &&
-    !matches(known, { ...except, tagged: undefined })
+    !matchesCriteria(known, { ...except, tagged: undefined })
   );
 }
 
@@ -110,7 +112,8 @@ export function certainlySelects(
   return !mayBeExcepted && maySelect(id, name, selector);
 }
 
-function matches(
+/** Whether a server or a volume matches any of the criteria. */
+export function matchesCriteria(
   server: Pick<Server, 'id' | 'name' | 'metadata'>,
   { ids, names, tagged }: Criteria,
 ): boolean {

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { Env } from './faults.ts';
 import { isObject } from './json-body.ts';
+import { CINDER_V1 } from './volume-status.ts';
 
 /** Field names that differ between Cinder v3 and v1: v3's to v1's. */
 const OLD_NAMES = new Map([
@@ -21,9 +22,11 @@ export function cbsApp(v3: Hono<Env>): Hono<Env> {
     url.pathname = url.pathname.replace(/^\/v1\//, '/v3/');
     url.searchParams.delete('marker');
     const body = await c.req.text();
+    const forwarded = new Headers(c.req.raw.headers);
+    forwarded.set(CINDER_V1, '1');
     const request = new Request(url, {
       method: c.req.method,
-      headers: c.req.raw.headers,
+      headers: forwarded,
       ...(body === '' ? {} : { body: translated(body, (key) => NEW_NAMES.get(key) ?? key) }),
     });
     const answer = await v3.fetch(request, c.env);

@@ -5,6 +5,7 @@ import { minorOf } from './microversions.ts';
 import { fault } from './nova-fault.ts';
 import type { CloudVolumeSnapshot, Region } from './state.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
+import { CINDER_V1, volumeStatus } from './volume-status.ts';
 import { byCreationDescending } from './volume-store.ts';
 
 interface WantedSnapshot {
@@ -17,6 +18,18 @@ interface WantedSnapshot {
 
 /** From microversion 3.66 on, a snapshot of a volume in use does not need `force`. */
 const WITHOUT_FORCE = 66;
+
+/** Whether another snapshot of a volume is being created or deleted. */
+function hasOperation(region: Region, volumeId: string, except?: CloudVolumeSnapshot): boolean {
+  return region.volumeSnapshots.some(
+    (one) => one !== except && one.volumeId === volumeId && ['creating', 'deleting'].includes(one.status),
+  );
+}
+
+function inProgress(volumeId: string) {
+  const message = `Existing snapshot operation on volume ${volumeId} in progress, please retry.`;
+  return fault('conflictingRequest', 409, message);
+}
 
 /** The routes for Cinder's volume snapshots. */
 export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () => number): void {
@@ -65,19 +78,27 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
     if (!region.volume(volumeId)) {
       return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
     }
-    const isInUse = region.servers.some(({ volumeIds }) => volumeIds.includes(volumeId));
-    if (isInUse && !wanted.force && minorOf(c, 'volume') < WITHOUT_FORCE) {
-      const message = `Invalid volume: Volume ${volumeId} status must be available, but current status is: in-use.`;
+    const isV1 = c.req.header(CINDER_V1) !== undefined;
+    const status = volumeStatus(region.volume(volumeId)!, region);
+    const isForced = wanted.force || minorOf(c, 'volume') >= WITHOUT_FORCE;
+    const usable = isForced ? ['available', 'in-use'] : ['available'];
+    // Cinder v1 takes a volume in any other status by force.
+    const refused =
+      isV1 && isForced ? ['maintenance', 'migrating'].includes(status) : !usable.includes(status);
+    if (refused) {
+      const message = `Invalid volume: Volume ${volumeId} status must be ${usable.join(', ')}, but current status is: ${status}.`;
       return c.json(fault('badRequest', 400, message), 400);
     }
+    const isBusy = isV1 && hasOperation(region, volumeId);
+    if (isBusy && !wanted.force) return c.json(inProgress(volumeId), 409);
     if (region.volumeSnapshots.length >= region.maxVolumeSnapshots) {
       const message = `SnapshotLimitExceeded: Maximum number of snapshots allowed (${region.maxVolumeSnapshots}) exceeded`;
       return c.json({ overLimit: { code: 413, message, retryAfter: '0' } }, 413, { 'retry-after': '0' });
     }
     const snapshot = region.addVolumeSnapshot({
       ...{ volumeId, name, description, metadata },
-      status: 'creating',
-      availableAt: region.volumeReadyAt,
+      // By force the request is accepted, and the store then refuses it.
+      ...(isBusy ? { status: 'error' } : { status: 'creating', availableAt: region.volumeReadyAt }),
     });
     return c.json({ snapshot: snapshotJson(snapshot) }, 202);
   });
@@ -119,6 +140,9 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
   app.delete('/snapshots/:id', (c) => {
     const snapshot = snapshotOf(c);
     if (!snapshot) return missing(c);
+    if (c.req.header(CINDER_V1) !== undefined && hasOperation(region, snapshot.volumeId, snapshot)) {
+      return c.json(inProgress(snapshot.volumeId), 409);
+    }
     if (!['available', 'error'].includes(snapshot.status)) {
       const message =
         'Invalid snapshot: Snapshot status must be available or error and Snapshot must not be part of a group.';

@@ -10,6 +10,7 @@ import type { CloudVolume, Region } from './state.ts';
 import { addVolumeVersions } from './versions.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
 import { addSnapshotRoutes } from './volume-snapshots.ts';
+import { volumeStatus } from './volume-status.ts';
 
 interface VolumeOptions {
   region: Region;
@@ -152,11 +153,6 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   addSnapshotRoutes(app, region, pageSize);
   root.route('/', cbsApp(root));
   return root;
-}
-
-function volumeStatus({ id, status, availableAt }: CloudVolume, region: Region): string {
-  if (region.servers.some(({ volumeIds }) => volumeIds.includes(id))) return 'in-use';
-  return status === 'available' && region.now() < availableAt ? 'creating' : status;
 }
 
 function volumeJson(volume: CloudVolume, region: Region) {

@@ -39,7 +39,16 @@ function look(
   const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW, gone = [] } = options;
   const goneEverywhere = new Set(options.everywhere ? gone : []);
   return protectionOf(
-    { region: 'DFW', servers, images, volumeSnapshots: [], gone: new Set(gone), doubts: [] },
+    {
+      region: 'DFW',
+      servers,
+      images,
+      volumes: [],
+      goneVolumes: new Set<string>(),
+      volumeSnapshots: [],
+      gone: new Set(gone),
+      doubts: [],
+    },
     parsePolicy(policy(event)),
     {
       owner: 'autosnap-test',

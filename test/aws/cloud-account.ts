@@ -4,7 +4,7 @@ import {
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { inject, onTestFinished } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';

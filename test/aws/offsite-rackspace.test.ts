@@ -6,7 +6,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { exportOf } from '../../local/cloud/exports.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { DeleteObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { dataOf } from '../../local/cloud/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';

@@ -1,4 +1,4 @@
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { environmentOf } from '../../local/environment.ts';

@@ -313,7 +313,12 @@ describe('the refusal of an event names the field and the remedy', () => {
       { drill: { schedule: 'rate(1 day)', hours: 0.5 } },
       'drill.hours: must be a whole number from 1 to 24',
     ],
-    ['an item of a list', { accept: ['disks'] }, 'accept.0: must be localDisks or attachedVolumes'],
+    [
+      'volumes',
+      { volumes: 'all' },
+      'volumes: must be "attached", "none", or the volumes to leave out, such as {"except": {"names": ["scratch-*"]}}',
+    ],
+    ['local disks', { localDisks: true }, 'localDisks: must be "accepted", or be left out'],
   ])('%s is one problem with a remedy', (_, changes, problem) => {
     expect(problemsOf(policy(changes))).toEqual([problem]);
   });

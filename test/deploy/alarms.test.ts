@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { alarmsOf } from '../../deploy/alarms.ts';
 import { answers } from '../../local/cloud/faults.ts';
-import { deploy, harness, policy } from '../harness.ts';
+import { deploy, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
 const alarmsFor = (policies: object) =>
@@ -31,6 +31,7 @@ test('the alarm of a policy watches exactly the metrics of an audit: namespace, 
 });
 
 test('a failed run, or one that could not begin, has not succeeded; dry runs and ad-hoc runs do not count', async () => {
+  setTime('2026-11-24T00:00:10Z');
   const { cloud, run, fail, logs } = await harness();
   cloud.region('DFW').addServer({ name: 'web-1' });
   await run('snapshot', policy({ dryRun: true }));

@@ -101,11 +101,14 @@ describe('servers', () => {
     ]);
   });
 
-  test('with root volumes are a failure only at Rackspace', () => {
-    const verdicts = (provider: 'rackspace' | 'keystone') =>
-      checkServers(aim(fleet(2, { volumeBacked: true })), provider).map(({ verdict }) => verdict);
-    expect(verdicts('rackspace')).toEqual(['pass', 'fail']);
-    expect(verdicts('keystone')).toEqual(['pass']);
+  test('with root volumes are a failure only at Rackspace, and without snapshots of volumes', () => {
+    const verdicts = (provider: 'rackspace' | 'keystone', volumes: string) =>
+      checkServers(aim(fleet(2, { volumeBacked: true }), { volumes }), provider).map(
+        ({ verdict }) => verdict,
+      );
+    expect(verdicts('rackspace', 'none')).toEqual(['pass', 'fail']);
+    expect(verdicts('rackspace', 'attached')).toEqual(['pass']);
+    expect(verdicts('keystone', 'none')).toEqual(['pass']);
   });
 
   test('without a name are shown with their ids', () => {

@@ -1,5 +1,5 @@
 import { type Policy, parsePolicy } from '../../lib/config/policy.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';

@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf, nameEnding } from '../../lib/snapshots/marker.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { policy } from '../harness.ts';

@@ -29,7 +29,7 @@ describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => 
       'with an end',
       '2026-12-07T00:00:00Z',
       'it expires at 2026-12-07T00:00:00Z',
-      /: take another; cleanup deletes this image after 2026-12-07T00:00:00Z/,
+      /: take another; cleanup deletes it after 2026-12-07T00:00:00Z/,
     ],
   ])('%s counts as failed in cleanup, which says when it goes', async (_, expires, end, remedy) => {
     const h = await failedByHand(status, expires);

@@ -17,7 +17,7 @@ beforeEach(async () => {
 
 /** What doctor finds of drills and copies, without when they are due. */
 async function found(changes: object): Promise<string[]> {
-  const { report } = await h.fail('doctor', { policies: [policy({ accept: ['localDisks'], ...changes })] });
+  const { report } = await h.fail('doctor', { policies: [policy({ localDisks: 'accepted', ...changes })] });
   return report!.checks
     .filter(({ check, code }) => ['drill', 'offsite'].includes(check) && !/_NEXT$/.test(code))
     .map(({ verdict, detail, remedy }) => `${verdict} ${detail}${remedy ? ` → ${remedy}` : ''}`);

@@ -89,6 +89,8 @@ describe('a deployment without problems', () => {
         "  ✓ clock    the cloud's clock agrees with the one here",
         '  ✓ region   DFW: servers 1, images 2, of these 1 by autosnap-test',
         '  ✓ region   ORD: servers 1, images 0, of these 0 by autosnap-test',
+        '  ✓ volumes  DFW: 0 volume snapshots',
+        '  ✓ volumes  ORD: 0 volume snapshots',
         '',
         'policy daily',
         '  ✓ regions  DFW, ORD (all)',
@@ -102,7 +104,7 @@ describe('a deployment without problems', () => {
         '  ✓ schedule next at 2026-11-29 12:00 UTC, 2026-11-29 06:00 in America/Chicago',
         '  ✓ cleanup  next by 2026-11-23 15:00 UTC, 2026-11-23 09:00 in America/Chicago',
         '',
-        '14 checks: 14 good, 0 to look at, 0 failed.',
+        '16 checks: 16 good, 0 to look at, 0 failed.',
       ]);
     },
   );
@@ -155,7 +157,9 @@ describe('a deployment without problems', () => {
       'image ORD /v2/images',
       'image ORD /v2/images',
       'secrets  /',
+      'volume DFW /v1/123456/snapshots/detail',
       'volume DFW /v1/123456/volumes/detail',
+      'volume ORD /v1/123456/snapshots/detail',
       'volume ORD /v1/123456/volumes/detail',
     ]);
   });
@@ -310,14 +314,12 @@ describe('a region that cannot be listed', () => {
     h.cloud.secrets.set(SECRET, h.cloud.secret('password'));
     h.cloud.region('DFW').addServer({ name: 'on-volume', image: '' });
     h.cloud.faults.push({ service: 'volume', answer: answers.forbidden, times: 9 });
-    expect(troubles(await tried(h, policy({ accept: ['attachedVolumes'] })))).toEqual([
+    expect(troubles(await tried(h, policy()))).toEqual([
       expect.stringMatching(
         /^fail volumes: DFW: without volume snapshots nothing would be deleted there: .* 403 .* → Give the user access to block storage, or take/,
       ),
     ]);
-    expect(
-      troubles(await tried(h, policy({ accept: ['attachedVolumes'], servers: { names: ['web-*'] } }))),
-    ).toEqual([]);
+    expect(troubles(await tried(h, policy({ servers: { names: ['web-*'] } })))).toEqual([]);
   });
 });
 
@@ -425,13 +427,14 @@ describe('problems of a policy', () => {
     expect(outcome.error !== undefined, 'it fails').toBe(expected.join().startsWith('fail'));
   });
 
-  test('volume-backed servers at Rackspace fail, unless the policy excludes them', async () => {
+  test('volume-backed servers at Rackspace fail, unless their volumes have snapshots or the policy excludes them', async () => {
     const h = await account();
     h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
-    expect(troubles(await tried(h, policy()))).toEqual([
-      'fail servers: Rackspace makes no images of servers whose disk is a volume: bfv → Back them up with Cloud Block Storage, and name them in servers.except.',
+    expect(troubles(await tried(h, policy({ volumes: 'none' })))).toEqual([
+      'fail servers: Rackspace makes no images of these servers, and the policy takes no snapshots of their volumes: bfv → Set volumes: attached in the policy, or name them in servers.except.',
     ]);
-    const excepting = policy({ servers: { all: true, except: { names: ['bfv'] } } });
+    expect(troubles(await tried(h, policy()))).toEqual([]);
+    const excepting = policy({ volumes: 'none', servers: { all: true, except: { names: ['bfv'] } } });
     expect(troubles(await tried(h, excepting))).toEqual([]);
   });
 

@@ -1,10 +1,11 @@
 import { expect, test, vi } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
-import { deploy, type Harness, harness, policy } from '../harness.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { type Outside, startOutside } from '../outside.ts';
 
 async function watched(): Promise<Harness & { outside: Outside }> {
+  setTime('2026-11-24T00:00:10Z');
   const outside = await startOutside();
   vi.stubEnv('AUTOSNAP_HEARTBEAT', `${outside.url}/{policy}/{job}`);
   const h = await harness();

@@ -154,14 +154,14 @@ describe('snapshot', () => {
     expect(error.message).toContain('servers.except excludes every selected server');
   });
 
-  test('a volume-backed server at Rackspace fails without a request', async () => {
+  test('a volume-backed server at Rackspace whose volumes the policy leaves out fails without a request', async () => {
     const h = await cloudWithHistory();
     h.cloud.region('ORD').addServer({ name: 'bfv', image: '' });
     setTime('2026-11-24T00:00:10Z');
-    const { error, report } = await h.fail('snapshot', policy());
+    const { error, report } = await h.fail('snapshot', policy({ volumes: 'none' }));
     expect(report?.totals).toEqual({ failed: 1, taken: 1 });
     expect(error.message).toMatch(
-      /bfv in ORD: Rackspace can't make images of volume-backed servers: .* servers\.except/,
+      /bfv in ORD: Rackspace makes no image of a server whose disk is a volume, .* servers\.except/,
     );
     expect(h.cloud.received.filter(({ method, region }) => method === 'POST' && region === 'ORD')).toEqual(
       [],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { runImageSchedule } from '../../local/cloud/image-schedule.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';

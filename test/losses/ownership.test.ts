@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import {
   addSnapshot,

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { exportOf } from '../../local/cloud/exports.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';

@@ -7,7 +7,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { bareVolumeSnapshot } from '../../lib/openstack/volume-snapshots.ts';
 import { planCleanup, type SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { planSnapshots } from '../../lib/snapshots/create.ts';
-import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
 import type { RegionInventory } from '../../lib/snapshots/region-inventory.ts';
 import { image, server } from '../snapshots.ts';
@@ -39,6 +39,8 @@ function surveyOf({ servers, images }: World): RegionInventory {
           ]
         : [],
     ),
+    volumes: [],
+    goneVolumes: new Set(),
     gone: new Set(),
     doubts: [],
   };
@@ -225,7 +227,7 @@ test('the next run for the same slot takes no server again', async () => {
         policy: 'daily',
         slot,
         isMet: (s: Snapshot) => s.slot.getTime() === slot.getTime(),
-        metadata: ({ id }: Server) => markerOf({ owner: OWNER, policy: 'daily', server: id, slot }),
+        marker: ({ id }: Server) => ({ owner: OWNER, policy: 'daily', server: id, slot }),
       };
       const step = (snapshots: Snapshot[]) =>
         planSnapshots([web], snapshots, { due, now, provider: 'rackspace' })[0]!;
@@ -257,7 +259,12 @@ test('the server that has been unprotected for longest comes first, and every se
   await always(
     fc.property(fleets, (fleet) => {
       const servers = fleet.map((_, i) => server({ id: `s${i}` }));
-      const due = { policy: 'daily', slot, isMet: () => false, metadata: () => ({}) };
+      const due = {
+        policy: 'daily',
+        slot,
+        isMet: () => false,
+        marker: ({ id }: Server) => ({ owner: OWNER, policy: 'daily', server: id, slot }),
+      };
       const snapshots = fleet.flatMap((history, i) => history.map((s) => ({ ...s, server: `s${i}` })));
       const steps = planSnapshots(servers, snapshots, { due, now: NOW, provider: 'keystone' });
       const newest = steps.map(({ server: { id } }) =>

@@ -64,6 +64,8 @@ export interface KnownSnapshot {
   createdAt: Date;
   status: string;
   bytes: number;
+  /** The end of the hold; undefined without one. */
+  heldUntil: Date | undefined;
 }
 
 export interface KnownServer {
@@ -107,6 +109,8 @@ export interface Reckoned {
   /** Since when the next snapshot has been due, where it is late. */
   due: Date | undefined;
   counts: Counts;
+  /** The failed ones that are trouble. */
+  failing: number;
   bytes: number;
   images: string[];
 }
@@ -152,6 +156,10 @@ export function reckon(regions: KnownRegion[], policies: KnownPolicy[], now: Dat
       const counts: Counts = { good: 0, pending: 0, stuck: 0, failed: 0, unknown: 0 };
       for (const one of its) counts[kindOf(one, now)] += 1;
       const bytes = its.reduce((sum, one) => sum + one.bytes, 0);
+      const good = its.filter((one) => kindOf(one, now) === 'good' && one.slot <= now);
+      const isReplaced = ({ heldUntil, slot }: KnownSnapshot) =>
+        heldUntil !== undefined && heldUntil > now && good.some((one) => one.slot >= slot);
+      const failed = its.filter((one) => kindOf(one, now) === 'failed');
       return {
         account,
         region,
@@ -160,6 +168,7 @@ export function reckon(regions: KnownRegion[], policies: KnownPolicy[], now: Dat
         name: server.exists ? server.name : nameInImages(server),
         isGone: !server.exists,
         counts,
+        failing: failed.filter((one) => !isReplaced(one)).length,
         bytes,
         images: its.map(({ id }) => id),
       };

@@ -147,6 +147,8 @@ function simulation(world: World) {
     region: 'DFW',
     servers,
     images,
+    volumes: [],
+    goneVolumes: new Set<string>(),
     volumeSnapshots: [],
     gone,
     doubts: [],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { setTime } from '../harness.ts';
 import { textsOf } from '../texts.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { isoSeconds } from '../../lib/config/dates.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { setTime } from '../harness.ts';
 import { textsOf } from '../texts.ts';
 import { bench, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';

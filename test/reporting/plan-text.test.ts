@@ -143,7 +143,14 @@ test('the worked month in docs/retention.md matches the code', () => {
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
   const images = series.map(({ id }) => ({ id, properties: {} as Record<string, string> }) as Image);
   const plan = planCleanup(
-    { region: 'DFW', servers: [web], images, volumeSnapshots: [] },
+    {
+      region: 'DFW',
+      servers: [web],
+      images,
+      volumes: [],
+      goneVolumes: new Set<string>(),
+      volumeSnapshots: [],
+    },
     parsePolicy(policy({ keep: { last: 7, weekly: 4, monthly: 12 }, maxDeletes: 30 })),
     ({ id }) => series.find((s) => s.id === id),
     { now },

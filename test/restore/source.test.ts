@@ -5,7 +5,7 @@ import { chosenById, findImage } from '../../lib/restore/image-choice.ts';
 import type { RestoreInventory } from '../../lib/restore/inventory.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { image as anImage, server } from '../snapshots.ts';
 

@@ -2,7 +2,7 @@ import type { Policy } from '../../lib/config/policy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { planCleanup, RegionPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { planSnapshots } from '../../lib/snapshots/create.ts';
-import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { type Reader, readerOf } from '../../lib/snapshots/ownership.ts';
 import { selectServers } from '../../lib/snapshots/selector.ts';
 import type { Figures } from './figures.ts';
@@ -40,7 +40,7 @@ export class Service {
       policy,
       slot,
       isMet: (snapshot: Snapshot) => covers(snapshot.slot.getTime()),
-      metadata: ({ id }: { id: string }) => markerOf({ owner: OWNER, policy, server: id, slot }),
+      marker: ({ id }: { id: string }) => ({ owner: OWNER, policy, server: id, slot }),
     };
     const reading = {
       owner: OWNER,
@@ -86,7 +86,14 @@ export class Service {
   #planned(policy: Policy): RegionPlan {
     const { servers, images, now } = this.#world;
     const listed = [...images.values()].map(({ image }) => image);
-    const surveyed = { region: REGION, servers, images: listed, volumeSnapshots: [] };
+    const surveyed = {
+      region: REGION,
+      servers,
+      images: listed,
+      volumes: [],
+      goneVolumes: new Set<string>(),
+      volumeSnapshots: [],
+    };
     const reader = readerOf(surveyed, policy, { owner: OWNER, projectId: PROJECT });
     const read = remembering((image: Image) => reader(image, []), this.#known);
     return this.#plan(surveyed, policy, read, { now });

@@ -1,7 +1,7 @@
 import { ADHOC } from '../../lib/config/policy.ts';
 import { bareServer, type NewImage, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { type MarkerFields, markerOf } from '../../lib/snapshots/marker.ts';
 import { Agenda } from './agenda.ts';
 import { Chance } from './chance.ts';

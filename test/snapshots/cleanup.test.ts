@@ -31,7 +31,14 @@ function plan(
   const images = [...readOf.keys()].map((id) =>
     marked({ id, properties: {} as Record<string, string> } as Image),
   );
-  const surveyed = { region: 'DFW', servers, images, volumeSnapshots: [] };
+  const surveyed = {
+    region: 'DFW',
+    servers,
+    images,
+    volumes: [],
+    goneVolumes: new Set<string>(),
+    volumeSnapshots: [],
+  };
   const parsed = parsePolicy(policy(changes));
   const narrowed = only ? { ...parsed, servers: { ...parsed.servers, only } } : parsed;
   const made = planCleanup(surveyed, narrowed, ({ id }) => readOf.get(id), {

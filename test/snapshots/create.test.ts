@@ -8,7 +8,7 @@ const due = {
   policy: 'daily',
   slot: new Date('2026-11-23T00:00:00Z'),
   isMet: () => false,
-  metadata: () => ({}),
+  marker: ({ id }: { id: string }) => ({ owner: 'o', policy: 'daily', server: id, slot: NOW }),
 };
 
 /** The servers in the order of a run; each has the snapshots listed under its name. */

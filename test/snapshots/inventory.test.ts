@@ -1,6 +1,6 @@
 import { describe, expect } from 'vitest';
 import { connect } from '../../lib/openstack/session.ts';
-import { imageName } from '../../lib/snapshots/create.ts';
+import { imageName } from '../../lib/snapshots/image-name.ts';
 import { goneEverywhere, listInventory } from '../../lib/snapshots/inventory.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';

@@ -5,6 +5,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import type { Quota } from '../../lib/openstack/quota.ts';
 import { forecastQuotas } from '../../lib/snapshots/quota-forecast.ts';
 import { policy } from '../harness.ts';
+import { volume } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-23T09:00:00Z');
 const OWNER = 'autosnap-test';
@@ -40,10 +41,7 @@ function days(
   const growth = {
     policies: policies.map((one) => ({ policy: one, servers })),
     images,
-    volumes: [
-      { id: 'v1', sizeGb: 10, attachments: [] },
-      { id: 'v2', sizeGb: 30, attachments: [] },
-    ],
+    volumes: [volume({ id: 'v1', sizeGb: 10 }), volume({ id: 'v2', sizeGb: 30 })],
     owner: OWNER,
     now: NOW,
   };
@@ -124,14 +122,17 @@ describe('the days until a quota is exceeded', () => {
     expect(days(quota, { servers: three })).toEqual([]);
   });
 
-  test('volume snapshots and their gigabytes: only of volume-backed servers', () => {
+  test('volume snapshots and their gigabytes, of volume-backed servers and of attached volumes', () => {
     const onVolumes = server('a', { volumeBacked: true, volumeIds: ['v1', 'v2'] });
     const keep = { policies: [daily({ keep: { last: 9 } })] };
     const snapshots: Quota = { kind: 'volumeSnapshots', limit: 10, used: 4 };
     const gigabytes: Quota = { kind: 'volumeGigabytes', limit: 200, used: 40 };
     expect(days(snapshots, { servers: [onVolumes], ...keep })).toEqual([3]);
     expect(days(gigabytes, { servers: [onVolumes], ...keep })).toEqual([4]);
-    expect(days(snapshots, { servers: [server('b', { volumeIds: ['v1'] })], ...keep })).toEqual([]);
+    const withData = [server('b', { volumeIds: ['v1'] })];
+    expect(days(snapshots, { servers: withData, ...keep })).toEqual([6]);
+    const imagesAlone = [daily({ keep: { last: 9 }, volumes: 'none' })];
+    expect(days(snapshots, { servers: withData, policies: imagesAlone })).toEqual([]);
     expect(days({ kind: 'imageBytes', limit: 0, used: 0 }, { servers: [onVolumes], ...keep })).toEqual([]);
   });
 

@@ -790,7 +790,9 @@ describe('the record', () => {
     await h.hours('08', '09', '10');
     expect(h.s3.objects.get(COVERAGE)).toBe(text);
     const { warnings, sentence } = await next(h);
-    expect(textsOf(warnings).join()).toContain('coverage.json is damaged: restore an earlier version of it. If there is none, delete it');
+    expect(textsOf(warnings).join()).toContain(
+      'coverage.json is damaged: restore an earlier version of it. If there is none, delete it',
+    );
     expect(sentence).toMatch(/; web-1 is no longer covered; what else is no longer covered is not known$/);
     const subjects = h.waiting.mails.map(({ subject }) => subject.replace(/.*: /, ''));
     expect(subjects).toEqual([

@@ -134,7 +134,8 @@ const EFFECTS: Record<string, Effect> = {
   'orphans.after': cleanup({ orphans }, { orphans: { ...orphans, after: '999d' } }),
   'orphans.keep': cleanup({ orphans }, { orphans: { ...orphans, keep: 2 } }),
   maxDeletes: cleanup({ keep: { last: 1 } }, { keep: { last: 1 }, maxDeletes: 1 }),
-  accept: snapshot({}, { accept: ['localDisks'] }),
+  volumes: snapshot({}, { volumes: 'none' }),
+  localDisks: snapshot({}, { localDisks: 'accepted' }),
   'offsite.schedule': diagnosed(
     { offsite: { schedule: MIDNIGHT, keep } },
     { offsite: { schedule: FIVE, keep } },

@@ -1,3 +1,4 @@
+import { seriesNameText } from '../../reporting/sentences/headline.ts';
 import { holdingText, NOTES, standingText } from '../../reporting/sentences/page.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';
@@ -42,12 +43,12 @@ export interface RowContext {
  * `number` is the row's index in the page's data.
  */
 export function row(series: AuditedSeries, number: number, { now, scale, naming }: RowContext): string {
-  const { account, region, policy, server, name, state } = series;
+  const { account, region, policy, server, state } = series;
   const data = Object.entries({ account, region, policy, state, server })
     .map(([key, value]) => `data-${key}="${escapeHtml(value)}"`)
     .join(' ');
   return `<li class="row" id="row-${number}" ${data}>
-<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(name ? naming.nameOf(series) : `server ${server}`)}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
+<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(series.name ? naming.nameOf(series) : seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
 <p class="standing ${state}"><b>${standingText(series, STATES[state])}</b><span>${holdingText(series)}</span>${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
 </li>`;

@@ -1,7 +1,7 @@
 import { PERIODS, type Period } from '../../config/keep-rules.ts';
 import { codeOf } from '../../reporting/reasons.ts';
+import { isHeld } from '../failed-snapshots.ts';
 import type { AuditedSnapshot } from '../model.ts';
-import { isHeld } from '../troubles.ts';
 
 const LONGEST_FIRST = PERIODS.toReversed();
 

@@ -62,7 +62,7 @@ export const doctorSentences = {
   SERVERS_IN_STATE: ({ status, names }) =>
     `the cloud makes no image of servers in ${status}: ${firstNames(names)}`,
   SERVERS_ON_VOLUMES: ({ names }) =>
-    `Rackspace makes no images of servers whose disk is a volume: ${firstNames(names)}`,
+    `Rackspace makes no images of these servers, and the policy takes no snapshots of their volumes: ${firstNames(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
     `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
   SCHEDULE_NEXT: (next) => nextText(next),
@@ -117,7 +117,7 @@ export const doctorRemedies = {
     isPartial ? '' : 'Remove from except the servers that need snapshots.',
   SERVERS_EXCEPT_UNMATCHED: ({ isPartial }) => (isPartial ? '' : 'Correct the exception, or remove it.'),
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyForStatus(status)}, or name it in servers.except.`,
-  SERVERS_ON_VOLUMES: () => 'Back them up with Cloud Block Storage, and name them in servers.except.',
+  SERVERS_ON_VOLUMES: () => 'Set volumes: attached in the policy, or name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two schedules block each other.',
   SCHEDULE_OVER: CORRECT_YEAR,
   CLEANUP_OVER: CORRECT_YEAR,

@@ -49,9 +49,17 @@ export function lateText({ cause, lateSeconds = 0 }: AuditedSeries): Sentence {
   return cause ? sentenceOf(cause) : `${durationText(1000 * lateSeconds)} late`;
 }
 
+/** "db-1", or "db-1, volume data"; with the server's id if its name is not known */
+export function seriesNameText(
+  { name, server, volume }: Pick<AuditedSeries, 'name' | 'server' | 'volume'>,
+  unnamed = server,
+): string {
+  return `${name || unnamed}${volume ? `, volume ${volume.name}` : ''}`;
+}
+
 /** "web-1 in DFW", with a `suffix` that may be empty */
-export function serverNameText({ name, server }: AuditedSeries, suffix: string): string {
-  return `${shortName(name || `server ${server}`)}${suffix}`;
+export function serverNameText(series: AuditedSeries, suffix: string): string {
+  return `${shortName(seriesNameText(series, `server ${series.server}`))}${suffix}`;
 }
 
 /** A region or an account that can't be read. */

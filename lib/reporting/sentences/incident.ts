@@ -108,7 +108,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...JOB_REMEDIES,
   SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
   SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
-  VOLUME_SERVER_AT_RACKSPACE: `Back it up with Cloud Block Storage, and ${EXCEPT}`,
+  VOLUME_SERVER_AT_RACKSPACE: `Set volumes: attached in the policy, and deploy it. Or ${EXCEPT}`,
   CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
   CLOCK_BEHIND: 'Have that clock corrected.',
   IMAGE_NOT_FOUND: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",

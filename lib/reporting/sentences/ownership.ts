@@ -12,6 +12,7 @@ export const ownershipSentences = {
   SERVER_INVALID: () => 'its autosnap_server is no id of a server',
   SLOT_INVALID: () => 'its autosnap_slot is no time',
   HOLD_INVALID: () => 'its autosnap_hold is neither "forever", "none" nor a date',
+  MARKERS_DIFFER: () => 'the markers in its metadata and in its description differ',
   EXPIRES_INVALID: () => 'its autosnap_expires is no time',
   NAME_ENDING_CHANGED: ({ ending }) =>
     `its name does not end in ${ending}: it was renamed, or something else made it`,

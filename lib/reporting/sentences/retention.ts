@@ -34,6 +34,7 @@ export const retentionSentences = {
   DRILL_RUNNING: () => 'a drill of it may still be running',
   DRILL_OF_SLOT: () => 'a drill of it was begun for this slot',
   SERVER_BUILDING: () => 'a server is being made from it',
+  VOLUME_FILLING: () => 'a volume is being made from it',
   RESTORED_AS_NEW: () => 'a restore to a new server has begun with it',
   RESTORED_IN_PLACE: () => 'a restore in place has begun with it',
 

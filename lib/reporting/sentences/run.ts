@@ -1,5 +1,6 @@
 import { counted, firstNames, quotaRoom, sizeText, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
+import { idText } from './snapshot.ts';
 
 /** What a job does not do in a region that can't be read. */
 const UNDONE = {
@@ -8,8 +9,6 @@ const UNDONE = {
   offsite: 'nothing is copied there',
   drill: 'no drill is begun there',
 };
-
-const DATA = { localDisks: 'local data disks', attachedVolumes: 'attached volumes' };
 
 /** How much of a quota is used. */
 const QUOTAS = {
@@ -22,6 +21,8 @@ const QUOTAS = {
 /** What is wrong, or odd, in a run beyond single entries. */
 export const runSentences = {
   // What is wrong, or odd, beyond single entries.
+  VOLUMES_UNREADABLE: ({ where, problem }, say) =>
+    `${where}: the volumes can't be listed, so none of them gets a snapshot: ${say(problem)}; give the user a role for block storage, or set volumes: none in the policy`,
   VOLUMES_UNSERVED: ({ where, count, problem }, say) =>
     `${where}: the snapshots of ${counted(count, 'server')} whose ${count === 1 ? 'disk is a volume' : 'disks are volumes'} can't be verified or deleted: ${say(problem)}`,
   REGION_UNREADABLE: ({ where, job, problem }, say) =>
@@ -62,36 +63,40 @@ export const runSentences = {
     `server ${nameAndId(server, name)} no longer exists: ${kept} of ${counted(count, `${policy} snapshot`)} ${kept === 1 ? 'stays' : 'stay'}`,
   SERIES_OF_SERVER_ELSEWHERE: ({ server, name, policy, count }) =>
     `server ${nameAndId(server, name)} is not in this region: ${count === 1 ? `its ${policy} snapshot stays` : `all ${count} ${policy} snapshots stay`}`,
+  SERIES_OF_GONE_VOLUME: ({ volume, name, policy, count, kept }) =>
+    `volume ${name} (${volume}) is gone: ${kept} of its ${count} ${policy} ${count === 1 ? 'snapshot stays' : 'snapshots stay'}`,
+  SERIES_OF_DETACHED_VOLUME: ({ volume, name, policy, count }) =>
+    `volume ${name} (${volume}) is attached to no server here: ${count === 1 ? `its ${policy} snapshot stays` : `all ${count} ${policy} snapshots stay`}`,
   ADOPTED: ({ count, name }) => `${count} images of ${name} made by autosnap.py are adopted`,
   ADOPTED_TWICE: ({ policies }) =>
     `adopt: the policies ${policies.join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
   ROTATION_BEHIND: ({ of, policy, deferred, most }) =>
     `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
-  IMAGE_STUCK: ({ image, of, status, since, serverIs }) =>
-    `image ${image} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
-  FAILED_IMAGE_HELD: ({ image, of, status, isProtected }) =>
-    `image ${image} of ${of} has failed (${statusText(status)}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
+  IMAGE_STUCK: ({ of, status, since, serverIs, ...one }) =>
+    `${idText(one)} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+  FAILED_IMAGE_HELD: ({ of, status, isProtected, ...one }) =>
+    `${idText(one)} of ${of} has failed (${statusText(status)}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
   ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
-    `the ad-hoc snapshot ${image} of ${of} failed (${statusText(status)}): take another; ${until === undefined ? 'no cleanup deletes this image: delete it by hand' : `cleanup deletes this image after ${until}`}`,
-  IMAGE_EXPOSED: ({ image, of, exposure }, say) =>
-    `image ${image} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
-  IMAGE_IN_FUTURE: ({ image, of, slot }) =>
-    `image ${image} of ${of} is dated in the future (${slot}): it is kept and not counted`,
+    `the ad-hoc snapshot ${image} of ${of} failed (${statusText(status)}): take another; ${until === undefined ? 'no cleanup deletes it: delete it by hand' : `cleanup deletes it after ${until}`}`,
+  IMAGE_EXPOSED: ({ of, exposure, ...one }, say) =>
+    `${idText(one)} of ${of} counts, and ${say({ code: 'EXPOSED', exposure })}`,
+  IMAGE_IN_FUTURE: ({ of, slot, ...one }) =>
+    `${idText(one)} of ${of} is dated in the future (${slot}): it is kept and not counted`,
   SLOT_TAKEN_TWICE: ({ of, slot, images }) =>
     `${of} has ${images.length} snapshots of ${slot}, which count as one: ${images.join(', ')}`,
   SHARING_UNKNOWN: ({ image, message }) =>
     `could not check whether image ${image} and others are shared, so they are kept: ${message}`,
-  NOT_DELETABLE: ({ image, of, reasons }, say) =>
-    `image ${image} of ${of} can't be deleted; other snapshots are deleted instead: ${say(...reasons)}`,
+  NOT_DELETABLE: ({ of, reasons, ...one }, say) =>
+    `${idText(one)} of ${of} can't be deleted; other snapshots are deleted instead: ${say(...reasons)}`,
   DELETIONS_UNCONFIRMED: ({ where, message }) =>
     `${where} can't be read after the deletions, so they are not confirmed: ${message}`,
-  IMAGE_VANISHED: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${statusText(status)}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
-  IMAGE_DAMAGED: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${slot}) was good when this run began, and is no longer (${statusText(status)}): this run did not change it`,
-  IMAGE_VANISHED_PENDING: ({ image, of, status, slot }) =>
-    `image ${image} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
+  IMAGE_VANISHED: ({ of, status, slot, ...one }) =>
+    `${idText(one)} of ${of} (${statusText(status)}, ${slot}) was to be kept and has disappeared: this run did not delete it`,
+  IMAGE_DAMAGED: ({ of, status, slot, ...one }) =>
+    `${idText(one)} of ${of} (${slot}) was good when this run began, and is no longer (${statusText(status)}): this run did not change it`,
+  IMAGE_VANISHED_PENDING: ({ of, status, slot, ...one }) =>
+    `${idText(one)} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
   DRILLS_STUCK: ({ count }) =>
     `${count} throw-away servers can't be deleted, so no more are made: delete them by hand`,
   DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
@@ -119,11 +124,9 @@ export const runSentences = {
 
   // Data of servers that are in no snapshot.
   LOCAL_DISKS_UNPROTECTED: ({ where, policy, names }) =>
-    unprotectedText({ where, policy, names, kind: 'localDisks' }),
-  VOLUMES_UNPROTECTED: ({ where, policy, names }) =>
-    unprotectedText({ where, policy, names, kind: 'attachedVolumes' }),
-  DATA_UNKNOWN: ({ where, policy, kind, message }) =>
-    `${where}: it is not known which servers of ${policy} have ${DATA[kind]}, which are in no snapshot: ${message}`,
+    `${where}: the local data disks of ${firstNames(names)} are in no snapshot: back them up in another way, then set localDisks: accepted in the policy ${policy}`,
+  LOCAL_DISKS_UNKNOWN: ({ where, policy, message }) =>
+    `${where}: it is not known which servers of ${policy} have local data disks, which are in no snapshot: ${message}`,
 
   QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
     return `${where}: ${quotaRoom(days)}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots`;
@@ -154,20 +157,6 @@ function leftAloneText(
     `${where}: ${name} (${server}) has the metadata of a drill of image ${image}, but ${why}. ` +
     'If a drill has made it, delete it by hand; otherwise take autosnap_drill out of its metadata'
   );
-}
-
-function unprotectedText({
-  where,
-  policy,
-  names,
-  kind,
-}: {
-  where: string;
-  policy: string;
-  names: readonly string[];
-  kind: keyof typeof DATA;
-}): string {
-  return `${where}: the ${DATA[kind]} of ${firstNames(names)} are in no snapshot: back them up in another way, then add ${kind} to accept in the policy ${policy}`;
 }
 
 /** "web-1 (5b9c…)", or the id alone if no name is known. */

@@ -1,3 +1,4 @@
+import type { SnapshotId } from '../reasons.ts';
 import { statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
@@ -17,12 +18,17 @@ export function remedyForStatus(status: string): string {
   );
 }
 
+/** "image 5b9c…" or "volume snapshot 5b9c…" */
+export function idText({ image, isVolumeSnapshot }: SnapshotId): string {
+  return `${isVolumeSnapshot ? 'volume snapshot' : 'image'} ${image}`;
+}
+
 /** What becomes of a server when a snapshot is due. */
 export const snapshotSentences = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
-  ALREADY_TAKEN: ({ image, status, until }) =>
-    `already taken: image ${image} is ${statusText(status)}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
+  ALREADY_TAKEN: ({ status, until, ...one }) =>
+    `already taken: ${idText(one)} is ${statusText(status)}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
   REQUEST_ENDS_SOONER: ({ image, until }) =>
     `this request already made image ${image}, which expires at ${until}, earlier than you now ask: hold it, or use another request name`,
   REQUEST_OVER: ({ since }) =>
@@ -34,11 +40,12 @@ export const snapshotSentences = {
   SERVER_LOCKED: () =>
     "the cloud can't make an image of a locked server: unlock it (openstack server unlock), or name the server in servers.except",
   SERVER_BUSY: ({ taskState }) => `the cloud is busy with the server (${taskState})`,
-  SNAPSHOT_PENDING: ({ image, status }) => `busy: image ${image} is still ${statusText(status)}`,
+  SNAPSHOT_PENDING: ({ status, ...one }) => `busy: ${idText(one)} is still ${statusText(status)}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
   SERVER_GONE_BY_NOW: () => 'the server is gone by now',
   VOLUME_SERVER_AT_RACKSPACE: () =>
-    "Rackspace can't make images of volume-backed servers: back it up with Cloud Block Storage, and name the server in servers.except",
+    'Rackspace makes no image of a server whose disk is a volume, and the policy takes no snapshot of its volumes: set volumes: attached, or name the server in servers.except',
+  ON_VOLUMES_ALONE: () => 'its disks are volumes, each with a snapshot of its own',
   NEXT_SLOT: () => "the slot ended before this server's turn",
   CLOCK_AHEAD: ({ minutes }) =>
     `the cloud's clock is ${minutes} minutes ahead, so the image would be dated after the next slot and not count: correct the clock, or lengthen the interval`,
@@ -46,18 +53,30 @@ export const snapshotSentences = {
     `the cloud's clock is ${minutes} minutes behind, so the image would be dated before the slot and not count: correct the clock`,
   IMAGE_NOT_FOUND: ({ name }) => `the cloud accepted the request for ${name}, but no such image can be found`,
   IMAGE_LOST: ({ image }) => `the cloud accepted the request, but image ${image} does not exist`,
-  MARKER_LOST: ({ image }) =>
-    `the cloud did not store the marker on image ${image}: the image does not count and is never deleted: correct the cause, then delete the image`,
-  IMAGE_FAILED: ({ image, status }) =>
-    `image ${image} failed (${statusText(status)}): the next run takes another`,
+  MARKER_LOST: (one) =>
+    `the cloud did not store the marker on ${idText(one)}: it does not count and is never deleted: correct the cause, then delete it`,
+  IMAGE_FAILED: ({ status, ...one }) =>
+    `${idText(one)} failed (${statusText(status)}): the next run takes another`,
   IMAGE_EMPTY: ({ image, hasSize }) =>
     `image ${image} is active and ${hasSize ? 'its block_device_mapping names no volume snapshot' : 'has no data'}: the next run takes another`,
-  IMAGE_REJECTED: ({ image, problem }, say) =>
-    `${say(problem)}: it does not count, and nothing deletes it: compare that with its properties (openstack image show ${image}), end what has changed them, then delete the image`,
+  IMAGE_REJECTED: ({ image, isVolumeSnapshot, problem }, say) =>
+    `${say(problem)}: it does not count, and nothing deletes it: compare that with its properties (openstack ${isVolumeSnapshot ? 'volume snapshot' : 'image'} show ${image}), end what has changed them, then delete it`,
   SERVER_UNKNOWN: ({ server, problem }, say) =>
     `the cloud does not say whether server ${server} exists, so no snapshot of it is taken: ${say(problem)}`,
   ID_UNKNOWN: () => 'servers.ids: no such server in these regions: correct the id, or take it out',
   ID_NOT_IN_POLICY: () =>
     'servers.ids: no server of this policy in these regions: correct the id, or take it out',
   ID_UNREADABLE: () => 'servers.ids: not found in the regions that could be read',
+  WITHOUT_VOLUMES: ({ names, reason }, say) =>
+    `without ${names.length === 1 ? 'the volume' : 'the volumes'} ${names.join(', ')}: ${say(reason)}`,
+  VOLUME_BUSY: ({ status }) => `the cloud is busy with the volume (${status})`,
+  VOLUME_IN_STATE: ({ status }) =>
+    `the cloud can't make a snapshot of a volume in ${status}: repair it or ask the cloud's support (openstack volume show), or name it in volumes.except`,
+  VOLUME_SNAPSHOT_IN_PROGRESS: () =>
+    'busy: another snapshot of the volume is being made or deleted, and the cloud allows one at a time',
+  VOLUME_GONE_BY_NOW: () => 'the volume is gone by now',
+  VOLUMES_OVER_QUOTA: ({ needed, left, kind }) =>
+    kind === 'volumeSnapshots'
+      ? `the server needs ${needed} volume snapshots and the quota of the cloud has room for ${left}, so none of its volumes has a snapshot: ask the cloud for a higher quota, or keep fewer`
+      : `the volumes of the server need ${needed} GB and the quota of the cloud has room for ${left} GB, so none of its volumes has a snapshot: ask the cloud for a higher quota, or keep fewer`,
 } satisfies Partial<Sentences>;

@@ -1,0 +1,71 @@
+import type { Policy } from '../config/policy.ts';
+import { isFirstDisk } from '../openstack/attachments.ts';
+import type { Server } from '../openstack/compute.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Volume } from '../openstack/volumes.ts';
+import { matchesCriteria } from '../snapshots/selector.ts';
+
+/** Which volumes of a policy's servers get snapshots of their own. */
+export type VolumeRule = Policy['volumes'];
+
+/**
+ * The volumes of which a policy takes snapshots, by the id of their server.
+ *
+ * - The image of a server whose system disk is a volume contains a snapshot of each of its volumes,
+ *   so these get no other one. Rackspace makes no image of such a server: there, each of its
+ *   volumes, the system disk included, gets a snapshot.
+ * - A volume that is attached to several servers belongs to the first of them, by id.
+ *
+ * @param servers the selected servers of one region.
+ * @param volumes all volumes of the region, because some clouds show attachments only there.
+ */
+export function volumesOf(
+  servers: readonly Server[],
+  volumes: readonly Volume[],
+  rule: VolumeRule,
+  provider: Session['provider'],
+): Map<string, Volume[]> {
+  const found = new Map<string, Volume[]>();
+  if (rule === 'none') return found;
+  const except = rule === 'attached' ? {} : rule.except;
+  const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
+  const attachedTo = Map.groupBy(
+    volumes.flatMap(({ id, attachments }) => attachments.map(({ serverId }) => ({ id, serverId }))),
+    ({ serverId }) => serverId,
+  );
+  const assigned = new Set<string>();
+  for (const server of servers.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
+    const ids = new Set([...server.volumeIds, ...(attachedTo.get(server.id) ?? []).map(({ id }) => id)]);
+    const all = [...ids].map((id) => volumeOf.get(id) ?? unlistedVolume(id, server.region));
+    if (provider !== 'rackspace' && (server.volumeBacked || all.some(isSystemDiskOf(server.id)))) continue;
+    const its = all.filter(({ id }) => !assigned.has(id));
+    for (const { id } of its) assigned.add(id);
+    const wanted = its.filter((volume) => !matchesCriteria(volume, except));
+    if (wanted.length > 0) found.set(server.id, wanted.toSorted(byDevice(server.id)));
+  }
+  return found;
+}
+
+/**
+ * Whether a volume is the system disk of a server. An attachment without a device counts as another
+ * disk, because a second snapshot does no harm.
+ */
+function isSystemDiskOf(server: string): (volume: Volume) => boolean {
+  return ({ attachments }) =>
+    attachments.some((one) => one.serverId === server && Boolean(one.device) && isFirstDisk(one));
+}
+
+/** A volume that the server names, and that the listing of volumes lacks. */
+function unlistedVolume(id: string, region: string): Volume {
+  return {
+    ...{ id, region, name: '', status: '', sizeGb: 0, metadata: {} },
+    ...{ snapshotId: undefined, createdAt: undefined, attachments: [] },
+  };
+}
+
+/** Sorts the volumes of a server by their devices, in which order a restore attaches them again. */
+function byDevice(server: string): (a: Volume, b: Volume) => number {
+  const key = ({ id, attachments }: Volume) =>
+    `${attachments.find(({ serverId }) => serverId === server)?.device ?? ''} ${id}`;
+  return (a, b) => (key(a) < key(b) ? -1 : 1);
+}

@@ -1,0 +1,56 @@
+import type { Session } from '../openstack/session.ts';
+import {
+  getVolumeSnapshot,
+  listVolumeSnapshots,
+  setVolumeSnapshotDescription,
+  setVolumeSnapshotMetadata,
+  type VolumeSnapshot,
+} from '../openstack/volume-snapshots.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { descriptionWithHold, type VolumeReader } from './marker.ts';
+
+/** The policy, the server and the slot that all parts of a set have. */
+export type SetKey = Pick<Snapshot, 'policy' | 'server' | 'slot'>;
+
+/**
+ * The volume snapshots of a set in a region; none if the catalogue has no volume service there.
+ *
+ * @throws {CloudError} when they can't be listed.
+ */
+export async function volumeSnapshotsOfSet(
+  session: Session,
+  region: string,
+  set: SetKey,
+  read: VolumeReader,
+): Promise<VolumeSnapshot[]> {
+  if (session.missingEndpoint('volume', region)) return [];
+  const isPart = (one: VolumeSnapshot) => {
+    const found = read(one);
+    return (
+      isSnapshot(found) &&
+      found.policy === set.policy &&
+      found.server === set.server &&
+      found.slot.getTime() === set.slot.getTime()
+    );
+  };
+  return (await listVolumeSnapshots(session, region)).filter(isPart);
+}
+
+/**
+ * Sets the hold of a volume snapshot, or removes it with `none`. If the cloud does not keep
+ * metadata, as Cinder v1 may, the description gets the hold.
+ *
+ * @returns whether the cloud has kept the hold.
+ */
+export async function holdVolumeSnapshot(
+  session: Session,
+  one: VolumeSnapshot,
+  hold: string,
+): Promise<boolean> {
+  const metadata = { autosnap_hold: hold };
+  await setVolumeSnapshotMetadata(session, one, metadata);
+  const description = descriptionWithHold(one, hold);
+  if (description !== undefined) await setVolumeSnapshotDescription(session, one, description);
+  const current = await getVolumeSnapshot(session, one.region, one.id);
+  return current?.metadata.autosnap_hold === hold || current?.description === description;
+}

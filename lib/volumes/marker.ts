@@ -1,0 +1,206 @@
+import { isoSeconds, parseDate } from '../config/dates.ts';
+import { ADHOC, type Policy } from '../config/policy.ts';
+import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import {
+  EARLY_MS,
+  isId,
+  latestCreation,
+  type MarkerFields,
+  type MarkerReading,
+  nameEnding,
+  parseHoldMark,
+  type Snapshot,
+  type SnapshotState,
+  type Suspect,
+  suspect,
+  UNMARKED,
+} from '../snapshots/marker.ts';
+
+/** The maximum length of a name in Cinder. */
+const LONGEST_NAME = 255;
+/** The first word of the marker in a description. */
+const SIGNATURE = 'autosnap';
+/** A missing field in a description. */
+const NONE = '-';
+const GIGABYTE = 2 ** 30;
+
+/** The fields of the marker in the order of the description. */
+const KEYS = ['owner', 'policy', 'server', 'slot', 'expires', 'request', 'hold'] as const;
+type Fields = Partial<Record<(typeof KEYS)[number], string>>;
+
+/**
+ * The name, the description and the metadata of a new volume snapshot. The marker is in the
+ * metadata and in the description, because Cinder v1 may lose metadata.
+ *
+ * @param volume the volume, with the name that the snapshot's name begins with.
+ */
+export function newVolumeSnapshot(
+  volume: { id: string; name: string },
+  fields: MarkerFields,
+): NewVolumeSnapshot {
+  const policy = 'policy' in fields ? fields.policy : ADHOC;
+  const marker: Fields = {
+    owner: fields.owner,
+    policy,
+    server: fields.server,
+    slot: isoSeconds(fields.slot),
+    ...('policy' in fields
+      ? {}
+      : { expires: fields.expires ? isoSeconds(fields.expires) : 'never', request: fields.request }),
+  };
+  return {
+    volumeId: volume.id,
+    name: volumeSnapshotName(volume, policy, fields.slot),
+    description: descriptionOf(marker),
+    metadata: Object.fromEntries(Object.entries(marker).map(([key, value]) => [`autosnap_${key}`, value])),
+  };
+}
+
+/** The name of a snapshot: starts with the name of the volume, ends with {@link nameEnding}. */
+function volumeSnapshotName({ id, name }: { id: string; name: string }, policy: string, slot: Date): string {
+  const ending = nameEnding(policy, slot);
+  const printable = name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || id;
+  return printable.slice(0, LONGEST_NAME - ending.length).toWellFormed() + ending;
+}
+
+/** `autosnap <owner> <policy> <server> <slot> <expires> <request> <hold>` */
+function descriptionOf(fields: Fields): string {
+  return [SIGNATURE, ...KEYS.map((key) => fields[key] ?? NONE)].join(' ');
+}
+
+/**
+ * The description of a volume snapshot with another hold, for a cloud that does not keep metadata.
+ *
+ * @returns undefined if the description is not a marker.
+ */
+export function descriptionWithHold(
+  { description }: Pick<VolumeSnapshot, 'description'>,
+  hold: string,
+): string | undefined {
+  const fields = fieldsInDescription(description);
+  return fields && descriptionOf({ ...fields, hold });
+}
+
+function fieldsInDescription(description: string): Fields | undefined {
+  const [signature, ...values] = description.split(' ');
+  if (signature !== SIGNATURE || values.length !== KEYS.length) return undefined;
+  const fields: Fields = {};
+  for (const [i, key] of KEYS.entries()) if (values[i] !== NONE) fields[key] = values[i]!;
+  return fields;
+}
+
+function fieldsInMetadata(metadata: VolumeSnapshot['metadata']): Fields | undefined {
+  const fields: Fields = {};
+  for (const key of KEYS) {
+    const value = metadata[`autosnap_${key}`];
+    if (value !== undefined) fields[key] = value;
+  }
+  return fields.owner === undefined ? undefined : fields;
+}
+
+/** Classifies a volume snapshot; see {@link readVolumeMarker}. */
+export type VolumeReader = (one: VolumeSnapshot) => Snapshot | Suspect | undefined;
+
+/** Whether a volume snapshot has a marker of this deployment, complete or not. */
+export function isMarkedBy(owner: string, one: Pick<VolumeSnapshot, 'metadata' | 'description'>): boolean {
+  return [fieldsInMetadata(one.metadata), fieldsInDescription(one.description)].some(
+    (fields) => fields?.owner === owner,
+  );
+}
+
+/**
+ * Reads the marker of a volume snapshot. Unlike images, volume snapshots inherit nothing. So a
+ * volume snapshot is one of this deployment if
+ *
+ * - every part of the marker parses, in the metadata or in the description, and where both have a
+ *   marker, they agree;
+ * - its name has the ending that it was given;
+ * - it was created between its slot and the next one.
+ *
+ * @returns undefined for a volume snapshot without the marker of this deployment.
+ */
+function readVolumeMarker(
+  one: VolumeSnapshot,
+  { owner, scheduleOf }: Pick<MarkerReading, 'owner' | 'scheduleOf'>,
+): Snapshot | Suspect | undefined {
+  if (!isMarkedBy(owner, one)) return undefined;
+  const read = readMarked(one, scheduleOf);
+  return 'code' in read ? suspect(one, read) : read;
+}
+
+/** Creates a {@link VolumeReader} for the policies of a deployment. */
+export function volumeReaderOf({
+  owner,
+  policies,
+}: {
+  owner: string;
+  policies: readonly (Pick<Policy, 'policy'> & Partial<Pick<Policy, 'schedule'>>)[];
+}): VolumeReader {
+  const schedules = new Map(policies.map(({ policy, schedule }) => [policy, schedule]));
+  return (one) => readVolumeMarker(one, { owner, scheduleOf: (name) => schedules.get(name) });
+}
+
+function readMarked(one: VolumeSnapshot, scheduleOf: MarkerReading['scheduleOf']): Snapshot | Reason {
+  const [inMetadata, inDescription] = [fieldsInMetadata(one.metadata), fieldsInDescription(one.description)];
+  const fields = (inMetadata ?? inDescription)!;
+  const isSame = (key: (typeof KEYS)[number]) =>
+    !inMetadata || !inDescription || key === 'hold' || inMetadata[key] === inDescription[key];
+  if (!KEYS.every(isSame)) return { code: 'MARKERS_DIFFER' };
+  const { policy, server } = fields;
+  if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return { code: 'POLICY_INVALID' };
+  if (!server || !isId(server)) return { code: 'SERVER_INVALID' };
+  const slot = parseDate(fields.slot);
+  if (!slot) return { code: 'SLOT_INVALID' };
+  const ending = nameEnding(policy, slot);
+  if (!one.name.endsWith(ending)) return { code: 'NAME_ENDING_CHANGED', ending };
+  const { createdAt } = one;
+  const isEarly = createdAt.getTime() < slot.getTime() - EARLY_MS;
+  if (isEarly || createdAt >= latestCreation(policy, slot, scheduleOf(policy))) {
+    return { code: 'CREATED_OUTSIDE_SLOT', created: isoSeconds(createdAt), slot: isoSeconds(slot) };
+  }
+  const holds = [inMetadata?.hold, inDescription?.hold].map(parseHoldMark);
+  if (holds.includes(null)) return { code: 'HOLD_INVALID' };
+  const expires = policy === ADHOC ? readEnd(fields.expires) : undefined;
+  if (expires === null) return { code: 'EXPIRES_INVALID' };
+  const { id, name, region, status, volumeId: volume, sizeGb } = one;
+  return {
+    ...UNMARKED,
+    id,
+    name,
+    region,
+    server,
+    volume,
+    policy,
+    slot,
+    createdAt,
+    status,
+    state: stateOfVolumeSnapshot(one),
+    sizeBytes: sizeGb === undefined ? undefined : sizeGb * GIGABYTE,
+    volumeSnapshots: [],
+    hold: longestOf(holds as ('forever' | Date | undefined)[]),
+    expires,
+    request: fields.request,
+  };
+}
+
+/** @returns undefined without an end; null for an end that can't be parsed. */
+function readEnd(end: string | undefined): Date | undefined | null {
+  return end === undefined || end === 'never' ? undefined : (parseDate(end) ?? null);
+}
+
+function longestOf(holds: readonly ('forever' | Date | undefined)[]): 'forever' | Date | undefined {
+  if (holds.includes('forever')) return 'forever';
+  const ends = holds.filter((hold) => hold instanceof Date);
+  return ends.toSorted((a, b) => b.getTime() - a.getTime())[0];
+}
+
+/**
+ * The state of a volume snapshot. One that is being backed up, restored or deleted, or that could
+ * not be deleted, is unknown: it never counts and is never deleted.
+ */
+function stateOfVolumeSnapshot({ status }: VolumeSnapshot): SnapshotState {
+  if (status === 'available') return 'good';
+  if (status === 'creating') return 'pending';
+  return status === 'error' ? 'failed' : 'unknown';
+}

@@ -1,0 +1,90 @@
+import { DAY_MS } from '../config/dates.ts';
+import type { Server } from '../openstack/compute.ts';
+import type { NewVolumeSnapshot } from '../openstack/volume-snapshots.ts';
+import type { Volume } from '../openstack/volumes.ts';
+import type { Reason, SnapshotId } from '../reporting/reasons.ts';
+import type { DueSnapshots } from '../snapshots/due.ts';
+import { isEmpty, type Snapshot } from '../snapshots/marker.ts';
+import { newVolumeSnapshot } from './marker.ts';
+
+/** What a run does with one volume of a server. */
+export type VolumeStep =
+  | { action: 'take'; volume: Volume; snapshot: NewVolumeSnapshot }
+  | { action: 'skip' | 'fail'; volume: Volume; reason: Reason };
+
+/**
+ * The statuses in which Cinder makes a snapshot of a volume. Cinder v1 does not name the status in
+ * listings.
+ */
+const USABLE = ['available', 'in-use', ''];
+/** The statuses that end only when an operator acts. */
+const BROKEN = /^error|^maintenance$|^awaiting-transfer$/;
+/**
+ * A volume snapshot that is still `creating` after this time will never be finished. A large volume
+ * takes hours at Rackspace.
+ */
+const STUCK_AFTER_MS = DAY_MS;
+
+interface VolumePlanOptions {
+  due: Pick<DueSnapshots, 'policy' | 'slot' | 'isMet' | 'marker'>;
+  now: Date;
+  /** The deployment's snapshots of the policy by the id of their volume. */
+  seriesOf(volume: Volume): readonly Snapshot[];
+  /**
+   * Whether another snapshot of a volume is being created or deleted, so that the cloud would not
+   * make a further one.
+   */
+  isBusy(volume: Volume): boolean;
+}
+
+/**
+ * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
+ * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
+ * fails in a status that only an operator ends.
+ */
+export function planVolumes(
+  server: Server,
+  volumes: readonly Volume[],
+  { due, now, seriesOf, isBusy }: VolumePlanOptions,
+): VolumeStep[] {
+  return volumes.map((volume): VolumeStep => {
+    const alive = seriesOf(volume).filter(
+      (one) => one.state !== 'failed' && !isEmpty(one) && !isStuckCreating(one, now),
+    );
+    const taken = alive.find(due.isMet);
+    if (taken) {
+      const reason = { code: 'ALREADY_TAKEN', ...snapshotId(taken), status: taken.status } as const;
+      return { action: 'skip', volume, reason };
+    }
+    const { status } = volume;
+    if (BROKEN.test(status)) return { action: 'fail', volume, reason: { code: 'VOLUME_IN_STATE', status } };
+    if (!USABLE.includes(status)) {
+      return { action: 'skip', volume, reason: { code: 'VOLUME_BUSY', status } };
+    }
+    const pending = alive.find(({ state }) => state === 'pending');
+    if (pending) {
+      const reason = { code: 'SNAPSHOT_PENDING', ...snapshotId(pending), status: pending.status } as const;
+      return { action: 'skip', volume, reason };
+    }
+    if (isBusy(volume)) return { action: 'skip', volume, reason: { code: 'VOLUME_SNAPSHOT_IN_PROGRESS' } };
+    const name = volume.name || `${server.name || server.id}-${deviceOf(volume, server)}`;
+    const snapshot = newVolumeSnapshot({ id: volume.id, name }, due.marker(server));
+    return { action: 'take', volume, snapshot };
+  });
+}
+
+/** An image or a volume snapshot in a reason. */
+export function snapshotId({ id, volume }: Pick<Snapshot, 'id' | 'volume'>): SnapshotId {
+  return volume === undefined ? { image: id } : { image: id, isVolumeSnapshot: true };
+}
+
+/** Whether a volume snapshot has been `creating` for so long that it will never be finished. */
+export function isStuckCreating({ state, createdAt }: Snapshot, now: Date): boolean {
+  return state === 'pending' && now.getTime() - createdAt.getTime() > STUCK_AFTER_MS;
+}
+
+/** "vdb", or the volume's id if the cloud does not say where it is attached. */
+function deviceOf({ id, attachments }: Volume, server: Server): string {
+  const { device } = attachments.find(({ serverId }) => serverId === server.id) ?? {};
+  return device?.split('/').at(-1) || id;
+}

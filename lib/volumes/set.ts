@@ -1,0 +1,132 @@
+import type { Server } from '../openstack/compute.ts';
+import type { Quota } from '../openstack/quota.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Reason, ReasonCode } from '../reporting/reasons.ts';
+import { type Entry, type Outcome, type VolumeLine, worst } from '../reporting/report.ts';
+import { reasonOf } from '../reporting/sentences.ts';
+import type { DueSnapshots } from '../snapshots/due.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { type VolumeRule, volumesOf } from './attached.ts';
+import type { VolumeReader } from './marker.ts';
+import { planVolumes, type VolumeStep } from './plan.ts';
+import type { VolumeResult } from './take.ts';
+
+/** A set: the image of a server and the snapshots of its volumes, all of one slot. */
+interface SetPlanOptions {
+  due: DueSnapshots;
+  now: Date;
+  rule: VolumeRule;
+  provider: Session['provider'];
+  /** Reads the marker of a volume snapshot; see marker.ts. */
+  read: VolumeReader;
+}
+
+/** The statuses of a volume snapshot that keep Rackspace from making another one of its volume. */
+const IN_PROGRESS = ['creating', 'deleting'];
+
+/** Plans the volumes of the selected servers: the steps of each server that has volumes. */
+export function planSets(
+  regions: readonly RegionInventory[],
+  servers: readonly Server[],
+  { due, now, rule, provider, read }: SetPlanOptions,
+): Map<Server, VolumeStep[]> {
+  const steps = new Map<Server, VolumeStep[]>();
+  for (const { region, volumes, volumeSnapshots, volumesUnread } of regions) {
+    // Which snapshots exist is unknown.
+    if (volumesUnread) continue;
+    const here = servers.filter((server) => server.region === region);
+    const found = volumesOf(here, volumes, rule, provider);
+    const series = Map.groupBy(
+      volumeSnapshots.map(read).filter((one) => isSnapshot(one) && one.policy === due.policy) as Snapshot[],
+      ({ volume }) => volume,
+    );
+    const busy = new Set(
+      volumeSnapshots.flatMap((one) => (IN_PROGRESS.includes(one.status) ? [one.volumeId] : [])),
+    );
+    for (const server of here) {
+      const its = found.get(server.id);
+      if (!its) continue;
+      const seriesOf = ({ id }: { id: string }) => series.get(id) ?? [];
+      const isBusy = ({ id }: { id: string }) => provider === 'rackspace' && busy.has(id);
+      steps.set(server, planVolumes(server, its, { due, now, seriesOf, isBusy }));
+    }
+  }
+  return steps;
+}
+
+/**
+ * Takes out the volume snapshots that a quota has no room for, so that no set of volume snapshots
+ * ends in the middle. The image of such a server is still taken.
+ *
+ * @param order the servers in the order of the run.
+ * @param quotas the quotas of volume snapshots in one region.
+ */
+export function withinQuotas(
+  steps: ReadonlyMap<Server, VolumeStep[]>,
+  order: readonly Server[],
+  quotas: readonly Quota[],
+): Map<Server, VolumeStep[]> {
+  const left = new Map(quotas.map(({ kind, limit, used }) => [kind, limit - used]));
+  const fitting = new Map(steps);
+  for (const server of order) {
+    const its = steps.get(server) ?? [];
+    const taking = its.filter(({ action }) => action === 'take');
+    const needs = [
+      { kind: 'volumeSnapshots', needed: taking.length },
+      { kind: 'volumeGigabytes', needed: taking.reduce((sum, { volume }) => sum + volume.sizeGb, 0) },
+    ] as const;
+    const short = needs.find(({ kind, needed }) => needed > (left.get(kind) ?? Infinity));
+    if (short) {
+      const reason: Reason = {
+        code: 'VOLUMES_OVER_QUOTA',
+        ...short,
+        left: Math.max(0, left.get(short.kind)!),
+      };
+      fitting.set(
+        server,
+        its.map((step) => (step.action === 'take' ? { action: 'fail', volume: step.volume, reason } : step)),
+      );
+      continue;
+    }
+    for (const { kind, needed } of needs) left.set(kind, (left.get(kind) ?? Infinity) - needed);
+  }
+  return fitting;
+}
+
+/**
+ * The entry for a whole server. A part that failed, was not reached or is busy decides the outcome,
+ * so that a set is taken only when each of its parts is.
+ *
+ * @param image the entry for the image of the server.
+ * @param isBusy whether a part with this code is skipped only temporarily.
+ */
+export function entryOfSet(
+  image: Entry,
+  volumes: readonly VolumeResult[],
+  isBusy: (code: ReasonCode | undefined) => boolean,
+): Entry {
+  if (volumes.length === 0) return image;
+  const entry = { ...image, volumes: volumes.map(lineOf) };
+  const isOpen = (outcome: Outcome, code: ReasonCode | undefined) =>
+    outcome === 'failed' || outcome === 'deferred' || (outcome === 'skipped' && isBusy(code));
+  const open = volumes.filter(({ outcome, reason }) => isOpen(outcome, reason.code));
+  const isImageOpen = isOpen(image.outcome, image.code);
+  const outcome = worst([...open.map((one) => one.outcome), ...(isImageOpen ? [image.outcome] : [])]);
+  const its = open.filter((one) => one.outcome === outcome);
+  if (its[0] && !(isImageOpen && image.outcome === outcome)) {
+    const names = its.map(({ volume }) => volume.name || volume.id);
+    return { ...entry, outcome, ...reasonOf({ code: 'WITHOUT_VOLUMES', names, reason: its[0].reason }) };
+  }
+  if (isImageOpen || image.outcome !== 'skipped') return entry;
+  const taken = volumes.find((one) => one.outcome === 'taken' || one.outcome === 'planned');
+  return taken ? { ...entry, outcome: taken.outcome, ...reasonOf(taken.reason) } : entry;
+}
+
+function lineOf({ volume, outcome, reason, snapshot }: VolumeResult): VolumeLine {
+  const { id, name } = volume;
+  return {
+    ...{ volume: id, name: name || id, outcome, ...reasonOf(reason) },
+    ...(snapshot === undefined ? {} : { snapshot }),
+  };
+}

@@ -1,0 +1,127 @@
+import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import type { Session } from '../openstack/session.ts';
+import {
+  createVolumeSnapshot,
+  listVolumeSnapshots,
+  type NewVolumeSnapshot,
+  setVolumeSnapshotMetadata,
+  type VolumeSnapshot,
+} from '../openstack/volume-snapshots.ts';
+import type { Volume } from '../openstack/volumes.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Outcome } from '../reporting/report.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import type { VolumeReader } from './marker.ts';
+import type { VolumeStep } from './plan.ts';
+
+interface VolumeTakeContext {
+  session: Session;
+  region: string;
+  /** Reads the marker of a volume snapshot; see marker.ts. */
+  read: VolumeReader;
+  /** Whether a snapshot is the one that is due. */
+  isMet(snapshot: Snapshot): boolean;
+}
+
+/** What a run has done with one volume of a server. */
+export interface VolumeResult {
+  volume: Volume;
+  outcome: Outcome;
+  reason: Reason;
+  /** The id of the volume snapshot that was requested. */
+  snapshot?: string;
+  /** When the cloud accepted the request. */
+  at?: Date;
+}
+
+/** The result for a volume that gets no snapshot in this run. */
+export function unchangedVolume({
+  volume,
+  action,
+  reason,
+}: Extract<VolumeStep, { reason: Reason }>): VolumeResult {
+  return { volume, outcome: action === 'skip' ? 'skipped' : 'failed', reason };
+}
+
+/**
+ * Requests the snapshot of a volume. If the answer leaves open whether the cloud made the snapshot,
+ * looks for the snapshot first and then repeats the request once.
+ */
+export async function takeVolume(
+  context: VolumeTakeContext,
+  { volume, snapshot }: Extract<VolumeStep, { action: 'take' }>,
+): Promise<VolumeResult> {
+  const { session, read } = context;
+  try {
+    const made = await createOnce(context, snapshot);
+    const at = new Date();
+    const found = isSnapshot(read(made)) ? made : await withMarker(session, made, snapshot);
+    const problem = read(found);
+    if (!isSnapshot(problem)) {
+      const reason: Reason = problem
+        ? { code: 'IMAGE_REJECTED', image: made.id, isVolumeSnapshot: true, problem: problem.problem }
+        : { code: 'MARKER_LOST', image: made.id, isVolumeSnapshot: true };
+      return { volume, outcome: 'failed', reason };
+    }
+    if (problem.state === 'failed') {
+      const reason = {
+        code: 'IMAGE_FAILED',
+        image: made.id,
+        isVolumeSnapshot: true,
+        status: made.status,
+      } as const;
+      return { volume, outcome: 'failed', reason };
+    }
+    // Cinder v1 may lose the metadata. The description is then the only marker.
+    if (!isMarked(made, snapshot)) await withMarker(session, made, snapshot).catch(ignoreCloudError);
+    const reason = { code: 'TAKEN', name: snapshot.name } as const;
+    return { volume, outcome: 'taken', reason, snapshot: made.id, at };
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return { volume, ...refusalOf(error) };
+  }
+}
+
+function refusalOf(error: CloudError): Pick<VolumeResult, 'outcome' | 'reason'> {
+  const { code, message } = error;
+  if (code === 'OUT_OF_TIME') return { outcome: 'deferred', reason: { code: 'DEADLINE' } };
+  if (code === 'CONFLICT') return { outcome: 'skipped', reason: { code: 'CONFLICT', message } };
+  if (code === 'NOT_FOUND') return { outcome: 'skipped', reason: { code: 'VOLUME_GONE_BY_NOW' } };
+  return { outcome: 'failed', reason: { code: 'CLOUD', ...errorFactsOf(error) } };
+}
+
+async function createOnce(
+  { session, region, read, isMet }: VolumeTakeContext,
+  wanted: NewVolumeSnapshot,
+): Promise<VolumeSnapshot> {
+  const create = () => createVolumeSnapshot(session, region, wanted);
+  try {
+    return await create();
+  } catch (error) {
+    if (!isCloudError(error, 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER')) throw error;
+    const all = await listVolumeSnapshots(session, region);
+    const found = all.find((one) => {
+      const snapshot = one.volumeId === wanted.volumeId ? read(one) : undefined;
+      return isSnapshot(snapshot) && snapshot.state !== 'failed' && isMet(snapshot);
+    });
+    return found ?? (await create());
+  }
+}
+
+/** Sets the metadata again that the cloud did not keep. */
+async function withMarker(
+  session: Session,
+  made: VolumeSnapshot,
+  { metadata }: NewVolumeSnapshot,
+): Promise<VolumeSnapshot> {
+  await setVolumeSnapshotMetadata(session, made, metadata);
+  return { ...made, metadata: { ...made.metadata, ...metadata } };
+}
+
+function isMarked({ metadata }: VolumeSnapshot, wanted: NewVolumeSnapshot): boolean {
+  return Object.entries(wanted.metadata).every(([key, value]) => metadata[key] === value);
+}
+
+function ignoreCloudError(error: unknown): void {
+  if (!isCloudError(error)) throw error;
+}

@@ -1,0 +1,11 @@
+import type { CloudVolume, Region } from './state.ts';
+
+/** The header with which cbs.ts marks a request to Cinder v1. */
+export const CINDER_V1 = 'x-cinder-v1';
+
+/** The status of a volume. One that a test has set to another status than `available` keeps it. */
+export function volumeStatus({ id, status, availableAt }: CloudVolume, region: Region): string {
+  if (status !== 'available') return status;
+  if (region.servers.some(({ volumeIds }) => volumeIds.includes(id))) return 'in-use';
+  return region.now() < availableAt ? 'creating' : status;
+}
