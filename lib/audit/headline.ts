@@ -4,7 +4,6 @@ import {
   CLAUSES,
   firstOf,
   headlineText,
-  seriesNameText,
   serverNameText,
   UNREADABLE,
 } from '../reporting/sentences/headline.ts';

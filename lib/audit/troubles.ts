@@ -1,5 +1,4 @@
 import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
-import { seriesNameText } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
