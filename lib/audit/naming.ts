@@ -29,13 +29,23 @@ export interface Naming {
 /** The number of characters of a server's id that tell it apart from its namesakes. */
 const SHORT_ID = 8;
 
-/** The ids of the servers that have the same name as another one of their region. */
-function namesakesIn(
+/**
+ * The ids in texts of the servers that have the same name as another one of their region: the short
+ * forms, unless these are the same, too.
+ */
+function idsOfNamesakes(
   all: readonly (ServerLocation & { server: string; name: string })[],
-): ReadonlySet<string> {
+): ReadonlyMap<string, string> {
   const named = Map.groupBy(all, ({ account, region, name }) => JSON.stringify([account, region, name]));
   const ids = [...named.values()].map((same) => new Set(same.map(({ server }) => server)));
-  return new Set(ids.filter(({ size }) => size > 1).flatMap((same) => [...same]));
+  return new Map(
+    ids
+      .filter(({ size }) => size > 1)
+      .flatMap((same) => {
+        const isDistinct = new Set([...same].map((id) => id.slice(0, SHORT_ID))).size === same.size;
+        return [...same].map((id) => [id, isDistinct ? id.slice(0, SHORT_ID) : id] as const);
+      }),
+  );
 }
 
 /** Creates the {@link Naming} for the texts about an audit. */
@@ -49,9 +59,11 @@ export function namingOf({
   const accountsOf = Map.groupBy(policies, ({ policy }) => policy);
   const placeOf = ({ account, region }: ServerLocation) =>
     accounts.size > 1 ? `${region} (${account})` : region;
-  const namesakes = namesakesIn([...series, ...uncovered]);
-  const idOf = ({ server }: { server: string }) =>
-    namesakes.has(server) ? ` (${printable(server.slice(0, SHORT_ID))})` : '';
+  const ids = idsOfNamesakes([...series, ...uncovered]);
+  const idOf = ({ server }: { server: string }) => {
+    const id = ids.get(server);
+    return id === undefined ? '' : ` (${printable(id)})`;
+  };
   return {
     placeOf,
     suffixOf: (one) =>
