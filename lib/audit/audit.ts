@@ -299,7 +299,7 @@ async function auditRegions(
     owner: run.owner,
     ids: policies.flatMap(({ servers }) => servers.ids ?? []),
     idsIn: (region) => rememberedIn.get(region)?.map(({ server }) => server) ?? [],
-    volumes: policies.some(({ volumes }) => volumes !== 'none'),
+    volumes: policies.some(({ volumes }) => volumes !== 'none') ? 'all' : undefined,
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);

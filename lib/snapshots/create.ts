@@ -201,7 +201,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
-    volumes: rule !== 'none',
+    volumes: rule === 'none' ? undefined : 'attached',
   });
   const readers = new Map(
     regions.map((one) => [

@@ -32,8 +32,11 @@ interface InventoryOptions {
    * default, all servers in markers are.
    */
   since?: Date | undefined;
-  /** Whether to list the volumes and all volume snapshots. */
-  volumes?: boolean | undefined;
+  /**
+   * What to list of the block storage: the snapshots of existing volumes (`attached`), the volumes
+   * of existing snapshots (`snapshots`), or all volumes and snapshots (`all`); nothing by default.
+   */
+  volumes?: 'attached' | 'snapshots' | 'all' | undefined;
 }
 
 /**
@@ -125,13 +128,13 @@ function assignToOneRegion(regions: readonly RegionInventory[]): RegionInventory
 async function listRegion(
   session: Session,
   region: string,
-  { owner, ids = [], idsIn = () => [], since = new Date(0), volumes: wantsVolumes = false }: InventoryOptions,
+  { owner, ids = [], idsIn = () => [], since = new Date(0), volumes: wanted }: InventoryOptions,
 ): Promise<RegionInventory & Pick<Inventory, 'throwAways' | 'unsure'>> {
-  const [servers, images, attached] = await Promise.all([
-    listServers(session, region),
-    listImages(session, region),
-    wantsVolumes ? listVolumesAndSnapshots(session, region) : NO_VOLUMES,
-  ]);
+  const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
+  const hasVolumes = servers.some(({ volumeIds }) => volumeIds.length > 0);
+  const attached = wanted
+    ? await listVolumesAndSnapshots(session, region, { wanted, owner, hasVolumes })
+    : NO_VOLUMES;
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
   const named = ours.flatMap(({ properties, createdAt }) =>
     createdAt >= since ? (properties.autosnap_server ?? []) : [],
@@ -159,7 +162,7 @@ async function listRegion(
   const volumesUnread =
     (found.some(mayHaveVolumes) ? attached.problem : undefined) ??
     volumes.problem ??
-    missingVolumeService(session, region, found, wantsVolumes);
+    missingVolumeService(session, region, found, wanted !== undefined);
   const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
   return {
     region,
@@ -196,14 +199,30 @@ const NO_VOLUMES: ListedVolumes = { volumes: [], snapshots: [] };
  * Lists the volumes and volume snapshots of a region; none if the catalogue has no volume service
  * there. A region whose volumes can't be listed stays readable, because images do not need them.
  */
-async function listVolumesAndSnapshots(session: Session, region: string): Promise<ListedVolumes> {
+async function listVolumesAndSnapshots(
+  session: Session,
+  region: string,
+  {
+    wanted,
+    owner,
+    hasVolumes,
+  }: {
+    wanted: NonNullable<InventoryOptions['volumes']>;
+    owner: string;
+    /** Whether servers name volumes, which the listing of volumes may lack. */
+    hasVolumes: boolean;
+  },
+): Promise<ListedVolumes> {
   if (session.missingEndpoint('volume', region)) return NO_VOLUMES;
   try {
-    const [volumes, snapshots] = await Promise.all([
-      listVolumes(session, region),
-      listVolumeSnapshots(session, region),
-    ]);
-    return { volumes, snapshots };
+    if (wanted === 'attached') {
+      const volumes = await listVolumes(session, region);
+      const needsSnapshots = hasVolumes || volumes.length > 0;
+      return { volumes, snapshots: needsSnapshots ? await listVolumeSnapshots(session, region) : [] };
+    }
+    const snapshots = await listVolumeSnapshots(session, region);
+    const needsVolumes = wanted === 'all' || snapshots.some((one) => isMarkedBy(owner, one));
+    return { volumes: needsVolumes ? await listVolumes(session, region) : [], snapshots };
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
     return { ...NO_VOLUMES, problem: cloudReason(error) };
