@@ -8,13 +8,17 @@ import {
 } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
 import { printable, printableJson, printableLines } from '../lib/openstack/printable.ts';
-import { JOBS } from '../lib/runtime/work-item.ts';
+import { JOBS, repeatable } from '../lib/runtime/work-item.ts';
 
 const InvocationRecord = v.object({
-  requestContext: v.object({ functionArn: v.string() }),
+  requestContext: v.object({ functionArn: v.string(), requestId: v.exactOptional(v.string()) }),
   requestPayload: v.unknown(),
 });
-const Job = v.object({ job: v.picklist(JOBS), event: v.record(v.string(), v.unknown()) });
+const Job = v.object({
+  job: v.picklist(JOBS),
+  event: v.record(v.string(), v.unknown()),
+  requestId: v.exactOptional(v.string()),
+});
 
 /** A run that failed in all its attempts, with the receipt handles of its messages. */
 interface QueuedFailure {
@@ -32,7 +36,8 @@ interface Clients {
 /**
  * Reruns the failed runs of a queue one after another. The messages of a successful rerun are
  * deleted; the others stay. Several failures of a function with the same event are rerun once,
- * because a run works on the current state.
+ * because a run works on the current state. Ad-hoc events without `request` are requests of their
+ * own, which keep the ids of their first invocations.
  *
  * The messages are those that Lambda sends to an on-failure destination (AWS Lambda developer
  * guide, "Invocation records"), or work items that SQS moved to this queue after too many
@@ -136,10 +141,13 @@ function readMessage(body: string, deployment: string): Pick<QueuedFailure, 'fn'
   const message = v.safeParse(v.pipe(v.string(), v.parseJson()), body).output;
   const record = v.safeParse(InvocationRecord, message);
   const work = v.safeParse(Job, record.success ? record.output.requestPayload : message);
-  if (work.success) return { fn: `${deployment}-${work.output.job}`, event: work.output.event };
-  return record.success && !isOfContinue(record.output.requestContext, deployment)
-    ? { fn: record.output.requestContext.functionArn, event: record.output.requestPayload }
-    : undefined;
+  if (work.success) {
+    const { job, event, requestId } = work.output;
+    return { fn: `${deployment}-${job}`, event: repeatable(event, requestId) };
+  }
+  if (!record.success || isOfContinue(record.output.requestContext, deployment)) return undefined;
+  const { functionArn, requestId } = record.output.requestContext;
+  return { fn: functionArn, event: repeatable(record.output.requestPayload, requestId) };
 }
 
 function isOfContinue({ functionArn }: { functionArn: string }, deployment: string): boolean {

@@ -4,7 +4,6 @@ import {
   CLAUSES,
   firstOf,
   headlineText,
-  seriesNameText,
   serverNameText,
   UNREADABLE,
 } from '../reporting/sentences/headline.ts';
@@ -117,14 +116,19 @@ function droppedClauses({ dropped, warnings }: Audit): Sentence[] {
 }
 
 /**
- * What keeps policies from doing what they are configured for: selectors without servers, missing
- * runs, and snapshots that cleanups do not delete.
+ * What keeps policies from doing what they are configured for: selectors without servers, regions
+ * that the account does not have, missing runs, and snapshots that cleanups do not delete.
  */
 function policyClauses({ policies, series }: Audit): Sentence[] {
   const naming = namingOf({ policies, series, uncovered: [] });
   const isEmpty = ({ policy, account }: AuditedPolicy) =>
     !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
   const selecting = series.some(isExpected) ? policies.filter((one) => one.nothingSelected) : [];
+  const unknownRegions = policies.flatMap((one) =>
+    one.problems.flatMap((problem) =>
+      problem.code === 'POLICY_REGION_UNKNOWN' ? { policy: naming.policyOf(one), where: problem.where } : [],
+    ),
+  );
   const missing = policies.flatMap((one) =>
     (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one), of: one })),
   );
@@ -136,6 +140,7 @@ function policyClauses({ policies, series }: Audit): Sentence[] {
   );
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
+    ...firstOf(unknownRegions, CLAUSES.regionUnknown),
     ...firstOf(missing, CLAUSES.runsMissing),
     ...(notRotating.size > 0 ? [CLAUSES.notRotating(notRotating.size)] : []),
   ];
@@ -170,11 +175,11 @@ export function isExpected({ state }: AuditedSeries): boolean {
 }
 
 /** The reason for a series that is late or has no good snapshot. */
-export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
+export function seriesLate(series: AuditedSeries, { nameOf, placeOf }: Naming): Reason<'SERIES_LATE'> {
   const { policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
-    server: seriesNameText(series),
+    server: nameOf(series),
     where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),

@@ -167,6 +167,8 @@ export interface AuditedSnapshot {
   goes?: string;
   /** The condition for a deletion at `goes`. */
   condition?: ExpiryCondition;
+  /** A failed ad-hoc snapshot: whether its request has a later good snapshot of the server. */
+  takenAgain?: true;
   /** When the snapshot last passed a drill; absent if it has failed a later drill. */
   proven?: string;
   /** When the snapshot last failed a drill; absent if it has passed a later drill. */

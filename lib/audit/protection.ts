@@ -10,7 +10,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
 import { homeOf } from '../snapshots/inventory.ts';
-import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import {
   lacksVolumeService,
@@ -387,6 +387,7 @@ function snapshotFacts(
   items: SeriesPlan['items'],
   { server, now, goes }: { server: Server | undefined; now: Date; goes: RunForecast['goes'] | undefined },
 ): SnapshotFacts {
+  const all = items.map(({ snapshot }) => snapshot);
   const snapshots = items.map(({ snapshot, action, reasons }): AuditedSnapshot => {
     const stuck =
       snapshot.state === 'pending' &&
@@ -403,6 +404,7 @@ function snapshotFacts(
       ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
       action,
       reasons,
+      ...(isFailedAdhoc(snapshot) && isTakenAgain(snapshot, all) ? { takenAgain: true } : {}),
       ...(expiry ? { goes: isoSeconds(expiry.at) } : {}),
       ...(expiry?.condition ? { condition: expiry.condition } : {}),
       ...drillResultOf(snapshot),
@@ -420,11 +422,15 @@ function snapshotFacts(
     good: having('good').length,
     pending: having('pending').length,
     stuck: having('stuck').length,
-    failed: having('failed').length,
+    failed: having('failed').filter(({ takenAgain }) => !takenAgain).length,
     unknown: having('unknown').length,
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     snapshots,
   };
+}
+
+function isFailedAdhoc({ policy, state }: Snapshot): boolean {
+  return policy === ADHOC && state === 'failed';
 }
 
 function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {

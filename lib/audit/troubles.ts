@@ -1,5 +1,4 @@
 import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
-import { seriesNameText } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
@@ -64,12 +63,12 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
     // One notice for all series, because with many servers their copies are behind for the same
     // reason.
-    noticesOf: (all, { placeOf }) => [
+    noticesOf: (all, { nameOf, placeOf }) => [
       {
         code: 'COPIES_BEHIND',
         servers: all
           .slice(0, MOST_NAMED)
-          .map((one) => ({ server: seriesNameText(one), where: placeOf(one), policy: one.policy })),
+          .map((one) => ({ server: nameOf(one), where: placeOf(one), policy: one.policy })),
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
@@ -138,19 +137,19 @@ function seriesUncounted(series: AuditedSeries, naming: Naming): SeriesProblem {
   return { code: 'SERIES_UNCOUNTED', ...imagesOf(series, uncounted, naming), statuses };
 }
 
-function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { placeOf }: Naming) {
+function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { nameOf, placeOf }: Naming) {
   return {
-    server: seriesNameText(series),
+    server: nameOf(series),
     where: placeOf(series),
     policy: series.policy,
     images: snapshots.map(({ image }) => image),
   };
 }
 
-function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): SeriesProblem {
+function seriesNotRotated(series: AuditedSeries, { nameOf, placeOf }: Naming): SeriesProblem {
   const { policy, notRotating = 0 } = series;
   const where = placeOf(series);
-  return { code: 'SERIES_NOT_ROTATED', server: seriesNameText(series), where, policy, count: notRotating };
+  return { code: 'SERIES_NOT_ROTATED', server: nameOf(series), where, policy, count: notRotating };
 }
 
 /** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */

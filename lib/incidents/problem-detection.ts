@@ -287,7 +287,8 @@ const placeOf: Naming['placeOf'] = ({ region }) => region;
 
 /** The problems of a series; that it is late is none if its snapshot may still be taken. */
 function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boolean): Problem[] {
-  const { account, region, server, name, policy, countedBy, cause, ageSeconds } = series;
+  const { account, region, server, policy, countedBy, cause, ageSeconds } = series;
+  const name = series.name && naming.nameOf(series);
   const troubles = SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series));
   return troubles
     .filter((one) => one.name !== 'late' || !mayBeTaken)

@@ -536,9 +536,12 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     others: readonly { image: string; slot: string; status: string }[];
     oldest?: { slot: string; made: string };
     uncounted: readonly Reason[];
+    /** The deleted servers of the same name, each with the number of its good snapshots. */
+    earlier: readonly { server: string; snapshots: number }[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
-  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };
+  /** `of` is the server from which the image was made; undefined if the image does not say. */
+  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string; of?: string };
   RESTORE_IMAGE_UNFINISHED: { image: string; status: string };
   RESTORE_IMAGE_UNUSABLE: { image: string; status: string; hasData: boolean };
   RESTORE_IMAGE_DELETED: { image: string; server: string };
@@ -572,10 +575,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_REGION_WITHOUT_VOLUMES: { where: string };
-  SERIES_DRILL_FAILED: {
-    name: string;
-    where: string;
-    policy: string;
+  SERIES_DRILL_FAILED: OfSeries & {
     slot: string;
     failed: string;
     proven?: string;
@@ -637,7 +637,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     policies: readonly string[];
     others: readonly string[];
   };
-  NOTHING_TO_ACCEPT: { name: string };
+  /** `name` is absent if everything was accepted, and there is nothing. */
+  NOTHING_TO_ACCEPT: { name?: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;
   /** `message` is absent if other audits recorded at the same time. */
@@ -762,6 +763,8 @@ interface OfSeries {
   server: string;
   where: string;
   policy: string;
+  /** Whether the sentence follows another one of the same series, and need not name it again. */
+  isContinued?: true;
 }
 
 /**

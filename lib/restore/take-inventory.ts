@@ -1,3 +1,4 @@
+import { UUID } from '../config/schema.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
@@ -9,7 +10,7 @@ import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { canonical } from '../snapshots/selector.ts';
-import { type RestoreEvent, UUID } from './event.ts';
+import type { RestoreEvent } from './event.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';

@@ -57,10 +57,33 @@ async function deploymentWith(options: { discard?: boolean }, ...bodies: string[
   return { failed, lines, deleted, visible };
 }
 
-function record(job: string, requestPayload: unknown): string {
+function record(job: string, requestPayload: unknown, requestId?: string): string {
   const functionArn = `arn:aws:lambda:us-east-1:123456789012:function:autosnap-test-${job}:$LATEST`;
-  return JSON.stringify({ requestContext: { functionArn }, requestPayload });
+  return JSON.stringify({ requestContext: { functionArn, requestId }, requestPayload });
 }
+
+test('ad-hoc runs without a request run again as the requests that they were', async () => {
+  const event = { adhoc: true, servers: { all: true } };
+  const since = '2026-11-22T00:00:00Z';
+  const { lines } = await deployment(
+    record('snapshot', event, 'r1'),
+    record('snapshot', event, 'r2'),
+    record('snapshot', event, 'r2'),
+    record('snapshot', { ...event, request: 'named' }, 'r3'),
+    record('snapshot', { policy: 'daily' }, 'r4'),
+    JSON.stringify({ job: 'snapshot', event, since, requestId: 'r5', tries: 3 }),
+    record('continue', { job: 'snapshot', event, since, requestId: 'r6', tries: 3 }, 'r7'),
+  );
+  const run = (sent: object) => `✓ autosnap-test-snapshot ${JSON.stringify(sent)}`;
+  expect(lines).toEqual([
+    run({ ...event, request: 'r1' }),
+    run({ ...event, request: 'r2' }),
+    run({ ...event, request: 'named' }),
+    run({ policy: 'daily' }),
+    run({ ...event, request: 'r5' }),
+    run({ ...event, request: 'r6' }),
+  ]);
+});
 
 test('a run that Lambda refuses stays in the queue and does not stop the others', async () => {
   const ran = await deployment(

@@ -78,12 +78,10 @@ export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): 
       entries: [entry],
     });
     const traffic = { calls: 3, rateLimited: 0 };
-    metrics.add(report, !troubled, traffic);
+    metrics.publish(report, !troubled, traffic);
     if (troubled) {
-      metrics.publish();
-      metrics.add({ ...report, accounts: 2 }, false, traffic);
+      metrics.publish({ ...report, accounts: 2 }, false, traffic);
     }
-    metrics.publish();
   });
 }
 

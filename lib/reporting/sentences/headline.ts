@@ -17,6 +17,8 @@ export const CLAUSES = {
   late: lateClause,
   nothingSelected: (policy: string, isEmpty: boolean) =>
     isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
+  regionUnknown: ({ policy, where }: { policy: string; where: string }) =>
+    `${policy} names the region ${where}, which its account does not have`,
   runsMissing: ({ job, policy }: { job: string; policy: string }) =>
     `no ${job} run of ${policy} has succeeded in time`,
   snapshotsIn: {

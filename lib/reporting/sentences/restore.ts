@@ -1,6 +1,6 @@
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
-import { firstNames, statusText } from './format.ts';
+import { counted, firstNames, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** Where a part of a new server comes from. */
@@ -70,7 +70,7 @@ export const restoreSentences = {
       Object.entries(metadata)
         .map((pair) => pair.join('='))
         .join(', ') || 'none'
-    }${FROM[from]}`,
+    }${FROM[from]}${Object.keys(metadata).length > 0 ? '; a policy that selects servers by this metadata takes snapshots of the new one, too' : ''}`,
   RESTORE_NAME_TAKEN: ({ name, server }) =>
     `there is a server "${name}" already (${server}), so two servers will have this name: "name" gives another`,
   RESTORE_PART_UNCHECKED: ({ field, message }) =>
@@ -174,19 +174,26 @@ export const restoreSentences = {
     `region: the account has no region "${where}": it has ${known.join(', ')}`,
   RESTORE_REGION_UNREADABLE: ({ where, problem }, say) => `region ${where} can't be read: ${say(problem)}`,
   RESTORE_SERVER_UNCERTAIN: () => 'server: give the id of the server, or "region": the one that it is in',
-  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted }, say) => {
+  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted, earlier }, say) => {
     const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
     const when = until === undefined ? '' : ` at or before ${until}`;
-    const without = uncounted.length > 0 ? '' : ': take one, or give the id of an image';
+    const isElsewhere = uncounted.length + earlier.length > 0;
+    const without = isElsewhere ? '' : ': take one, or give the id of an image';
     return [
       `at: there is no good snapshot ${scope}${when}${insteadText(others, oldest) || without}`,
       ...uncounted.map((one) => say(one)),
+      ...earlier.map(
+        (gone) =>
+          `an earlier server of this name, ${gone.server}, which is gone, has ${counted(gone.snapshots, 'good snapshot')}: restore it with ${printableJson({ server: gone.server, to: 'new' })}`,
+      ),
     ].join('; ');
   },
   RESTORE_NO_IMAGE: ({ image, where, server }) =>
     `at: this project has no image ${image} in ${where}, where ${server} is`,
-  RESTORE_OTHER_SERVERS_IMAGE: ({ image, server }) =>
-    `at: image ${image} was not made from ${server}: give that server, or another image`,
+  RESTORE_OTHER_SERVERS_IMAGE: ({ image, server, of }) =>
+    of === undefined
+      ? `at: image ${image} was not made from ${server}: give another image`
+      : `at: image ${image} was made from the server ${of}, and not from ${server}: give "server": "${of}", or another image`,
   RESTORE_IMAGE_UNFINISHED: ({ image, status }) =>
     `at: image ${image} is still ${statusText(status)}: wait until it is active`,
   RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>
