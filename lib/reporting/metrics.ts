@@ -46,8 +46,7 @@ export function runMetrics(deployment: string) {
   return {
     /**
      * Publishes the metrics of a finished run. Dry runs have no metrics, and neither have jobs such
-     * as
-     * hold.
+     * as hold.
      *
      * @param succeeded undefined for a run of a part of a policy, because a good partial run does
      *   not show that the scheduled run succeeded.
