@@ -114,7 +114,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     [...good(1), server('web', 0, { notRotating: 3 })],
   ],
   [
-    '1 of 1 server protected; what is no longer covered is not known',
+    "1 of 1 server protected; the coverage record can't be read, so dropped servers are unknown",
     good(1),
     { warnings: [{ code: 'COVERAGE_UNREADABLE', message: '503' }] },
   ],

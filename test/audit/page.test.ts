@@ -277,7 +277,7 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
       'failed',
       '–',
       'failed less than 24 hours ago',
-      'after the end of the forecast',
+      'longer than the forecast covers',
     ],
     [
       'image-2',
@@ -296,7 +296,7 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
       'a later cleanup',
     ],
     ['image-4', '2026-11-20 00:00', 'good, held', '2.0 GB', 'held forever', 'its hold is released'],
-    ['image-5', '2026-11-19 00:00', 'good', '2.0 GB', 'yearly 2026', 'after the end of the forecast'],
+    ['image-5', '2026-11-19 00:00', 'good', '2.0 GB', 'yearly 2026', 'longer than the forecast covers'],
   ]);
 });
 
@@ -317,7 +317,7 @@ test.each<[string, Partial<AuditedSnapshot>]>([
   ['a newer one has passed a drill', { condition: 'DRILL', goes: daysAgo(0) }],
   ['it has failed', { condition: 'FAILS', goes: daysAgo(0) }],
   ['the next run', { condition: 'RATE', goes: daysAgo(0) }],
-  ['its reason no longer applies', { goes: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] }],
+  ['the drill or restore that uses it has ended', { goes: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] }],
 ])('a snapshot stays until: %s', (until, changes) => {
   const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { goes: daysAgo(-2), ...changes })])])));
   expect(data.text[data.rows[0]![0]![5]]).toBe(until);

@@ -138,11 +138,15 @@ test('a failed snapshot that is held says so, and is trouble only without a newe
     return found.isIn(series) ? sentenceOf(found.digest!.reasonOf(series, namingOf(audit))) : undefined;
   };
   expect(textOf(seriesOf([shown(0), held]))).toBeUndefined();
-  expect(textOf(seriesOf([shown(0), held, failed]))).toMatch(/given up image-2; cleanup deletes each/);
-  expect(textOf(seriesOf([held, failed, shown(3)]))).toMatch(
-    /given up image-1, image-2; cleanup deletes each .*; held: image-1: release it, and cleanup deletes it then$/,
+  expect(textOf(seriesOf([shown(0), held, failed]))).toMatch(
+    /the snapshot image-2 failed in the cloud; cleanup deletes each/,
   );
-  expect(textOf(seriesOf([held, shown(3)]))).toMatch(/given up image-1; held: image-1: release it/);
+  expect(textOf(seriesOf([held, failed, shown(3)]))).toMatch(
+    /the snapshots image-1, image-2 failed in the cloud; cleanup deletes each .*; held: image-1: release it, and cleanup deletes it then$/,
+  );
+  expect(textOf(seriesOf([held, shown(3)]))).toMatch(
+    /the snapshot image-1 failed in the cloud; held: image-1: release it/,
+  );
 });
 
 test('the summary has the codes and sentences of problems, warnings and failures, and counts the codes', () => {

@@ -451,7 +451,7 @@ describe('the listing after the deletions', () => {
     });
     const { warnings } = await h.run('cleanup', policy());
     expect(textsOf(warnings)).toContainEqual(
-      expect.stringMatching(`image ${pending.id} .* that snapshot has failed`),
+      expect.stringMatching(`image ${pending.id} .* so the snapshot failed`),
     );
   });
 

@@ -172,7 +172,9 @@ describe('a cleanup and a simultaneous snapshot run', () => {
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({ deleted: 1, kept: 4 });
     expect(textsOf(warnings)).toEqual([
-      expect.stringMatching(/has disappeared before it was finished: that snapshot has failed$/),
+      expect.stringMatching(
+        /has disappeared before it was finished: the cloud removed the unfinished image, so the snapshot failed$/,
+      ),
     ]);
     expect(daysIn(h)).toEqual(['11-22', '11-21', '11-20']);
   });

@@ -506,7 +506,7 @@ describe('a server that was left over', () => {
     });
     const { warnings } = await h.run('drill', event({ schedule: 'cron(0 0 1 1 ? 2199)' }));
     expect(textsOf(warnings).join()).toMatch(
-      /the cloud does not say that it was made from image .* left alone/,
+      /the cloud does not say that it was made from image .* is not deleted/,
     );
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);

@@ -199,7 +199,7 @@ describe('an export', () => {
   });
 
   test.each([
-    ['without its last segment', 3, 'does not end as a VHD does'],
+    ['without its last segment', 3, 'are not a VHD footer'],
     ['without a segment in the middle', 2, 'segments of'],
     ['without its first segment', 1, 'segments of'],
   ])(

@@ -127,7 +127,7 @@ describe('L17 (hetznercloud/cli#1159): lost nearly every snapshot, because an in
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({ kept: 3 });
     expect(textsOf(warnings)).toEqual([
-      expect.stringMatching(/its autosnap_slot is no time: it is kept and not counted/),
+      expect.stringMatching(/its autosnap_slot is not a time: it is kept and not counted/),
     ]);
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });

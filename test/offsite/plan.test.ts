@@ -194,7 +194,7 @@ describe('the copy of an object', () => {
       [],
     ).length;
 
-  test('is that of its key', () => {
+  test('the server, slot and image of a copy come from its key', () => {
     expect(key).toBe('copies/autosnap-prod/flex/SJC3/s1/daily/2026-11-22T00:00:00Z/i22');
     expect(found(`${key}.qcow2`, `${key}.json`, `${key}.progress`)).toBe(1);
   });

@@ -195,7 +195,7 @@ test.each<[string, object, RegExp]>([
   [
     'an unknown network',
     { networks: ['5b9c0c4e-0000-4000-8000-000000000001'] },
-    /"networks": the ids of networks that there are/,
+    /"networks": the ids of existing networks/,
   ],
   ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: .*the "keyName" of one/],
   ['an unknown security group', { securityGroups: ['nobody'] }, /"securityGroups": the names of groups/],

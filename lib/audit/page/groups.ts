@@ -7,7 +7,7 @@ const SECTION_TITLES = {
   attention: 'Needs attention',
   waiting: 'Waiting for the first snapshot',
   protected: 'Protected',
-  kept: 'Kept, with nothing new to come',
+  kept: 'Kept, no further snapshots',
 };
 
 /** The section of each state. */

@@ -32,7 +32,7 @@ export const CLAUSES = {
   notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
   dropped: (dropped: Dropped) => titleOf(dropped),
   droppedUnknown: (isSomeKnown: boolean) =>
-    isSomeKnown ? 'what else is no longer covered is not known' : 'what is no longer covered is not known',
+    `the coverage record can't be read, so ${isSomeKnown ? 'other ' : ''}dropped servers are unknown`,
 };
 
 /** The clauses in one sentence. */

@@ -51,7 +51,7 @@ export const MAIL = {
   ended: (title: Sentence) => `ended: ${title}`,
   since: (time: string) => `Since ${minuteText(time)} UTC.`,
   more: (count: number) => `… and ${count} more`,
-  everything: (headline: Sentence) => `Everything: ${headline}.`,
+  everything: (headline: Sentence) => `All servers: ${headline}.`,
 };
 
 /** What to do, each remedy once; undefined if there are none. */
@@ -62,7 +62,7 @@ export function remediesText(remedies: readonly Sentence[]): Sentence | undefine
 
 /** What the e-mail says of a problem that comes and goes. */
 export const RECURS =
-  'It ended and began again within a day. The next e-mail about it comes when it has lasted or stayed away for a day.';
+  'The problem recurs. You get the next e-mail once it has been present, or absent, for a whole day.';
 
 /** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
 export const LASTS = 'It has lasted for a day now.';

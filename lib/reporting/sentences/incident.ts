@@ -125,7 +125,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   IMAGE_FAILED: 'Nothing: the next run takes another. If it lasts, ask your provider.',
   IMAGE_EMPTY: 'Nothing: the next run takes another. Ask your provider why, then delete the image.',
   IMAGE_REJECTED:
-    'Compare what the reason names with the properties of the image (openstack image show <image id>). End what has changed them, such as another program or a rule of the cloud, then delete the image (openstack image delete <image id>).',
+    'Compare what the reason names with the properties of the image (openstack image show <image id>). Stop what changed them, such as another program or a rule of the cloud, then delete the image (openstack image delete <image id>).',
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   ID_UNREADABLE: 'Look at the other failures first.',

@@ -95,12 +95,12 @@ export function untilText(
 ): Sentence {
   if (action === 'delete') return `the next cleanup${policy ? nextCleanupText(policy) : ''}`;
   if (action === 'defer') return 'a later cleanup';
-  if (!goes) return isHeld ? 'its hold is released' : 'after the end of the forecast';
+  if (!goes) return isHeld ? 'its hold is released' : 'longer than the forecast covers';
   if (goes > at) {
     const inTime = durationText(Date.parse(goes) - Date.parse(at));
     return `${minuteText(goes)}, in ${inTime}${condition ? IF[condition] : ''}`;
   }
-  return condition ? UNTIL[condition] : 'its reason no longer applies';
+  return condition ? UNTIL[condition] : 'the drill or restore that uses it has ended';
 }
 
 /** The next cleanup of a policy: ", by 2026-11-24 12:00". */
