@@ -285,7 +285,9 @@ function mayBeTaken(
 /** E-mails name the account before each problem, so the place is the region alone. */
 const placeOf: Naming['placeOf'] = ({ region }) => region;
 
-/** The problems of a series; that it is late is none if its snapshot may still be taken. */
+/**
+ * The problems of a series. A late series is not a problem while its run may still be in progress.
+ */
 function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boolean): Problem[] {
   const { account, region, server, policy, countedBy, cause, ageSeconds } = series;
   const name = series.name && naming.nameOf(series);
