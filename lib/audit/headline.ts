@@ -5,10 +5,10 @@ import {
   firstOf,
   headlineText,
   serverNameText,
-  UNREADABLE,
+  UNREADABLE_PLACES,
 } from '../reporting/sentences/headline.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
-import { failedIn } from './failed-snapshots.ts';
+import { failedSnapshotsOf } from './failed-snapshots.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 
@@ -60,7 +60,7 @@ function imageClauses({ policies, series }: Audit): Sentence[] {
     return [make(size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server'), its)];
   };
   return [
-    ...clauseOf((one) => failedIn(one).length > 0, CLAUSES.snapshotsIn.failed),
+    ...clauseOf((one) => failedSnapshotsOf(one).length > 0, CLAUSES.snapshotsIn.failed),
     ...clauseOf((one) => one.stuck > 0, CLAUSES.snapshotsIn.stuck),
     ...clauseOf(hasUncounted, (servers, its) => {
       const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
@@ -209,7 +209,7 @@ function unreadableIn({ policies }: Audit): Sentence[] {
   const each = new Map(places.map((place) => [JSON.stringify(place), place]));
   return [...each.values()].map(([account = '', region]) =>
     region === undefined
-      ? UNREADABLE.account(account)
-      : UNREADABLE.region(region, accounts.size > 1 ? account : undefined),
+      ? UNREADABLE_PLACES.account(account)
+      : UNREADABLE_PLACES.region(region, accounts.size > 1 ? account : undefined),
   );
 }

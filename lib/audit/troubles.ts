@@ -3,7 +3,7 @@ import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
-import { failedIn, isHeld } from './failed-snapshots.ts';
+import { failedSnapshotsOf, isHeld } from './failed-snapshots.ts';
 import { hasUncounted, isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
@@ -86,7 +86,7 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   },
   {
     name: 'failed',
-    isIn: (series) => failedIn(series).length > 0 && isWatched(series),
+    isIn: (series) => failedSnapshotsOf(series).length > 0 && isWatched(series),
     digest: { title: 'Snapshots that failed', reasonOf: seriesFailed },
     noticesOf: (all, naming) => all.map((one) => seriesFailed(one, naming)),
     isCounted: true,
@@ -116,7 +116,7 @@ export function isLate({ state }: AuditedSeries): boolean {
 }
 
 function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
-  const snapshots = failedIn(series);
+  const snapshots = failedSnapshotsOf(series);
   const failed = imagesOf(series, snapshots, naming);
   if (series.state !== 'adhoc') {
     const held = snapshots.filter(isHeld).map(({ image }) => image);

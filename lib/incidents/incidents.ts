@@ -286,7 +286,7 @@ function follows(problem: Problem, from: Problem): boolean {
       return (
         problem.kind === 'server' &&
         sharesPolicy &&
-        (from.isTotal === true || failedIn(from, problem.region)) &&
+        (from.isTotal === true || failedInRegion(from, problem.region)) &&
         from.job === 'snapshot' &&
         problem.job === 'snapshot'
       );
@@ -301,7 +301,7 @@ function follows(problem: Problem, from: Problem): boolean {
 }
 
 /** Whether a run failed in a region as a whole. */
-function failedIn({ reasons }: Problem, region: string | undefined): boolean {
+function failedInRegion({ reasons }: Problem, region: string | undefined): boolean {
   return reasons.some(
     (reason) =>
       reason.code === 'RUN_FAILED' &&

@@ -180,7 +180,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
         return {
           ...base,
           kind: 'server' as const,
-          key: serverKey({ account, region, server: failed.server, policy }, job),
+          key: serverProblemKey({ account, region, server: failed.server, policy }, job),
           region,
           server: failed.server,
           ...(OF_CLOUD.includes(reason.cause ?? reason.code)
@@ -299,7 +299,7 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boo
         ? [
             {
               kind: 'server',
-              key: serverKey(
+              key: serverProblemKey(
                 { account, region, server, policy: countedBy ?? policy },
                 trouble === 'unproven' ? 'drill' : 'snapshot',
               ),
@@ -327,7 +327,7 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boo
 /**
  * What fails for a server in one job of a policy is one problem: failed runs and late snapshots.
  */
-function serverKey(
+function serverProblemKey(
   { account, region, server, policy }: Record<'account' | 'region' | 'server' | 'policy', string>,
   job: string,
 ): string {

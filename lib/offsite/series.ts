@@ -45,7 +45,7 @@ export interface SeriesFindings {
 }
 
 /** The key of a series in the {@link Ledger}. */
-export function seriesKey({ region, server }: Pick<Series, 'region' | 'server'>): string {
+export function attemptKey({ region, server }: Pick<Series, 'region' | 'server'>): string {
   return `${region}/${server}`;
 }
 
@@ -185,7 +185,7 @@ async function copyOne(
   if (dryRun) return { outcome: 'planned', reasons: [{ code: 'COPY_PLANNED', bytes: image.sizeBytes ?? 0 }] };
   const key = copyKeyOf(context.scope, originalOf(snapshot));
   try {
-    await ledger.recordAttempt(seriesKey(series));
+    await ledger.recordAttempt(attemptKey(series));
     return await context.copy(
       snapshot,
       image,

@@ -18,7 +18,7 @@ export const namingFields = {
 };
 
 /** The fields of {@link namingFields} for a new volume or volume snapshot. */
-export function namingOf(
+export function nameFieldsOf(
   session: Pick<Session, 'provider'>,
   { name, description }: { name: string; description: string },
 ): Record<string, string> {

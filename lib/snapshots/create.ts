@@ -529,7 +529,7 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   const find = () => findDueImage(context, server, image);
   try {
     const inherits = context.inheriting.get(server) ?? 'possible';
-    const id = await createOnce(() => createOwnImage(session, server, image, { inherits, find }), find);
+    const id = await createImageOnce(() => createOwnImage(session, server, image, { inherits, find }), find);
     if (id === undefined) {
       return { ...entry, outcome: 'failed', ...reasonOf({ code: 'IMAGE_NOT_FOUND', name: image.name }) };
     }
@@ -662,7 +662,7 @@ function imageTypeFor({ provider }: Session): Record<string, string> {
  *
  * @returns the image's id; undefined if the cloud accepted the request, but no image can be found.
  */
-async function createOnce(
+async function createImageOnce(
   create: () => Promise<string | undefined>,
   find: () => Promise<string | undefined>,
 ): Promise<string | undefined> {

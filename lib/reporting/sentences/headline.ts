@@ -65,7 +65,7 @@ export function serverNameText(series: AuditedSeries, suffix: string): string {
 }
 
 /** A region or an account that can't be read. */
-export const UNREADABLE = {
+export const UNREADABLE_PLACES = {
   account: (account: string) => printable(`account ${account}`),
   region: (region: string, account: string | undefined) =>
     printable(account === undefined ? region : `${region} (${account})`),
