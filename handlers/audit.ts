@@ -51,7 +51,7 @@ export const handler = invocation(
         return undefined;
       });
     const runs = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
-    const byHand = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
+    const adhocSnapshots = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
     const compared = await withCoverage(coverageStore, acceptDropped, {
       auditOf: async (coverage, isFirst) => {
         if (isFirst) deployedIn(job);
@@ -60,7 +60,7 @@ export const handler = invocation(
           goodRuns: runs?.good,
           failedRuns: runs?.failed,
           coverage,
-          byHand,
+          adhocSnapshots,
           ...(copiesBucket
             ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) }
             : {}),

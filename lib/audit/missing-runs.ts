@@ -35,8 +35,8 @@ export function jobsWithoutRecord(
  * For each job of a policy, the time since its last run, divided by the time that its schedule
  * allows. From 1 on, the runs of the job are missing.
  *
- * - The allowed time ends at: next scheduled run + half an interval + 2 h. A run may resume for half
- *   an interval.
+ * - The allowed time ends at: next scheduled run + half an interval + 2 h. A run may resume for
+ *   half an interval.
  * - For snapshots it ends earlier if all servers of the policy are late, so that one mail reports
  *   the missing runs instead of one for each server.
  * - A run that failed for some servers counts: these failures are reported by themselves.

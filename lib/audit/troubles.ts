@@ -122,7 +122,7 @@ function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
     const held = snapshots.filter(isHeld).map(({ image }) => image);
     return { code: 'SERIES_FAILED', ...failed, ...(held.length > 0 ? { held } : {}) };
   }
-  const endless = snapshots.filter(({ goes }) => goes === undefined);
+  const endless = snapshots.filter(({ expiresAt }) => expiresAt === undefined);
   return { code: 'SERIES_ADHOC_FAILED', ...failed, endless: endless.map(({ image }) => image) };
 }
 

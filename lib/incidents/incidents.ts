@@ -56,7 +56,7 @@ const IncidentLog = v.object({
   /** How many failed runs waited at the last notification, or were explained by an incident. */
   failedRuns: v.number(),
   /** When people were last notified of failed runs. */
-  failedRunsTold: v.exactOptional(v.string()),
+  failedRunsNotifiedAt: v.exactOptional(v.string()),
   /** The time of the last audit. */
   at: v.exactOptional(v.string()),
   /** Mails that are not sent yet. */
@@ -115,8 +115,8 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
  *   begun;
  * - a problem begins again within a day of its end: one more mail, and from then on it is over only
  *   after a day without it. A recurring problem causes three mails, however often it recurs;
- * - a recurring problem, one that joined an incident, or one whose server has become late is present
- *   for a whole day: one mail;
+ * - a recurring problem, one that joined an incident, or one whose server has become late is
+ *   present for a whole day: one mail;
  * - an incident is over: one mail, after two audits without its causes and without what they left
  *   behind, which is runs that failed meanwhile, and servers that are late for no other reason.
  *

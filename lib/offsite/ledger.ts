@@ -42,7 +42,7 @@ export async function openLedger(
   { now, dryRun }: { now: Date; dryRun: boolean },
 ): Promise<Ledger> {
   const folder = `${prefixOf(scope).slice('copies/'.length)}${scope.policy}/`;
-  const [usage, attempts, reported] = [`usage/${folder}`, `usage/${folder}turns/`, `said/${folder}`];
+  const [usage, attempts, reported] = [`usage/${folder}`, `usage/${folder}attempts/`, `reported/${folder}`];
   const monthOf = (at: Date) => `${usage}${at.toISOString().slice(0, 7)}/`;
   const counted = new Map<string, Stored>();
   const attemptOf = new Map<string, Stored>();
@@ -95,7 +95,7 @@ export const EMPTY_LEDGER: Ledger = {
 
 /** Whether a name has the format of a ledger entry; other objects in the folder are left alone. */
 function isLedgerEntry(name: string): boolean {
-  return /^(\d{4}-\d\d\/\d+ [0-9a-f]{24}( [0-9a-f]{24})?|turns\/[0-9a-f]{24})$/.test(name);
+  return /^(\d{4}-\d\d\/\d+ [0-9a-f]{24}( [0-9a-f]{24})?|attempts\/[0-9a-f]{24})$/.test(name);
 }
 
 /**

@@ -59,7 +59,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_GONE_BY_NOW: None;
   VOLUMES_OVER_QUOTA: { needed: number; left: number; kind: 'volumeSnapshots' | 'volumeGigabytes' };
 
-  // Why a rule of `keep` keeps or releases a snapshot.
+  // Why a rule of `keep` keeps a snapshot, or none does.
   LAST: { rank: number; of: number };
   OLDEST: { rule: Period; have: number; of: number };
   WITHIN: { ms: number };

@@ -33,7 +33,7 @@ describe.each<[Dropped, Partial<Audit>, Partial<Audit>]>([
   ],
   [
     { code: 'DROPPED_SERVER', policies: ['daily'], ...ofServer },
-    { series: [{ ...isCovered('daily'), state: 'released' }] },
+    { series: [{ ...isCovered('daily'), state: 'deselected' }] },
     { series: [isCovered('weekly')] },
   ],
   [

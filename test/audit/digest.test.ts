@@ -377,7 +377,7 @@ test.each<[string, Partial<AuditedSeries>, string]>([
       policy: 'adhoc',
       countedBy: 'daily',
       failed: 1,
-      snapshots: [image('failed', { goes: '2026-12-07T00:00:00Z' })],
+      snapshots: [image('failed', { expiresAt: '2026-12-07T00:00:00Z' })],
     },
     'the snapshot image-1 failed in the cloud; cleanup deletes an ad-hoc snapshot after its end\n',
   ],

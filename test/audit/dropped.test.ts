@@ -100,7 +100,7 @@ describe('a server', () => {
   });
 
   test('with only drills, ad-hoc snapshots or snapshots of former policies was never covered', () => {
-    const states = ['released', 'orphaned', 'adhoc'] as const;
+    const states = ['deselected', 'orphaned', 'adhoc'] as const;
     const audit = auditOf(states.map((state) => seriesOf([], { name: state, state })));
     expect(compareCoverage([], audit, undefined).coverage[0]!.servers).toEqual([]);
   });

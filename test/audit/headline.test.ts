@@ -199,7 +199,7 @@ test('the sentence counts servers, not series', () => {
 });
 
 test('series that get no more snapshots do not count', () => {
-  const states = ['released', 'orphaned', 'adhoc'] as const;
+  const states = ['deselected', 'orphaned', 'adhoc'] as const;
   const rest = states.map((state) => server(state, 90, { state }));
   expect(headline(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
 });

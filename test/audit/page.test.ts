@@ -148,8 +148,8 @@ describe('the marks of a timeline', () => {
         ],
       },
     ],
-    ['goes', { action: 'delete', reasons: [{ code: 'NO_RULE' }] }],
-    ['goes', { action: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
+    ['expiring', { action: 'delete', reasons: [{ code: 'NO_RULE' }] }],
+    ['expiring', { action: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
     ['held', { reasons: [{ code: 'HELD' }] }],
     ['held', { reasons: [{ code: 'HELD_UNTIL', until: '2027-01-01T00:00:00.000Z' }] }],
     ['pending', { state: 'pending', reasons: [{ code: 'UNFINISHED', status: 'saving' }] }],
@@ -260,7 +260,7 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
     shown(5, { reasons: [{ code: 'YEARLY', period: '2026' }] }),
   ];
   delete snapshots[1]!.sizeBytes;
-  for (const i of [1, 4, 5]) delete snapshots[i]!.goes;
+  for (const i of [1, 4, 5]) delete snapshots[i]!.expiresAt;
   const { data } = parts(reportPage(auditOf([seriesOf(snapshots)])));
   expect(data.rows[0]!.map(([image, ...texts]) => [image, ...texts.map((i) => data.text[i])])).toEqual([
     [
@@ -313,13 +313,16 @@ test.each<[string, Partial<AuditedSnapshot>]>([
   ],
   ['2026-11-26 00:00, in 39 hours at the earliest, if it fails', { condition: 'FAILS' }],
   ['2026-11-26 00:00, in 39 hours', { reasons: [{ code: 'HELD_UNTIL', until: daysAgo(-2) }] }],
-  ['the one in progress is good', { condition: 'PENDING', goes: daysAgo(0) }],
-  ['a newer one has passed a drill', { condition: 'DRILL', goes: daysAgo(0) }],
-  ['it has failed', { condition: 'FAILS', goes: daysAgo(0) }],
-  ['the next run', { condition: 'RATE', goes: daysAgo(0) }],
-  ['the drill or restore that uses it has ended', { goes: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] }],
+  ['the one in progress is good', { condition: 'PENDING', expiresAt: daysAgo(0) }],
+  ['a newer one has passed a drill', { condition: 'DRILL', expiresAt: daysAgo(0) }],
+  ['it has failed', { condition: 'FAILS', expiresAt: daysAgo(0) }],
+  ['the next run', { condition: 'RATE', expiresAt: daysAgo(0) }],
+  [
+    'the drill or restore that uses it has ended',
+    { expiresAt: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] },
+  ],
 ])('a snapshot stays until: %s', (until, changes) => {
-  const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { goes: daysAgo(-2), ...changes })])])));
+  const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { expiresAt: daysAgo(-2), ...changes })])])));
   expect(data.text[data.rows[0]![0]![5]]).toBe(until);
 });
 

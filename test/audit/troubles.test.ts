@@ -121,7 +121,7 @@ describe('failed and stuck snapshots are trouble', () => {
     ['of one that waits for its first', { state: 'waiting' }, ['failed', 'stuck']],
     ['made by hand', { state: 'adhoc', policy: 'adhoc', countedBy: 'daily' }, ['failed', 'stuck']],
     ['not of a server that is gone', { state: 'orphaned', name: '' }, []],
-    ['not of one that the policy does not select any more', { state: 'released' }, []],
+    ['not of one that the policy does not select any more', { state: 'deselected' }, []],
     ['not made by hand, of a server that is gone', { state: 'adhoc', policy: 'adhoc' }, []],
   ])('%s', (_, changes, expected) => {
     expect(troublesIn(WELL.policies, [broken(changes)])).toEqual(expected);

@@ -32,9 +32,9 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { here: /"failures": \[\]/ },
   ],
   [
-    "npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep -wE 'go|goes'",
+    "npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep 'to delete'",
     {
-      here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ go \(.*\n(?: {2}.* goes because: .*\n)*)+All: \d+ stay, \d+ go\n$/,
+      here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ to delete \(.*\n(?: {2}.* to delete because: .*\n)*)+All: \d+ stay, \d+ to delete\n$/,
     },
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],

@@ -249,7 +249,7 @@ describe('ids and names in keys', () => {
       expect([...r.region.files.containers.keys()].sort()).toEqual([OWNER, 'theirs']);
       expect(r.names('theirs')).toEqual(['notes']);
       const prefix = `copies/${OWNER}/rackspace/DFW/${r.server.id}/`;
-      const isInPlace = (name: string) => /^(usage|said)\//.test(name) || name.startsWith(prefix);
+      const isInPlace = (name: string) => /^(usage|reported)\//.test(name) || name.startsWith(prefix);
       expect(r.names().filter((name) => !isInPlace(name) && !/\.vhd(-\d+)?$/.test(name))).toEqual([]);
       expect(r.h.cloud.received.filter(({ path }) => path.includes('/theirs/'))).toEqual([]);
     },

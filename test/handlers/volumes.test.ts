@@ -122,7 +122,7 @@ test('a listing that lacks volume snapshots of an image leaves none of them behi
 });
 
 describe('a later run finishes an interrupted deletion', () => {
-  const DEFERRED = 'deferred: its volume snapshots are being deleted; the image goes in a later run';
+  const DEFERRED = 'deferred: its volume snapshots are being deleted; a later run deletes the image';
 
   test('if volume snapshots are deleted slowly', async () => {
     const h = await volumeBacked(4);

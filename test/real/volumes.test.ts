@@ -38,7 +38,7 @@ describe.skipIf(!server)('a volume-backed server (needs VOLUME_SERVER_ID)', () =
     expect(['deleted', 'deferred']).toContain(first.outcome);
     if (first.outcome === 'deferred') {
       expect(first.reasons).toEqual([
-        'its volume snapshots are being deleted; the image goes in a later run',
+        'its volume snapshots are being deleted; a later run deletes the image',
       ]);
     }
     await settle();

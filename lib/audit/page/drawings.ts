@@ -8,7 +8,7 @@ export function drawings({ ticks, now }: Scale): string {
   const lines = ticks.map(({ at }) => `<line x1="${at}%" x2="${at}%" y2="44"/>`);
   return `<svg width="0" height="0" aria-hidden="true" class="drawings"><defs>
 <pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path class="hatch" d="M0 0V6"/></pattern>
-<path id="goes" d="M.25 -.75V-8.25H2.75V-.75Z"/>
+<path id="expiring" d="M.25 -.75V-8.25H2.75V-.75Z"/>
 <path id="held" d="M1.5 -13 6 -7.5 1.5 -2 -3 -7.5Z"/>
 <circle id="pending" cx="1.5" cy="-6" r="3.5"/>
 <path id="stuck" d="M-2.5 -10.5H5.5L-2.5 -1.5H5.5Z"/>

@@ -16,7 +16,7 @@ const SECTIONS: Record<SeriesState, keyof typeof SECTION_TITLES> = {
   late: 'attention',
   waiting: 'waiting',
   protected: 'protected',
-  released: 'kept',
+  deselected: 'kept',
   orphaned: 'kept',
   adhoc: 'kept',
 };

@@ -13,9 +13,9 @@ export const STATES: Record<SeriesState, string> = {
   late: 'Late',
   waiting: 'Waiting',
   protected: 'Protected',
-  released: 'Not selected',
+  deselected: 'Not selected',
   orphaned: 'Server gone',
-  adhoc: 'By hand',
+  adhoc: 'Ad hoc',
 };
 
 /** The icon of a state. */
