@@ -1,11 +1,11 @@
 import { recentAdhocSnapshots } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
-import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
+import { withCoverage } from '../lib/audit/coverage/compare-and-record.ts';
+import { coverageStoreIn } from '../lib/audit/coverage/store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, jobsWithoutRecord } from '../lib/audit/missing-runs.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
-import { withCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';

@@ -32,7 +32,7 @@ import {
 import { selectServers } from '../snapshots/selector.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
-import type { AccountCoverage, CoveredServer } from './coverage.ts';
+import type { AccountCoverage, CoveredServer } from './coverage/record.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { isExpected } from './headline.ts';
 import { awaitedSlot, type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';

@@ -1,4 +1,4 @@
-import { identityOf } from '../audit/dropped-items.ts';
+import { identityOf } from '../audit/coverage/dropped-items.ts';
 import { isExpected, worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';

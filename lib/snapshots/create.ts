@@ -22,7 +22,7 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
 import type { VolumeStep } from '../volumes/plan.ts';
-import { entryOfSet, planSets, withinQuotas } from '../volumes/set.ts';
+import { entryOfSet, planSets, withinQuotas } from '../volumes/snapshot-set.ts';
 import { takeVolume, unchangedVolume, type VolumeResult } from '../volumes/take.ts';
 import { blockingRefusal, blockingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
@@ -33,7 +33,7 @@ import {
   NO_RECORD,
   type RequestRecord,
   requestOf,
-} from './due.ts';
+} from './due-snapshots.ts';
 import { imageName } from './image-name.ts';
 import { homesNotInCatalogue, listInventory } from './inventory.ts';
 import { localDisksFinder } from './local-disks.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, decisionOn, history, MIDNIGHT } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 /** A good daily snapshot of "web" and a failed ad-hoc snapshot that expires at `expires`. */
 async function failedByHand(status: string, expires?: string) {

@@ -4,9 +4,9 @@ import { dashboardOf } from '../../deploy/dashboard.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { addLookalike, addThrowAway } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const NOW = '2026-11-23T09:00:00Z';
 const DAILY = policy({

@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { SnapshotLine } from '../../lib/reporting/report.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
 import { inProcesses } from '../processes.ts';
-import { textsOf } from '../texts.ts';
 
 const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
   lines?.filter((line) => line.outcome === outcome).map(({ image }) => image);

@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 import { elsewhere, inProcesses } from '../processes.ts';
-import { textsOf } from '../texts.ts';
 
 /** Runs the second job completely right before the first matching request of the first job. */
 function inTheMiddle(

@@ -18,9 +18,9 @@ import {
   type World,
   drillWorld as world,
 } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const HOUR_MS = 3_600_000;
 const PRIVATE = '11111111-1111-1111-1111-111111111111';

@@ -5,10 +5,10 @@ import { parsePolicy } from '../../lib/config/policy.ts';
 import { exportOf } from '../../local/cloud/exports.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import type { Harness } from '../harness.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 import { connected } from '../openstack/connected.ts';
-import { textsOf } from '../texts.ts';
 
 let r: Rackspace;
 let h: Harness;

@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { leaveOut } from '../offsite/listings.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
-import { textsOf } from '../texts.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
-import { textsOf } from '../texts.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 

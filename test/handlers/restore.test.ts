@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import {
@@ -20,7 +21,6 @@ import {
   type World,
   world,
 } from '../restore/world.ts';
-import { textsOf } from '../texts.ts';
 
 describe('to a new server', () => {
   test.each(['rackspace', 'keystone'])(

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, take } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses and wrong reports that people found who were asked to attack the product.
 

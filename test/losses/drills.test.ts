@@ -15,9 +15,9 @@ import {
   UUID,
   type World,
 } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy, setTime } from '../harness.ts';
 import { decisionOn } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses by drills that took another server for the one they had created.
 

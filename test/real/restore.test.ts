@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { type Bench, bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';

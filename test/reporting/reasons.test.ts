@@ -7,7 +7,7 @@ import { codeOf } from '../../lib/reporting/reasons.ts';
 import { finishReport } from '../../lib/reporting/report.ts';
 import { CLOUD_REMEDIES, FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
-import { textsOf } from '../texts.ts';
+import { textsOf } from '../finding-texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 

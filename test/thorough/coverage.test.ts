@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import { COVERAGE, reportBucket } from '../report-bucket.ts';
-import { textsOf } from '../texts.ts';
 
 // What policies covered when an audit last looked, and do not cover any more.
 

@@ -1,4 +1,4 @@
-import { acceptanceOf } from '../../audit/acceptance.ts';
+import { acceptanceOf } from '../../audit/coverage/acceptance.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
@@ -158,7 +158,7 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
   OUT_OF_TIME: 'Nothing: the next run tries again. If it happens often, make the policy smaller.',
 };
 
-// What has dropped out has a command of its own: see acceptance.ts.
+// What has dropped out has a command of its own: see lib/audit/coverage/acceptance.ts.
 type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
 const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   POLICY_ACCOUNT_UNREADABLE: ({ problem }, place) =>

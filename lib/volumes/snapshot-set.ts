@@ -4,7 +4,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { type Entry, type Outcome, type VolumeLine, worst } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
-import type { DueSnapshots } from '../snapshots/due.ts';
+import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { type VolumeRule, volumesOf } from './attached.ts';

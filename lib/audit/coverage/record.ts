@@ -1,8 +1,8 @@
 import * as v from 'valibot';
-import { KnownReason } from '../reporting/known-reason.ts';
-import { DAMAGED_RECORD } from '../reporting/sentences/audit.ts';
-import { isExpected } from './headline.ts';
-import { type Audit, DROPPED_CODES, type Dropped } from './model.ts';
+import { KnownReason } from '../../reporting/known-reason.ts';
+import { DAMAGED_RECORD } from '../../reporting/sentences/audit.ts';
+import { isExpected } from '../headline.ts';
+import { type Audit, DROPPED_CODES, type Dropped } from '../model.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
@@ -72,7 +72,7 @@ export type AccountCoverage = v.InferOutput<typeof AccountCoverage>;
 
 export interface Coverage {
   accounts: readonly AccountCoverage[];
-  /** What dropped out of coverage by an earlier record, which is lost; see carried-drops.ts. */
+  /** What dropped out of coverage by an earlier record, which is lost; see carried-items.ts. */
   carried: readonly Dropped[];
 }
 
