@@ -28,7 +28,7 @@ import { blockingRefusal, blockingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
 import {
   type DueSnapshots,
-  dueByHand,
+  dueAdhoc,
   dueBySchedule,
   NO_RECORD,
   type RequestRecord,
@@ -178,7 +178,7 @@ function byNewestSnapshot(
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
   const request = isAdhoc(event) ? await requestOf(event, run) : NO_RECORD;
-  const due = isAdhoc(event) ? dueByHand(event, run, request) : dueBySchedule(event, run);
+  const due = isAdhoc(event) ? dueAdhoc(event, run, request) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
   const rule = isAdhoc(event) ? 'attached' : event.volumes;
