@@ -103,7 +103,7 @@ export function digest(
     section('To be looked at', [
       ...problems,
       ...unreportedWarnings(audit.warnings, reported).map(findingText),
-      // The audit itself warns of those by hand.
+      // The audit itself warns of ad-hoc snapshots.
       ...gone.filter(({ run }) => run.policy !== ADHOC).map(({ run, entry }) => DIGEST.gone(run, entry)),
     ]),
     section(
@@ -197,7 +197,7 @@ function requestedMs({ slot = '' }: Report, { delaySeconds = 0 }: Entry): number
   return Date.parse(slot) + 1000 * delaySeconds;
 }
 
-/** Whether snapshots of a run are in the series of a policy; those by hand are in any. */
+/** Whether snapshots of a run are in the series of a policy; ad-hoc snapshots are in any. */
 function isOf(run: string, policy: string): boolean {
   return run === ADHOC || run === policy;
 }
