@@ -1,10 +1,10 @@
 import { invalidEvent } from '../../config/validation-error.ts';
 import type { Finding, Reason } from '../../reporting/reasons.ts';
+import type { Audit, Dropped } from '../model.ts';
 import type { Acceptance } from './acceptance.ts';
+import { compareCoverage } from './compare.ts';
 import { type AccountCoverage, coverageText } from './record.ts';
 import type { CoverageStore, RecordedCoverage } from './store.ts';
-import { compareCoverage } from './compare.ts';
-import type { Audit, Dropped } from '../model.ts';
 
 /**
  * The number of tries to write the record, which fail while other audits write it at the same time.

@@ -1,7 +1,7 @@
 import type { Finding } from '../../reporting/reasons.ts';
+import type { Audit, AuditedAccount, Dropped } from '../model.ts';
 import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
 import { stillDropped } from './carried-items.ts';
-import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './record.ts';
 import {
   accountDropped,
   type CoverageLoss,
@@ -11,7 +11,7 @@ import {
   regionDropped,
   serverDropped,
 } from './loss.ts';
-import type { Audit, AuditedAccount, Dropped } from '../model.ts';
+import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './record.ts';
 
 /** The result of comparing an audit with the recorded coverage. */
 export interface CoverageChange {

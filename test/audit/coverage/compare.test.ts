@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Acceptance } from '../../../lib/audit/coverage/acceptance.ts';
-import { type AccountCoverage, coverageText, parseCoverage } from '../../../lib/audit/coverage/record.ts';
 import { compareCoverage } from '../../../lib/audit/coverage/compare.ts';
+import { type AccountCoverage, coverageText, parseCoverage } from '../../../lib/audit/coverage/record.ts';
 import type { Audit, AuditedPolicy } from '../../../lib/audit/model.ts';
 import { auditOf, seriesOf } from '../audits.ts';
 
