@@ -74,7 +74,9 @@ export interface Entry {
   outcome: Outcome;
   /** The code of the first reason; see reasons.ts. */
   code?: ReasonCode;
-  /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
+  /** With the code WITHOUT_VOLUMES: why the first of the volumes has no snapshot. */
+  cause?: ReasonCode;
+  /** The code of the cloud's error, with the code or cause CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   /** All reasons as sentences. */
   reason?: Sentence;
@@ -416,7 +418,7 @@ export function withBusyGivenUp(report: Report, busyMs: number): Report {
   };
 }
 
-function givenUp({ code, reason, state, ...entry }: Entry, busyMs: number): Entry {
+function givenUp({ code, cause, reason, state, ...entry }: Entry, busyMs: number): Entry {
   const busy: BusyServer = {
     seconds: Math.floor(busyMs / 1000),
     by: code as BusyCode,

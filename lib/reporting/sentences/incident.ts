@@ -129,6 +129,12 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   ID_UNREADABLE: 'Look at the other failures first.',
+  VOLUME_BUSY: 'Nothing: it is tried again every half hour.',
+  VOLUME_IN_STATE:
+    "Repair the volume or ask the cloud's support (openstack volume show), or name it in volumes.except.",
+  VOLUME_SNAPSHOT_IN_PROGRESS: 'Nothing: it is tried again every half hour.',
+  VOLUMES_OVER_QUOTA:
+    'Ask the cloud for a higher quota (openstack limits show --absolute), or keep fewer snapshots.',
   SERIES_SCHEDULE_ENDED: 'Correct its last field, the year: * means every year.',
   SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
   SERIES_REGION_WITHOUT_IMAGES:
