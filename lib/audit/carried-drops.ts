@@ -1,6 +1,6 @@
 import { identityOf } from './dropped-items.ts';
-import { isExpected } from './headline.ts';
 import type { Audit, Dropped } from './model.ts';
+import { isExpected } from './series-states.ts';
 
 // When the record of the coverage is lost, what had dropped out before is known from the open
 // incidents alone. The new record carries these items until they are covered again or accepted.

@@ -2,8 +2,8 @@ import * as v from 'valibot';
 import { KnownReason } from '../reporting/known-reason.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { DAMAGED_RECORD } from '../reporting/sentences/audit.ts';
-import { isExpected } from './headline.ts';
 import type { Audit, Dropped } from './model.ts';
+import { isExpected } from './series-states.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of

@@ -10,10 +10,11 @@ import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
-import { clausesOf, isExpected, worstFirst } from './headline.ts';
+import { clausesOf } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 import { unreportedWarnings } from './reported-warnings.ts';
+import { isExpected, worstFirst } from './series-states.ts';
 import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
