@@ -6,6 +6,7 @@ import type { Entry, Report } from '../reporting/report.ts';
 import { DIGEST, type PageLinks, unlistedText } from '../reporting/sentences/digest.ts';
 import { droppedText } from '../reporting/sentences/dropped.ts';
 import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
@@ -28,8 +29,8 @@ const QUOTA_DAYS = 7;
 /** The e-mail about a day, in plain text. */
 export interface Digest {
   /** Only ASCII characters, as SNS requires. */
-  subject: string;
-  text: string;
+  subject: Sentence;
+  text: Sentence;
   /**
    * Whether nothing failed, no server is late, no quota is used up within a week, and everything
    * could be read.
@@ -207,7 +208,7 @@ function deletedImages({ snapshots = [] }: Entry): string[] {
   return snapshots.flatMap(({ image, outcome }) => (outcome === 'deleted' ? image : []));
 }
 
-function section(title: string, lines: readonly string[]): string | undefined {
+function section(title: string, lines: readonly Sentence[]): string | undefined {
   if (lines.length === 0) return undefined;
   const more = lines.length > MOST_LINES ? [DIGEST.more(lines.length - MOST_LINES)] : [];
   return [title, ...[...lines.slice(0, MOST_LINES), ...more].map((line) => `- ${printable(line)}`)].join(

@@ -58,7 +58,7 @@ export interface VolumeLine {
   code: ReasonCode;
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
-  reason: string;
+  reason: Sentence;
   /** The id of the volume snapshot that was requested. */
   snapshot?: string;
 }
