@@ -77,6 +77,7 @@ export interface Coverage {
   carried: readonly Dropped[];
 }
 
+/** The coverage as JSON, for its record in the report bucket; {@link parseCoverage} reads it. */
 export function coverageText({ accounts, carried }: Coverage): string {
   return JSON.stringify({ version: VERSION, accounts, ...(carried.length > 0 ? { carried } : {}) });
 }

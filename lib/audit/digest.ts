@@ -1,7 +1,7 @@
 import { HOUR_MS } from '../config/dates.ts';
 import { ADHOC } from '../config/policy.ts';
 import { printable } from '../openstack/printable.ts';
-import type { Reason } from '../reporting/reasons.ts';
+import { keyOf, type Reason } from '../reporting/reasons.ts';
 import type { Entry, Report } from '../reporting/report.ts';
 import { DIGEST, type PageLinks, unlistedText } from '../reporting/sentences/digest.ts';
 import { droppedText } from '../reporting/sentences/dropped.ts';
@@ -138,7 +138,7 @@ export function digest(
 function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
   const all = policies.flatMap((policy) => policy.problems.map((problem) => ({ ...policy, problem })));
   const isOfSeveral = new Set(policies.map(({ account }) => account)).size > 1;
-  return Map.groupBy(all, ({ account, problem }) => JSON.stringify([account, problem]))
+  return Map.groupBy(all, ({ account, problem }) => keyOf({ account, problem }))
     .values()
     .map((same) => {
       const [first] = same as [(typeof all)[number]];

@@ -6,6 +6,7 @@ import {
   codesIn,
   countsOf,
   type Finding,
+  keyOf,
   type Reason,
   type ReasonCode,
 } from './reasons.ts';
@@ -230,8 +231,7 @@ export function reportedFinding(finding: Finding): ReportedFinding {
 
 /** The facts of a finding without the texts of errors, which differ from answer to answer. */
 function factsOf({ code: _, region: _region, ofAccount, ...facts }: Finding): object {
-  const withoutMessages = (name: string, value: unknown) => (name === 'message' ? undefined : value);
-  return printableIn(JSON.parse(JSON.stringify(facts, withoutMessages)));
+  return printableIn(JSON.parse(keyOf(facts)));
 }
 
 /** Like {@link finishReport}, for findings that already have their sentences. */
