@@ -341,7 +341,7 @@ test('the figures, problems first, and the servers that no policy selects', () =
     reportPage(
       auditOf([seriesOf([shown(0)])], {
         policies: [{ ...policy!, unreadable: ['ORD'], problems: [saying("ORD can't be read: 503")] }],
-        warnings: Array.from({ length: 7 }, (_, i) => saying(`warning ${i}`)),
+        warnings: Array.from({ length: 7 }, (_, i) => ({ ...saying(`warning ${i}`), status: 500 + i })),
         uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
         bytes: 1.5e12,
         monthlyCost: 150,
