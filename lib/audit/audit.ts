@@ -34,13 +34,13 @@ import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
 import type { AccountCoverage, CoveredServer } from './coverage/record.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
-import { isExpected } from './headline.ts';
 import { awaitedSlot, type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
 import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
 import { schedulesSeen } from './seen-schedules.ts';
+import { isExpected } from './series-states.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {

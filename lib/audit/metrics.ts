@@ -2,8 +2,8 @@ import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
 import { droppedFrom } from './coverage/dropped-items.ts';
 import { hasFailedDrill } from './drill-results.ts';
-import { isExpected, isWatched } from './headline.ts';
 import { type Audit, type AuditedSeries, LATE } from './model.ts';
+import { isExpected, isWatched } from './series-states.ts';
 import { troublesIn } from './troubles.ts';
 
 /**

@@ -2,8 +2,8 @@ import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { AccountJob } from '../reporting/failed-run.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
-import { isExpected } from './headline.ts';
 import type { AuditedSeries, SeenSchedules } from './model.ts';
+import { isExpected } from './series-states.ts';
 
 /** Additional time for a run that starts late, takes long or is retried. */
 const SLACK_MS = 2 * HOUR_MS;

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Dropped } from '../audit/model.ts';
 import { DAY_MS, MINUTE_MS } from '../config/dates.ts';
 import { HEADLINES, problemTitle } from '../reporting/sentences/incident-mail.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import {
   causesOfProblem,
   codesOfProblem,
@@ -401,7 +402,7 @@ function hasBecomeLate({ known }: TrackedProblem, current: Problem): boolean {
 }
 
 /** The headline of an incident, for the subject of a mail. */
-function incidentTitle({ problems }: Incident): string {
+function incidentTitle({ problems }: Incident): Sentence {
   const [first] = problems as [TrackedProblem];
   const { kind } = first;
   const title = problemTitle(first);

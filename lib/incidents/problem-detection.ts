@@ -1,7 +1,7 @@
 import { identityOf } from '../audit/coverage/dropped-items.ts';
-import { isExpected, worstFirst } from '../audit/headline.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
+import { isExpected, worstFirst } from '../audit/series-states.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
@@ -294,33 +294,26 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boo
   const troubles = SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series));
   return troubles
     .filter((one) => one.name !== 'late' || !mayBeTaken)
-    .flatMap(({ digest, name: trouble }): Problem[] =>
-      digest
-        ? [
-            {
-              kind: 'server',
-              key: serverProblemKey(
-                { account, region, server, policy: countedBy ?? policy },
-                trouble === 'unproven' ? 'drill' : 'snapshot',
-              ),
-              account,
-              region,
-              server,
-              job: trouble === 'unproven' ? 'drill' : 'snapshot',
-              policies: [countedBy ?? policy],
-              isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
-              reasons: [
-                {
-                  code: 'SERVER_IN_TROUBLE',
-                  server,
-                  name,
-                  problem: digest.reasonOf(series, { ...naming, placeOf }),
-                  ...(ageSeconds === undefined ? {} : { ageSeconds }),
-                },
-              ],
-            },
-          ]
-        : [],
+    .map(
+      ({ job, digest }): Problem => ({
+        kind: 'server',
+        key: serverProblemKey({ account, region, server, policy: countedBy ?? policy }, job),
+        account,
+        region,
+        server,
+        job,
+        policies: [countedBy ?? policy],
+        isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
+        reasons: [
+          {
+            code: 'SERVER_IN_TROUBLE',
+            server,
+            name,
+            problem: digest.reasonOf(series, { ...naming, placeOf }),
+            ...(ageSeconds === undefined ? {} : { ageSeconds }),
+          },
+        ],
+      }),
     );
 }
 

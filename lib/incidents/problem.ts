@@ -104,6 +104,7 @@ const TRANSIENT: readonly string[] = [
   'OUT_OF_TIME',
 ] satisfies CloudErrorCode[];
 
+/** Whether the code is of an error that often resolves within the hour. */
 export function isTransientError(code: string): boolean {
   return TRANSIENT.includes(code);
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DAY_MS } from '../config/dates.ts';
-import { type Finding, unique } from '../reporting/reasons.ts';
+import { type Finding, keyOf, unique } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CopyScope, prefixOf, type Stored, type Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
@@ -72,9 +72,9 @@ export async function openLedger(
     async unreported(findings, { remember }) {
       if (findings.length === 0) return [];
       const known = new Set((await store.list(reported)).map(({ key }) => key));
-      const keyOf = (finding: Finding) => reported + hash(JSON.stringify(finding));
-      const fresh = unique(findings).filter((finding) => !known.has(keyOf(finding)));
-      if (remember) for (const finding of fresh) await store.put(keyOf(finding), JSON.stringify(finding));
+      const markOf = (finding: Finding) => reported + hash(keyOf(finding));
+      const fresh = unique(findings).filter((finding) => !known.has(markOf(finding)));
+      if (remember) for (const finding of fresh) await store.put(markOf(finding), JSON.stringify(finding));
       return fresh;
     },
   };

@@ -823,7 +823,15 @@ export function countsOf(reasons: readonly { code: ReasonCode }[]): Partial<Reco
 
 /** Several reasons, each once. */
 export function unique<R extends Reason>(reasons: readonly R[]): R[] {
-  return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
+  return [...new Map(reasons.map((reason) => [keyOf(reason), reason])).values()];
+}
+
+/**
+ * A key that is the same for the same facts. It has no texts of errors, which differ from answer to
+ * answer.
+ */
+export function keyOf(facts: object): string {
+  return JSON.stringify(facts, (name, value) => (name === 'message' ? undefined : value));
 }
 
 /**

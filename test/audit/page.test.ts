@@ -344,7 +344,7 @@ test('the figures, problems first, and the servers that no policy selects', () =
     reportPage(
       auditOf([seriesOf([shown(0)])], {
         policies: [{ ...policy!, unreadable: ['ORD'], problems: [saying("ORD can't be read: 503")] }],
-        warnings: Array.from({ length: 7 }, (_, i) => saying(`warning ${i}`)),
+        warnings: Array.from({ length: 7 }, (_, i) => ({ ...saying('no'), region: `R${i}` })),
         uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
         bytes: 1.5e12,
         monthlyCost: 150,
@@ -356,7 +356,7 @@ test('the figures, problems first, and the servers that no policy selects', () =
   expect(text).toContain('Protected 1 of 1 Late 0 Snapshots 1 all good Stored 1.50 TB 150.00 a month');
   expect(text).toContain('Next run in 15 hours 11-25 00:00 UTC');
   expect(text).toContain(
-    'To look at daily ORD can&#39;t be read: 503 warning 0 warning 1 warning 2 warning 3 and 3 more',
+    'To look at daily ORD can&#39;t be read: 503 R0: no R1: no R2: no R3: no and 3 more',
   );
   expect(text).toContain('No policy selects these 1 build DFW');
   expect(body).toContain('class="icon late" viewBox');

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
+import { headline } from '../../lib/audit/headline.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { namingOf } from '../../lib/audit/naming.ts';
 import { STYLE } from '../../lib/audit/page/style.ts';
@@ -43,6 +44,12 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     expect(good).toBe(false);
     const { title, reasonOf } = trouble.digest;
     expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example, naming))}\n\n`);
+  });
+
+  test('changes the headline', () => {
+    expect(headline(audit)).not.toBe(headline(WELL));
+    const one = trouble.clauseOf?.('web-1', [example]);
+    if (one !== undefined) expect(headline(audit)).toBe(`${headline(WELL)}; ${one}`);
   });
 
   test('is on the page: in the notices, the icon and the row', () => {

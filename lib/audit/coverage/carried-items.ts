@@ -1,5 +1,5 @@
-import { isExpected } from '../headline.ts';
 import type { Audit, Dropped } from '../model.ts';
+import { isExpected } from '../series-states.ts';
 import { identityOf } from './dropped-items.ts';
 
 // When the record of the coverage is lost, what had dropped out before is known from the open

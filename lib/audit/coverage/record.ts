@@ -1,8 +1,8 @@
 import * as v from 'valibot';
 import { KnownReason } from '../../reporting/known-reason.ts';
 import { DAMAGED_RECORD } from '../../reporting/sentences/audit.ts';
-import { isExpected } from '../headline.ts';
 import { type Audit, DROPPED_CODES, type Dropped } from '../model.ts';
+import { isExpected } from '../series-states.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
@@ -76,6 +76,7 @@ export interface Coverage {
   carried: readonly Dropped[];
 }
 
+/** The coverage as JSON, for its record in the report bucket; {@link parseCoverage} reads it. */
 export function coverageText({ accounts, carried }: Coverage): string {
   return JSON.stringify({ version: VERSION, accounts, ...(carried.length > 0 ? { carried } : {}) });
 }

@@ -21,12 +21,14 @@ export const CLAUSES = {
     `${policy} names the region ${where}, which its account does not have`,
   runsMissing: ({ job, policy }: { job: string; policy: string }) =>
     `no ${job} run of ${policy} has succeeded in time`,
-  snapshotsIn: {
+  troubles: {
+    unproven: (servers: string) => `the last drill of ${servers} failed`,
+    behind: (servers: string) => `the copies of ${servers} are behind`,
     failed: (servers: string) => `a snapshot of ${servers} failed`,
     stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
+    unknown: (servers: string, count: number, statuses: readonly string[]) =>
+      uncountedText(count, ` of ${servers}`, statuses),
   },
-  uncounted: (servers: string, count: number, statuses: readonly string[]) =>
-    uncountedText(count, ` of ${servers}`, statuses),
   quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) => `the quota of ${where} has ${quotaRoom(days)}`,
   failures: (count: number) => `${counted(count, 'failure')} in the last day`,
   notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,

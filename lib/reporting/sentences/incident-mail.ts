@@ -9,9 +9,9 @@ const MOST_CHARACTERS = 500;
 
 /** The headline of an incident of several problems; `title` is that of the first. */
 export const HEADLINES = {
-  servers: (count: number, title: string) => `${count} servers, the worst is ${title}`,
-  accounts: (count: number) => `${count} accounts can't be read`,
-  others: (count: number, title: string) => `${title}, and ${count - 1} more`,
+  servers: (count: number, title: Sentence): Sentence => `${count} servers, the worst is ${title}`,
+  accounts: (count: number): Sentence => `${count} accounts can't be read`,
+  others: (count: number, title: Sentence): Sentence => `${title}, and ${count - 1} more`,
 };
 
 /** The parts of an incident's problem that its texts need; see lib/incidents/problem.ts. */
@@ -72,10 +72,10 @@ export const ENDED = 'Ended: the audit no longer sees this:';
 
 /** The texts of the e-mail in place of one that the topic has refused. */
 export function refusedMailTexts(
-  subject: string,
+  subject: Sentence,
   message: string,
   stage: string,
-): Record<'subject' | 'text', string> {
+): Record<'subject' | 'text', Sentence> {
   return {
     subject: 'an e-mail about an incident was refused',
     text: [
