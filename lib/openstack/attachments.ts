@@ -8,6 +8,33 @@ const Attachments = v.object({
 });
 
 /**
+ * Attaches a volume to a server. The cloud does so asynchronously: the volume is then `in-use`. The
+ * cloud chooses the device, which is the first free one.
+ *
+ * `POST /servers/{id}/os-volume_attachments`:
+ * https://docs.openstack.org/api-ref/compute/#attach-a-volume-to-an-instance and
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference
+ *
+ * @throws {CloudError} BAD_REQUEST if the volume is not available, CONFLICT if the server is busy
+ *   or in a status without attachments. After an error without an answer, the attachments of the
+ *   volume show whether the cloud has attached it.
+ */
+export async function attachVolume(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+  volumeId: string,
+): Promise<void> {
+  await session.request({
+    service: 'compute',
+    region,
+    method: 'POST',
+    path: `/servers/${encodeURIComponent(id)}/os-volume_attachments`,
+    json: { volumeAttachment: { volumeId } },
+    expect: [200, 202],
+  });
+}
+
+/**
  * Whether an attachment is the root disk of a server: its device is the first disk of any bus. An
  * attachment without a device counts as the root disk.
  */
