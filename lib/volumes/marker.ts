@@ -67,8 +67,8 @@ export function newVolumeSnapshot(
 }
 
 /** The place of a volume, without values that are too long or have spaces, such as some types. */
-function placeOf({ device, type }: VolumePlace): VolumePlace {
-  const isShort = (text: string | undefined) => text !== undefined && /^[\w/.-]{2,20}$/.test(text);
+function placeOf({ device = '', type = '' }: VolumePlace): Pick<Fields, 'device' | 'type'> {
+  const isShort = (text: string) => /^[\w/.-]{2,20}$/.test(text);
   return { ...(isShort(device) ? { device } : {}), ...(isShort(type) ? { type } : {}) };
 }
 
