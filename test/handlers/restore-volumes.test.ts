@@ -71,6 +71,8 @@ describe.each(KINDS)('a new server in a cloud by %s', (kind) => {
   beforeEach(async () => {
     useKind(kind);
     await take();
+    const snapshot = snapshotOf(data);
+    snapshot.createdAt = new Date(snapshot.createdAt!.getTime() + 1000);
   });
 
   test('gets its volumes first, and has them attached in the old order once it is ACTIVE', async () => {
@@ -297,9 +299,10 @@ describe.each(KINDS)('a new server in a cloud by %s', (kind) => {
     const lost = { edit: async () => new Response('', { status: 503 }) };
     const conflict = { status: 409, body: { conflictingRequest: { code: 409, message: 'busy' } } };
     h.cloud.faults.push({
-      ...{ service: 'compute', method: 'POST', path: /os-volume_attachments$/ },
+      ...({ service: 'compute', method: 'POST' } as const),
+      path: /os-volume_attachments$/,
       answer: what === 'lost' ? lost : conflict,
-    } as never);
+    });
     const reports = await finish(await h.run('restore', TO_NEW));
     expect(reports.flatMap(({ codes }) => codes)).toContain('RESTORE_VOLUME_NOT_ATTACHED');
     expect(reports.at(-1)!.state).toBe('done');
