@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { parseArgs } from 'node:util';
-import { configurationProblems, refusalText, warningsIn } from './check.ts';
+import { configurationProblems, refusalText, stageProblems, warningsIn } from './check.ts';
 import { type CommandOptions, readDeployment } from './configuration.ts';
 import { policiesOf } from './policies.ts';
 
@@ -11,6 +11,8 @@ const usage = 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [
  */
 async function check(options: CommandOptions): Promise<void> {
   const deployment = await readDeployment(options);
+  const [refusal] = stageProblems('check', deployment.stage);
+  if (refusal) throw new Error(refusal);
   const problems = configurationProblems(deployment);
   if (problems.length > 0) throw new Error(refusalText(problems));
   const { service, stage } = deployment;
@@ -28,6 +30,7 @@ function readArguments() {
         stage: { type: 'string', short: 's' },
         region: { type: 'string', short: 'r' },
         param: { type: 'string', multiple: true },
+        help: { type: 'boolean', short: 'h' },
       },
     });
   } catch {
@@ -36,7 +39,11 @@ function readArguments() {
 }
 
 const given = readArguments();
-if (given?.positionals.join(' ') !== 'check') {
+if (given?.values.help) {
+  console.log(`${usage}
+
+Checks serverless.yml, as each deployment does first, prints the policies and warnings, and changes nothing.`);
+} else if (given?.positionals.join(' ') !== 'check') {
   console.error(usage);
   process.exitCode = 2;
 } else {

@@ -61,6 +61,18 @@ export function stackNameProblems(names: Record<string, string>): string[] {
   );
 }
 
+/**
+ * Why a command refuses the stage `local`, whose owner, cloud and settings are those of the
+ * embedded cloud. Empty for other stages.
+ */
+export function stageProblems(command: string, stage: string): string[] {
+  return stage === 'local'
+    ? [
+        `${command} needs a deployment: give its stage with --stage. The stage "local" runs on this machine alone.${command === 'report' ? ' npm start writes its report.' : ''}`,
+      ]
+    : [];
+}
+
 /** Events that are not a list. They are checked first, because the other checks need lists. */
 function eventProblems({ functions = {} }: Service): string[] {
   return Object.entries(functions)

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import { configurationProblems, refusalText, warningsIn } from './check.ts';
+import { configurationProblems, refusalText, stageProblems, warningsIn } from './check.ts';
 import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
 import { addOwnStatements } from './role.ts';
@@ -33,10 +33,10 @@ import { alertWarnings } from './settings.ts';
 export default class Deployment {
   /**
    * @param {Serverless} serverless
-   * @param {unknown} _options
+   * @param {{ discard?: boolean }} options
    * @param {{ log: { warning(text: string): void } }} utils
    */
-  constructor(serverless, _options, { log }) {
+  constructor(serverless, options, { log }) {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
     const generated = eventsOf(serverless.configurationInput);
@@ -58,6 +58,12 @@ export default class Deployment {
               !Object(generated)[name]?.some((/** @type {unknown} */ one) => isDeepStrictEqual(one, event)),
           )
         : [];
+    /** @param {string} command */
+    const refuseLocal = (command) => {
+      for (const problem of stageProblems(command, provider.getStage())) {
+        throw new serverless.classes.Error(problem);
+      }
+    };
     const checkConfiguration = () => {
       const functions = Object.fromEntries(
         Object.entries(functionsOf(service.functions)).map(([name, fn]) => [
@@ -75,6 +81,7 @@ export default class Deployment {
       return deployment;
     };
     const prepare = () => {
+      refuseLocal('package or deploy');
       for (const warning of warningsIn(checkConfiguration())) log.warning(warning);
       for (const name of Object.keys(service.functions)) {
         service.functions[name] ??= {};
@@ -97,13 +104,6 @@ export default class Deployment {
       return addPolicies();
     };
     copyProductionOnly(serverless);
-    /** @param {string} command */
-    const refuseLocal = (command) => {
-      if (provider.getStage() !== 'local') return;
-      throw new serverless.classes.Error(
-        `${command} needs a deployment: give its stage with --stage. The stage "local" runs on this machine alone: npm start writes its report.`,
-      );
-    };
     const rerun = async () => {
       refuseLocal('rerun');
       const { LambdaClient } = await import('@aws-sdk/client-lambda');
@@ -112,7 +112,7 @@ export default class Deployment {
       const config = await provider.getAwsSdkV3Config();
       const clients = { queues: new SQSClient(config), functions: new LambdaClient(config) };
       const queue = `${service.service}-${provider.getStage()}-failed-runs`;
-      const failed = await rerunFailed(clients, queue, console.log);
+      const failed = await rerunFailed(clients, queue, console.log, { discard: options.discard });
       if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
     };
     const report = async () => {
@@ -124,7 +124,13 @@ export default class Deployment {
       console.log(file);
     };
     this.commands = {
-      rerun: { usage: 'Reruns the failed runs of the deployment', lifecycleEvents: ['run'] },
+      rerun: {
+        usage: 'Reruns the failed runs of the deployment',
+        lifecycleEvents: ['run'],
+        options: {
+          discard: { usage: 'Deletes the messages that are no failed runs', type: 'boolean' },
+        },
+      },
       report: { usage: "Fetches the report page of the deployment's last audit", lifecycleEvents: ['fetch'] },
     };
     this.hooks = {
@@ -132,6 +138,7 @@ export default class Deployment {
       'report:fetch': report,
       'before:package:initialize': prepare,
       'before:package:createDeploymentArtifacts': addPolicies,
+      'before:deploy:function:initialize': () => refuseLocal('deploy function'),
       'before:deploy:function:packageFunction': checkAndAddPolicies,
       'before:invoke:local:invoke': checkAndAddPolicies,
       'after:deploy:deploy': () => {

@@ -1,6 +1,7 @@
 import mergePlainObjects from 'serverless/lib/utils/merge-plain-objects.js';
 import * as v from 'valibot';
 import { eachAccount, mayOverlap } from '../lib/config/accounts.ts';
+import { dormancyOf } from '../lib/config/dormancy.ts';
 import { PERIODS } from '../lib/config/keep-rules.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
@@ -180,6 +181,7 @@ export function policyWarnings(service: Pick<Service, 'custom'>, now = new Date(
       ...(tooRare
         ? [`${path}.cleanup: ${sentenceOf(tooRare)}: let cleanup run more often, or raise maxDeletes`]
         : []),
+      ...dormantSchedules(fields, now).map((problem) => `${path}${problem}`),
     ];
   });
 }
@@ -211,14 +213,21 @@ function blockProblems(name: string, block: unknown): string[] {
 }
 
 /** The schedules of a block, by field. */
-function schedulesIn({ schedule, cleanup, offsite, drill }: Fields): [field: string, expression: string][] {
+function schedulesIn({
+  schedule,
+  cleanup,
+  offsite,
+  drill,
+}: Fields): [field: keyof typeof DORMANT, expression: string][] {
   const schedules = {
     schedule,
     cleanup,
     'offsite.schedule': Object(offsite).schedule,
     'drill.schedule': Object(drill).schedule,
   };
-  return Object.entries(schedules).filter((one): one is [string, string] => typeof one[1] === 'string');
+  return Object.entries(schedules).filter(
+    (one): one is [keyof typeof DORMANT, string] => typeof one[1] === 'string',
+  );
 }
 
 /** The schedules of a valid block that never fire from now on. */
@@ -228,6 +237,26 @@ function neverFiring(block: Fields): string[] {
       ? []
       : [`.${field}: never fires from now on: correct its day, month or year`],
   );
+}
+
+/** The code of a schedule that is dormant, by its field. */
+const DORMANT = {
+  schedule: 'SCHEDULE_OVER',
+  cleanup: 'CLEANUP_OVER',
+  'offsite.schedule': 'OFFSITE_OVER',
+  'drill.schedule': 'DRILL_OVER',
+} as const;
+
+/** The schedules of a valid block that have not begun, or pause for years. */
+function dormantSchedules(block: Fields, now: Date): string[] {
+  return schedulesIn(block).flatMap(([field, expression]) => {
+    const dormancy = dormancyOf(parseSchedule(expression, zoneOf(block)), now);
+    return dormancy
+      ? [
+          `.${field}: ${sentenceOf({ code: DORMANT[field], ...dormancy })}: correct its last field, the year, if you did not mean that: * is every year`,
+        ]
+      : [];
+  });
 }
 
 /** A time zone that has no effect on the schedules and rules of its block. */

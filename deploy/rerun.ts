@@ -8,13 +8,17 @@ import {
 } from '@aws-sdk/client-sqs';
 import * as v from 'valibot';
 import { printable, printableJson, printableLines } from '../lib/openstack/printable.ts';
-import { JOBS } from '../lib/runtime/work-item.ts';
+import { JOBS, repeatable } from '../lib/runtime/work-item.ts';
 
 const InvocationRecord = v.object({
-  requestContext: v.object({ functionArn: v.string() }),
+  requestContext: v.object({ functionArn: v.string(), requestId: v.exactOptional(v.string()) }),
   requestPayload: v.unknown(),
 });
-const Job = v.object({ job: v.picklist(JOBS), event: v.record(v.string(), v.unknown()) });
+const Job = v.object({
+  job: v.picklist(JOBS),
+  event: v.record(v.string(), v.unknown()),
+  requestId: v.exactOptional(v.string()),
+});
 
 /** A run that failed in all its attempts, with the receipt handles of its messages. */
 interface QueuedFailure {
@@ -32,22 +36,33 @@ interface Clients {
 /**
  * Reruns the failed runs of a queue one after another. The messages of a successful rerun are
  * deleted; the others stay. Several failures of a function with the same event are rerun once,
- * because a run works on the current state.
+ * because a run works on the current state. Ad-hoc events without `request` are requests of their
+ * own, which keep the ids of their first invocations.
  *
  * The messages are those that Lambda sends to an on-failure destination (AWS Lambda developer
  * guide, "Invocation records"), or work items that SQS moved to this queue after too many
  * deliveries (lib/runtime/work-item.ts).
  *
  * @param print prints a line for each run.
+ * @param discard deletes the messages that are no failed runs; otherwise they stay in the queue.
  * @returns the number of runs that failed again, or that Lambda refused.
  */
 export async function rerun(
   { queues, functions }: Clients,
   queueName: string,
   print: (line: string) => void,
+  { discard = false } = {},
 ): Promise<number> {
   const { QueueUrl } = await queues.send(new GetQueueUrlCommand({ QueueName: queueName }));
-  const runs = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''), print);
+  const { runs, others } = await failedRuns(queues, QueueUrl, queueName.replace(/-failed-runs$/, ''));
+  for (const { body, receipt: ReceiptHandle } of others) {
+    const message = { QueueUrl, ReceiptHandle };
+    await (discard
+      ? queues.send(new DeleteMessageCommand(message))
+      : queues.send(new ChangeMessageVisibilityCommand({ ...message, VisibilityTimeout: 0 })));
+    const fate = discard ? 'was deleted' : 'stays in the queue; --discard deletes it';
+    print(`! this message is not a failed run and ${fate}: ${printable(body.slice(0, 200))}`);
+  }
   if (runs.length === 0) print('There are no failed runs.');
   let failed = 0;
   for (const { fn, event, receipts } of runs) {
@@ -95,18 +110,18 @@ async function failedRuns(
   queues: SQSClient,
   QueueUrl: string | undefined,
   deployment: string,
-  print: (line: string) => void,
-): Promise<QueuedFailure[]> {
+): Promise<{ runs: QueuedFailure[]; others: { body: string; receipt: string }[] }> {
   const runs = new Map<string, QueuedFailure>();
+  const others: { body: string; receipt: string }[] = [];
   for (;;) {
     const { Messages = [] } = await queues.send(
       new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 2 }),
     );
-    if (Messages.length === 0) return [...runs.values()];
+    if (Messages.length === 0) return { runs: [...runs.values()], others };
     for (const { Body = '', ReceiptHandle = '' } of Messages) {
       const read = readMessage(Body, deployment);
       if (!read) {
-        print(`! this message is not a failed run and stays in the queue: ${printable(Body.slice(0, 200))}`);
+        others.push({ body: Body, receipt: ReceiptHandle });
         continue;
       }
       const { fn, event } = read;
@@ -126,10 +141,13 @@ function readMessage(body: string, deployment: string): Pick<QueuedFailure, 'fn'
   const message = v.safeParse(v.pipe(v.string(), v.parseJson()), body).output;
   const record = v.safeParse(InvocationRecord, message);
   const work = v.safeParse(Job, record.success ? record.output.requestPayload : message);
-  if (work.success) return { fn: `${deployment}-${work.output.job}`, event: work.output.event };
-  return record.success && !isOfContinue(record.output.requestContext, deployment)
-    ? { fn: record.output.requestContext.functionArn, event: record.output.requestPayload }
-    : undefined;
+  if (work.success) {
+    const { job, event, requestId } = work.output;
+    return { fn: `${deployment}-${job}`, event: repeatable(event, requestId) };
+  }
+  if (!record.success || isOfContinue(record.output.requestContext, deployment)) return undefined;
+  const { functionArn, requestId } = record.output.requestContext;
+  return { fn: functionArn, event: repeatable(record.output.requestPayload, requestId) };
 }
 
 function isOfContinue({ functionArn }: { functionArn: string }, deployment: string): boolean {

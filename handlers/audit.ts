@@ -25,7 +25,7 @@ import { invocation, type JobContext, pingHeartbeat, releaseLease } from '../lib
 import { leasesAt } from '../lib/runtime/lease.ts';
 import { failedRunQueueAt } from '../lib/runtime/queue.ts';
 
-const { bucket, copiesBucket, failedRuns, pricePerGb, reportLink, stage, topic } = settings();
+const { bucket, copiesBucket, failedRuns, pricePerGb, reportLink, service, stage, topic } = settings();
 const store = bucket ? reportStoreIn(bucket) : undefined;
 const coverageStore = bucket ? coverageStoreIn(bucket) : undefined;
 const failedRunQueue = failedRuns ? failedRunQueueAt(failedRuns) : undefined;
@@ -113,7 +113,12 @@ async function notifyIncidents(
   const lease = await leases.take('audit/incidents', endsAt, now);
   if ('heldUntil' in lease) return undefined;
   try {
-    return await notify(found, runs, { store, send: (mail) => publishAlert(topic, mail) }, { now, stage });
+    return await notify(
+      found,
+      runs,
+      { store, send: (mail) => publishAlert(topic, mail) },
+      { now, service, stage },
+    );
   } finally {
     await releaseLease(lease);
   }

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
 import { DAY_MS, HOUR_MS } from '../lib/config/dates.ts';
 import { ADHOC } from '../lib/config/policy.ts';
+import { blueprintText } from '../lib/snapshots/blueprint.ts';
 import { imageName } from '../lib/snapshots/image-name.ts';
 import { markerOf, verdictMarks } from '../lib/snapshots/marker.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from './cloud/state.ts';
+
+/** The blueprints of the fleet's snapshots name only the region. */
+const NO_DETAILS = { flavorId: undefined, keyName: undefined, securityGroups: [] };
 
 /**
  * Adds a small fleet with a history of daily snapshots: servers whose snapshots are rotated,
@@ -93,12 +97,17 @@ function addSnapshot(
   age: number,
 ): CloudImage {
   const slot = daysAgo(cloud, age);
+  const name = imageName(server, 'daily', slot);
+  const blueprint = blueprintText({ ...NO_DETAILS, region: region.name }, name);
   return region.addImage({
     id: snapshotId(server, slot),
-    name: imageName(server, 'daily', slot),
+    name,
     owner: cloud.account.projectId,
     createdAt: new Date(slot.getTime() + 20_000),
-    properties: { ...madeFrom(server), ...markerOf({ owner, policy: 'daily', server: server.id, slot }) },
+    properties: {
+      ...madeFrom(server),
+      ...markerOf({ owner, policy: 'daily', server: server.id, slot, blueprint }),
+    },
   });
 }
 

@@ -41,7 +41,8 @@ The rules are those of the first policy in serverless.yml; the account and the s
     cleanup(event, lambdaContext('cleanup')),
   );
 
-  print(`\n${table(taken, cleaned)}`);
+  print(`\n${table(taken, cleaned)}
+A snapshot may be kept for several reasons. proven: it passed a drill; oldest: kept while the rules have too few.`);
   for (const { text } of [...taken.warnings, ...cleaned.warnings])
     print(`${styleText('yellow', '!')} ${text}`);
   print(`

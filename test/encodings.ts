@@ -54,6 +54,12 @@ const NAMED: Record<string, string> = {
 const inside = (what: string) => (text: string) => `${text.slice(0, 8)}${what}${text.slice(8)}`;
 const base64 = (text: string | Buffer) => Buffer.from(text as string).toString('base64');
 
+function base32(text: string): string {
+  const bits = [...Buffer.from(text)].map((b) => b.toString(2).padStart(8, '0')).join('');
+  const letters = bits.match(/.{1,5}/g)!.map((five) => Number.parseInt(five.padEnd(5, '0'), 2));
+  return letters.map((n) => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[n]).join('');
+}
+
 /**
  * How software may alter a text that it was sent, so that the text can't be found as it is, but a
  * person could still read it.
@@ -82,9 +88,17 @@ export const ALTERATIONS: Record<string, (text: string) => string> = {
     Buffer.from(text)
       .toString('hex')
       .replace(/[a-f]/, (c) => c.toUpperCase()),
+  'in base64 of hexadecimal': (text) => base64(Buffer.from(text).toString('hex')),
+  'in base32': base32,
+  'as a list of bytes': (text) => [...Buffer.from(text)].join(', '),
+  'as an array of hexadecimal bytes': (text) =>
+    `{${[...Buffer.from(text)].map((b) => `0x${b.toString(16).padStart(2, '0')}`).join(',')}}`,
+  'in full-width letters': (text) =>
+    text.replace(/[!-~]/g, (c) => String.fromCodePoint(c.codePointAt(0)! + 0xfee0)),
   'in JSON, four times': (text) => JSON.stringify(JSON.stringify(JSON.stringify(JSON.stringify(text)))),
   'in capitals': (text) => text.toUpperCase(),
   'in small letters': (text) => text.toLowerCase(),
   'cut after 12 characters': (text) => `${text.slice(0, 12)}…`,
+  'masked in the middle': (text) => `${text.slice(0, 7)}****${text.slice(-7)}`,
   'without its first 5 characters': (text) => text.slice(5),
 };

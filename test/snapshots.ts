@@ -63,7 +63,14 @@ export function image(changes: Partial<Image> & Pick<Image, 'name' | 'createdAt'
 export function volume(changes: Partial<Volume> = {}): Volume {
   return {
     ...{ id: 'volume', region: 'DFW', name: '', description: '', status: 'available', sizeGb: 1 },
-    ...{ type: undefined, metadata: {}, snapshotId: undefined, createdAt: undefined, attachments: [] },
+    ...{
+      type: undefined,
+      multiattach: false,
+      metadata: {},
+      snapshotId: undefined,
+      createdAt: undefined,
+      attachments: [],
+    },
     ...changes,
   };
 }

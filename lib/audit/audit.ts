@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import pMap from 'p-map';
 import { isoSeconds } from '../config/dates.ts';
+import { dormancyOf } from '../config/dormancy.ts';
 import type { Policy } from '../config/policy.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import { abandonedAmong } from '../drill/abandoned-servers.ts';
@@ -34,7 +35,6 @@ import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from '
 import type { AccountCoverage, CoveredServer } from './coverage.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
 import { isExpected } from './headline.ts';
-import { pausedUntil } from './lateness.ts';
 import { awaitedSlot, type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
@@ -299,7 +299,7 @@ async function auditRegions(
     owner: run.owner,
     ids: policies.flatMap(({ servers }) => servers.ids ?? []),
     idsIn: (region) => rememberedIn.get(region)?.map(({ server }) => server) ?? [],
-    volumes: policies.some(({ volumes }) => volumes !== 'none'),
+    volumes: policies.some(({ volumes }) => volumes !== 'none') ? 'all' : undefined,
   });
   const unsure = [...found.unsure, ...outOfSight(found)];
   const isUnsure = (id: string) => unsure.some((server) => server.id === id);
@@ -315,6 +315,9 @@ async function auditRegions(
         : [],
     ),
   ];
+  const withoutCompute = unreadable
+    .map(({ region }) => region)
+    .filter((region) => !session.regions.includes(region));
   const withoutImages = await serversWithoutImages(session, found);
   const { gone } = await goneEverywhere(session, goneInEveryRegion(regions));
   // A server with snapshots counts as gone only if its snapshots name its region, and the catalogue
@@ -348,7 +351,9 @@ async function auditRegions(
     account,
     policies: [],
     series: [],
-    accounts: [{ account, project: session.projectId, regions: session.regions, gone: absent }],
+    accounts: [
+      { account, project: session.projectId, regions: session.regions, withoutCompute, gone: absent },
+    ],
     uncovered: [],
     unlisted,
     warnings: [],
@@ -360,7 +365,7 @@ async function auditRegions(
 
   for (const policy of policies) {
     const { copies, problem } = await checkedCopiesOf(await listed(policy), policy.policy);
-    const wanted = policy.regions ?? session.regions;
+    const wanted = policy.regions ?? [...session.regions, ...withoutCompute];
     const cleanups = cleanupsOf(policy);
     const schedules = schedulesOf(policy);
     const own = regions.filter(({ region }) => wanted.includes(region));
@@ -377,7 +382,7 @@ async function auditRegions(
     const mayMatch = unknown.length > 0 || unsure.some(({ region }) => wanted.includes(region));
     const problems: Reason[] = [
       ...wanted
-        .filter((region) => !session.regions.includes(region))
+        .filter((region) => ![...session.regions, ...withoutCompute].includes(region))
         .map((where): Reason => ({ code: 'POLICY_REGION_UNKNOWN', where })),
       ...itsUnreadable.map(
         (one): Reason => ({ code: 'POLICY_REGION_UNREADABLE', where: one.region, problem: one.problem }),
@@ -579,7 +584,6 @@ function auditedPolicy(
 ): AuditedPolicy {
   const { policy, account, schedule, cleanup, servers, regions } = deployed;
   const [nextRun, nextCleanup] = [schedule.next(now), cleanup.next(now)];
-  const resumes = pausedUntil(schedule, now);
   return {
     policy,
     account,
@@ -590,12 +594,16 @@ function auditedPolicy(
     ...(schedule.exact ? {} : { runsAtRate: true }),
     ...(cleanup.exact ? {} : { cleansAtRate: true }),
     ...found,
-    problems:
-      nextRun && !resumes
-        ? found.problems
-        : [
-            ...found.problems,
-            { code: 'POLICY_SCHEDULE_ENDED', ...(resumes ? { resumes: isoSeconds(resumes) } : {}) },
-          ],
+    problems: [...found.problems, ...dormantSchedules(deployed, now)],
   };
+}
+
+/** The schedules of a policy that have ended, pause or have not begun. */
+function dormantSchedules(policy: Policy, now: Date): Reason[] {
+  return JOBS.flatMap((job): Reason[] => {
+    // The function of drills runs at a rate, and drills at the schedule of the policy.
+    const schedule = job === 'drill' ? policy.drill?.schedule : scheduleOf(job, policy);
+    const dormancy = schedule && dormancyOf(schedule, now);
+    return dormancy ? [{ code: 'POLICY_SCHEDULE_ENDED', job, ...dormancy }] : [];
+  });
 }

@@ -132,12 +132,12 @@ export function copiedServers(all: readonly AuditedSeries[]): ServerCount {
 }
 
 /** The reason for a series whose copies are behind. */
-export function seriesBehind(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_BEHIND'> {
-  const { name, server, policy, copied } = series;
+export function seriesBehind(series: AuditedSeries, { nameOf, placeOf }: Naming): Reason<'SERIES_BEHIND'> {
+  const { policy, copied } = series;
   const { newest, ageSeconds } = copied ?? {};
   return {
     code: 'SERIES_BEHIND',
-    server: name || server,
+    server: nameOf(series),
     where: placeOf(series),
     policy,
     ...(newest === undefined ? {} : { newest }),

@@ -46,7 +46,11 @@ export const policyDropped =
     accounts: loss.policies.map(({ account }) => account),
     isElsewhere,
     uncovered: loss.servers.length,
-    servers: loss.policies.reduce((sum, { servers }) => sum + servers, 0),
+    // The policy may have selected more servers since an audit could last list all of them.
+    servers: Math.max(
+      loss.policies.reduce((sum, { servers }) => sum + servers, 0),
+      loss.servers.length,
+    ),
     seen: lastSeen(loss.policies),
   });
 
@@ -56,8 +60,8 @@ export const policyDropped =
 export const serverDropped =
   (account: string, name: string) =>
   ({ servers: [server] }: CoverageLoss): Dropped => {
-    const { region: where, since: _, lost: __, ...facts } = server!;
-    return { code: 'DROPPED_SERVER', account, where, ...facts, name };
+    const { region: where, server: id, policies, seen } = server!;
+    return { code: 'DROPPED_SERVER', account, where, server: id, name, policies, seen };
   };
 
 /** @param covered the server as this audit sees it, with the policies that still cover it. */

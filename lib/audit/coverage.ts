@@ -20,6 +20,8 @@ const RecordedServer = v.object({
   seen: v.string(),
   /** The policies that have lost it, though others still select it: when each last selected it. */
   lost: v.exactOptional(v.record(v.string(), v.string())),
+  /** Whether an audit has reported that no policy covers the server any more. */
+  uncovered: v.exactOptional(v.literal(true)),
 });
 
 const RecordedPolicy = v.object({

@@ -1,18 +1,25 @@
+import { HOUR_MS } from '../config/dates.ts';
+import { ADHOC } from '../config/policy.ts';
 import { printable } from '../openstack/printable.ts';
-import type { Finding, Reason } from '../reporting/reasons.ts';
-import type { Report } from '../reporting/report.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Entry, Report } from '../reporting/report.ts';
 import { DIGEST, type PageLinks, unlistedText } from '../reporting/sentences/digest.ts';
+import { droppedText } from '../reporting/sentences/dropped.ts';
 import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
-import { clausesOf, worstFirst } from './headline.ts';
+import { clausesOf, isExpected, worstFirst } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
+import { unreportedWarnings } from './reported-warnings.ts';
 import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
+
+/** A snapshot that was requested later may be missing in the listing of the audit. */
+const LISTED_MS = HOUR_MS;
 
 /** A quota that the snapshots use up within this time makes a day not good. */
 const QUOTA_DAYS = 7;
@@ -60,7 +67,7 @@ export function digest(
     return failure === undefined ? reason : { ...reason, failure };
   };
   const joined = new Set(series.filter(isLate).map((one) => failureOf(one)?.key));
-  const failed = failures.open.filter(({ key }) => !joined.has(key)).map(({ line }) => line);
+  const failed = failures.open.filter(({ key }) => !joined.has(key)).map(DIGEST.failure);
   const troubles = SERIES_TROUBLES.map(({ isIn, digest: own }) => ({
     title: own.title,
     reasons: series.filter(isIn).map((one) => reasonOf(own, one)),
@@ -76,24 +83,37 @@ export function digest(
   );
   const total = (job: Report['job'], outcome: 'taken' | 'deleted' | 'copied') =>
     runs.reduce((sum, run) => sum + (run.job === job ? (run.totals[outcome] ?? 0) : 0), 0);
-  const unusable = notGood(runs, audit);
+  const { failed: givenUp, unfinished, gone } = notGood(runs, audit);
   const totals = {
-    taken: total('snapshot', 'taken') - unusable.failed - unusable.unfinished,
-    ...unusable,
+    taken: total('snapshot', 'taken') - givenUp - unfinished - gone.length,
+    failed: givenUp,
+    unfinished,
+    gone: gone.length,
     copied: runs.some(({ job }) => job === 'offsite') ? total('offsite', 'copied') : undefined,
     deleted: total('cleanup', 'deleted'),
+    copiesDeleted: total('offsite', 'deleted'),
     repaired: failures.repaired,
   };
   const text = [
     `${title}.`,
     DIGEST.lastDay(known && totals),
     section('Failed', failed),
-    section('No longer covered', audit.dropped.map(sentenceOf)),
+    section('No longer covered', audit.dropped.map(droppedText)),
     ...troubles.map(({ title, reasons }) => section(title, reasons.map(sentenceOf))),
     section('To be looked at', [
       ...problems,
-      ...audit.warnings.filter((warning) => !isReported(warning, reported)).map(findingText),
+      ...unreportedWarnings(audit.warnings, reported).map(findingText),
+      // The audit itself warns of those by hand.
+      ...gone.filter(({ run }) => run.policy !== ADHOC).map(({ run, entry }) => DIGEST.gone(run, entry)),
     ]),
+    section(
+      'Not copied',
+      series.flatMap((one) =>
+        one.copied?.obstacle && isExpected(one)
+          ? DIGEST.notCopied(naming.nameOf(one), naming.placeOf(one), one.policy, one.copied.obstacle)
+          : [],
+      ),
+    ),
     section('Not covered by any policy', [
       ...audit.uncovered.map((server) => DIGEST.uncovered(server.name, naming.placeOf(server))),
       ...audit.unlisted.map((place) => unlistedText(place, naming)),
@@ -128,46 +148,62 @@ function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
     .toArray();
 }
 
-/** Whether the lines of the troubles already say what a warning says. */
-function isReported(warning: Finding, reported: readonly Reason[]): boolean {
-  switch (warning.code) {
-    case 'SERIES_NOT_ROTATING':
-      return reported.some(({ code }) => code === 'SERIES_NOT_ROTATED');
-    case 'ADHOC_SNAPSHOT_FAILED':
-    case 'FAILED_IMAGE_HELD':
-    case 'IMAGE_STUCK':
-      return reported.flatMap(imagesOf).includes(warning.image);
-    default:
-      return false;
-  }
-}
-
-function imagesOf(reason: Reason): readonly string[] {
-  switch (reason.code) {
-    case 'SERIES_FAILED':
-    case 'SERIES_ADHOC_FAILED':
-    case 'SERIES_STUCK':
-      return reason.images;
-    default:
-      return [];
-  }
+/** What has become of the snapshots that the runs have requested, if they are not good. */
+interface NotGood {
+  failed: number;
+  unfinished: number;
+  /**
+   * The images that no longer exist, though no cleanup has deleted them, with the reports of the
+   * runs that requested them.
+   */
+  gone: { run: Report; entry: Entry }[];
 }
 
 /**
- * Counts the snapshots that runs have requested, and that the cloud then gave up, or has not
- * finished yet. Those of which the audit knows nothing, because somebody deleted them or their
- * region can't be read, are not counted.
+ * Finds the snapshots that runs have requested, and that the cloud then gave up, has not finished
+ * yet, or no longer has. Those whose region can't be read now are not counted.
  */
-function notGood(runs: readonly Report[], { series }: Audit): { failed: number; unfinished: number } {
-  const stateOf = new Map(
-    series.flatMap(({ snapshots }) => snapshots.map(({ image, state }) => [image, state])),
+function notGood(runs: readonly Report[], { at, series, accounts, policies }: Audit): NotGood {
+  const snapshots = series.flatMap((one) => one.snapshots);
+  const stateOf = new Map(snapshots.map(({ image, state }) => [image, state]));
+  const deleted = new Set(
+    runs.flatMap(({ job, entries }) => (job === 'cleanup' ? entries.flatMap(deletedImages) : [])),
   );
-  const requested = runs.flatMap(({ job, entries }) =>
-    job === 'snapshot' ? entries.filter(({ outcome }) => outcome === 'taken') : [],
+  const isRead = ({ account, policy }: Report, { region }: Entry) =>
+    accounts.some((one) => one.account === account && one.regions.includes(region)) &&
+    policies.some((one) => one.account === account && one.readable && isOf(policy, one.policy));
+  const requested = runs.flatMap((run) =>
+    run.job === 'snapshot'
+      ? run.entries.flatMap((entry) => (entry.outcome === 'taken' ? { run, entry } : []))
+      : [],
   );
-  const states = requested.map(({ image = '' }) => stateOf.get(image) ?? 'good').filter((s) => s !== 'good');
-  const failed = states.filter((state) => state === 'failed' || state === 'stuck').length;
-  return { failed, unfinished: states.length - failed };
+  const states = requested.map(({ entry: { image = '' } }) => stateOf.get(image) ?? 'good');
+  const having = (...wanted: string[]) => states.filter((state) => wanted.includes(state)).length;
+  return {
+    failed: having('failed', 'stuck'),
+    unfinished: having('pending', 'unknown'),
+    gone: requested.filter(
+      ({ run, entry }) =>
+        entry.image !== undefined &&
+        Date.parse(at) - requestedMs(run, entry) > LISTED_MS &&
+        !stateOf.has(entry.image) &&
+        !deleted.has(entry.image) &&
+        isRead(run, entry),
+    ),
+  };
+}
+
+function requestedMs({ slot = '' }: Report, { delaySeconds = 0 }: Entry): number {
+  return Date.parse(slot) + 1000 * delaySeconds;
+}
+
+/** Whether snapshots of a run are in the series of a policy; those by hand are in any. */
+function isOf(run: string, policy: string): boolean {
+  return run === ADHOC || run === policy;
+}
+
+function deletedImages({ snapshots = [] }: Entry): string[] {
+  return snapshots.flatMap(({ image, outcome }) => (outcome === 'deleted' ? image : []));
 }
 
 function section(title: string, lines: readonly string[]): string | undefined {
@@ -185,7 +221,9 @@ function provenLine({ at, series }: Audit, { suffixOf }: Naming): string | undef
 
 function copiesLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {
   const copied = copiedServers(series);
-  const never = series.filter(({ copied }) => copied?.obstacle && !copied.newest).length;
+  const impossible = series.filter((one) => isExpected(one) && one.copied?.obstacle && !one.copied.newest);
+  const never = new Set(impossible.map(({ account, region, server }) => `${account} ${region} ${server}`))
+    .size;
   return copied.count === 0 ? undefined : DIGEST.copied(copied, never, at, suffixOf);
 }
 

@@ -38,13 +38,16 @@ export function hasFailedDrill(series: AuditedSeries): boolean {
 }
 
 /** The reason for a series whose last drill failed. */
-export function drillFailed(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_DRILL_FAILED'> {
-  const { name, policy, proof, snapshots } = series;
+export function drillFailed(
+  series: AuditedSeries,
+  { nameOf, placeOf }: Naming,
+): Reason<'SERIES_DRILL_FAILED'> {
+  const { policy, proof, snapshots } = series;
   const { failed = '', proven } = proof ?? {};
   const where = placeOf(series);
   const slot = snapshots.find(({ unproven }) => unproven === failed)?.slot ?? '';
   const before = proven === undefined ? {} : { proven };
-  return { code: 'SERIES_DRILL_FAILED', name, where, policy, slot, failed, ...before };
+  return { code: 'SERIES_DRILL_FAILED', server: nameOf(series), where, policy, slot, failed, ...before };
 }
 
 function latest(times: Date[]): Date | undefined {

@@ -49,7 +49,8 @@ export function compareCoverage(
     return loss;
   };
   const sorted = before.map((one) => sortedOut(one, audit, lossOf));
-  const reasons = new Map([...losses.values()].map((loss) => [loss, loss.reasonOf(loss)]));
+  const actual = [...losses.values()].filter(({ policies, servers }) => policies.length + servers.length > 0);
+  const reasons = new Map(actual.map((loss) => [loss, loss.reasonOf(loss)]));
   const isSettled = (loss: CoverageLoss) => isAccepted(reasons.get(loss)!, acceptance);
   const still = stillDropped(carried, audit, [...reasons.values()]);
   const dropped = [...reasons.values(), ...still];
@@ -62,7 +63,10 @@ export function compareCoverage(
   return {
     dropped: dropped.filter((one) => !isAccepted(one, acceptance)),
     accepted: dropped.filter((one) => isAccepted(one, acceptance)),
-    warnings: unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
+    warnings:
+      acceptance === true && dropped.length === 0
+        ? [{ code: 'NOTHING_TO_ACCEPT' }]
+        : unmatchedNames(acceptance, dropped).map((name) => ({ code: 'NOTHING_TO_ACCEPT', name })),
     coverage: renewed(kept, audit, before),
     carried: still.filter((one) => !isAccepted(one, acceptance)),
   };
@@ -137,23 +141,41 @@ function sortedOut(
     };
     return Object.fromEntries(Object.entries(lost).filter(([policy]) => !by.includes(policy)));
   };
+  /** Whether policies still include the region, or may include it: the account can't be read. */
+  const mayInclude = (region: string) =>
+    !otherProject &&
+    its.length > 0 &&
+    (!now || [...now.regions, ...(now.withoutCompute ?? [])].includes(region));
+  const ownLossOf = ({ server: id, name }: CoveredServer) =>
+    lossOf(`server ${account} ${id}`, serverDropped(account, uncovered.get(id) ?? name));
+  const lossesFrom = (lost: CoveredServer['lost'], current: CoveredServer) =>
+    Object.entries(lost ?? {}).map(([policy, seen]) =>
+      lossOf(
+        `server ${account} ${current.server} ${policy}`,
+        fromPolicyDropped(account, policy, current, seen),
+      ),
+    );
   const lossesOf = (server: CoveredServer): CoverageLoss[] | undefined => {
-    const { server: id, region } = server;
+    const { server: id, region, lost } = server;
+    const current = otherProject ? undefined : covered.get(id);
+    if (current) return lossesFrom(lostOf(server), current);
+    if (!otherProject && isKnownGone(server, now)) return [];
+    // The later removal of its policy, region or account does not end an earlier report.
+    if (server.uncovered) return uncovered.has(id) || !mayInclude(region) ? [ownLossOf(server)] : undefined;
     if (otherProject) return [otherProject];
-    const current = covered.get(id);
-    if (current) {
-      return Object.entries(lostOf(server)).map(([policy, seen]) =>
-        lossOf(`server ${account} ${id} ${policy}`, fromPolicyDropped(account, policy, current, seen)),
-      );
-    }
-    if (isKnownGone(server, now)) return [];
     if (!server.policies.some(isDeployed)) {
-      return [...new Set(server.policies.flatMap((policy) => policyLosses.get(policy) ?? []))];
+      const removed = new Set(server.policies.flatMap((policy) => policyLosses.get(policy) ?? []));
+      return [...removed, ...lossesFrom(lost, { ...server, policies: [] })];
     }
-    const name = uncovered.get(id);
-    if (name !== undefined) return [lossOf(`server ${account} ${id}`, serverDropped(account, name))];
-    if (!now || now.regions.includes(region)) return undefined;
+    if (uncovered.has(id)) return [ownLossOf(server)];
+    if (mayInclude(region)) return undefined;
     return [lossOf(`region ${account} ${region}`, regionDropped(account, region))];
+  };
+  const recordOf = (server: CoveredServer): CoveredServer => {
+    if (otherProject) return server;
+    if (covered.has(server.server)) return { ...server, lost: lostOf(server) };
+    const isUncovered = uncovered.has(server.server) && server.policies.some(isDeployed);
+    return isUncovered ? { ...server, uncovered: true } : server;
   };
   return {
     account,
@@ -162,8 +184,7 @@ function sortedOut(
     servers: servers.map((server) => {
       const because = lossesOf(server);
       for (const loss of because ?? []) loss.servers.push(server);
-      const isCovered = !otherProject && covered.has(server.server);
-      return { server: isCovered ? { ...server, lost: lostOf(server) } : server, because };
+      return { server: recordOf(server), because };
     }),
   };
 }

@@ -3,11 +3,11 @@ import type { AuditedSeries, AuditedSnapshot } from './model.ts';
 
 /**
  * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
- * is none once a newer snapshot is good.
+ * is none once a newer snapshot is good; nor is an ad-hoc snapshot that was taken again.
  */
 export function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
   const failed = snapshots.filter(({ state }) => state === 'failed');
-  return failed.filter((one) => !isHeld(one) || one.slot > newestGood);
+  return failed.filter((one) => !one.takenAgain && (!isHeld(one) || one.slot > newestGood));
 }
 
 const HOLDS: readonly ReasonCode[] = ['PROTECTED', 'HELD', 'HELD_UNTIL'];

@@ -11,16 +11,24 @@ const NOTHING_TO_DO: readonly (ReasonCode | undefined)[] = ['ALREADY_TAKEN', 'SE
 
 /** What failed in the runs of a day. */
 export interface Failures {
-  /** The failures that no later run has repaired; the same one of several tries once. */
-  open: Failure[];
+  /** The failures that no later run has repaired; the same one of several tries or slots once. */
+  open: (Failure & {
+    /** How often it was seen, each try counted. */
+    times: number;
+  })[];
   /** The number of failures that a later run has repaired. */
   repaired: number;
 }
 
 /** A failure of a whole run, or of a server in it. */
 export interface Failure {
-  /** Identifies the failure, so that the same one in a retry has the same key. */
+  /**
+   * Identifies the failure, so that the same one in another try, or of another snapshot, has the
+   * same key: the job, the policy, the server and the codes.
+   */
   key: string;
+  /** The slot of the snapshot, the latest one of several; absent if it is not of one slot. */
+  slot?: string | undefined;
   /** The run, what failed in it, and why. */
   line: Sentence;
   /** The server, in a snapshot run only, and why its snapshot failed. */
@@ -38,33 +46,42 @@ type FailureOfRun = Failure & { entry?: Entry };
  * @param runs the oldest first.
  */
 export function failuresIn(runs: readonly Report[]): Failures {
-  const open = new Map<string, Failure>();
+  const open = new Map<string, Failures['open'][number]>();
   const repaired = new Set<string>();
   for (const [i, run] of runs.entries()) {
     const later = runs.slice(i + 1).filter((one) => isSameWork(run, one));
     for (const { entry, ...failure } of failuresOf(run)) {
       if (later.some((one) => repairs(one, entry))) repaired.add(failure.key);
-      else open.set(failure.key, failure);
+      else open.set(failure.key, again(open.get(failure.key), failure));
     }
   }
   return { open: [...open.values()], repaired: repaired.difference(open).size };
 }
 
+/** A failure that was seen before, or not. */
+function again(before: Failures['open'][number] | undefined, failure: Failure): Failures['open'][number] {
+  const { slot: earlier = '', times = 0 } = before ?? {};
+  const { slot = '' } = failure;
+  return { ...failure, slot: (slot > earlier ? slot : earlier) || undefined, times: times + 1 };
+}
+
 function failuresOf(report: Report): FailureOfRun[] {
-  const { job, policy, account, failures, entries } = report;
+  const { job, policy, account, slot, failures, entries } = report;
   const keyOf = (...facts: unknown[]) => JSON.stringify([job, policy, account, ...facts]);
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
   return [
     ...failures.map(({ text, ...finding }) => ({
       key: keyOf(finding.account, finding.region, finding.code, finding.facts),
       line: failedRunLine(report, text),
+      slot,
     })),
     ...failed.flatMap((entry) => {
       const { server, region } = entry;
       const own = { policy, account, ...entry };
-      return partsOf(entry).map(({ facts, text }) => ({
+      return partsOf(entry).map(({ facts, text, ...part }) => ({
         key: keyOf(own.account, region, server, own.policy, ...facts),
         line: failedServerLine(report, entry, text),
+        slot: part.slot ?? slot,
         entry,
         ...(job === 'snapshot'
           ? { ofServer: { server, region, policy: own.policy, account: own.account, text } }
@@ -75,11 +92,19 @@ function failuresOf(report: Report): FailureOfRun[] {
 }
 
 /** What failed of a server: the failed snapshots, or the server as a whole. */
-function partsOf({ code, error, reason, snapshots = [] }: Entry): { facts: unknown[]; text: Sentence }[] {
+function partsOf({ code, error, reason, snapshots = [] }: Entry): {
+  facts: unknown[];
+  text: Sentence;
+  slot?: string;
+}[] {
   const failed = snapshots.filter(({ outcome }) => outcome === 'failed');
   return failed.length === 0
     ? [{ facts: [code, error], text: reason ?? 'failed' }]
-    : failed.map((one) => ({ facts: [one.image, one.codes, one.error], text: failedSnapshotText(one) }));
+    : failed.map((one) => ({
+        facts: [one.codes, one.error],
+        text: failedSnapshotText(one),
+        slot: one.slot,
+      }));
 }
 
 /** Whether a later run had to do the same work. */

@@ -4,7 +4,6 @@ import {
   CLAUSES,
   firstOf,
   headlineText,
-  seriesNameText,
   serverNameText,
   UNREADABLE,
 } from '../reporting/sentences/headline.ts';
@@ -44,24 +43,39 @@ export function clausesOf(audit: Audit): Sentence[] {
 }
 
 /**
- * The snapshots that failed or are stuck, also of servers that an older snapshot still protects.
+ * The snapshots that failed, are stuck or do not count, also of servers that an older snapshot
+ * still protects.
  */
 function imageClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
-  const isIn = {
-    failed: (one: AuditedSeries) => failedIn(one).length > 0,
-    stuck: (one: AuditedSeries) => one.stuck > 0,
-  };
-  return (['failed', 'stuck'] as const).flatMap((state) => {
-    const servers = new Map(
-      series.filter((one) => isIn[state](one) && isWatched(one)).map((one) => [serverKey(one), one] as const),
-    );
+  const clauseOf = (
+    isIn: (one: AuditedSeries) => boolean,
+    make: (servers: string, its: readonly AuditedSeries[]) => Sentence,
+  ): Sentence[] => {
+    const its = series.filter((one) => isIn(one) && isWatched(one));
+    const servers = new Map(its.map((one) => [serverKey(one), one] as const));
     const [one] = servers.values();
     if (one === undefined) return [];
     const { size } = servers;
-    const which = size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server');
-    return [CLAUSES.snapshotsIn[state](which)];
-  });
+    return [make(size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server'), its)];
+  };
+  return [
+    ...clauseOf((one) => failedIn(one).length > 0, CLAUSES.snapshotsIn.failed),
+    ...clauseOf((one) => one.stuck > 0, CLAUSES.snapshotsIn.stuck),
+    ...clauseOf(hasUncounted, (servers, its) => {
+      const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
+      const statuses = [...new Set(uncounted.map(({ status }) => status))];
+      return CLAUSES.uncounted(servers, uncounted.length, statuses);
+    }),
+  ];
+}
+
+/**
+ * Whether snapshots of a series have a status that does not count. Without a volume service, which
+ * is the cause then, the status of none is known.
+ */
+export function hasUncounted({ unknown, cause }: AuditedSeries): boolean {
+  return unknown > 0 && cause?.code !== 'SERIES_REGION_WITHOUT_VOLUMES';
 }
 
 /** How soon a quota keeps the policies from taking snapshots: the one with the least room. */
@@ -102,14 +116,19 @@ function droppedClauses({ dropped, warnings }: Audit): Sentence[] {
 }
 
 /**
- * What keeps policies from doing what they are configured for: selectors without servers, missing
- * runs, and snapshots that cleanups do not delete.
+ * What keeps policies from doing what they are configured for: selectors without servers, regions
+ * that the account does not have, missing runs, and snapshots that cleanups do not delete.
  */
 function policyClauses({ policies, series }: Audit): Sentence[] {
   const naming = namingOf({ policies, series, uncovered: [] });
   const isEmpty = ({ policy, account }: AuditedPolicy) =>
     !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
   const selecting = series.some(isExpected) ? policies.filter((one) => one.nothingSelected) : [];
+  const unknownRegions = policies.flatMap((one) =>
+    one.problems.flatMap((problem) =>
+      problem.code === 'POLICY_REGION_UNKNOWN' ? { policy: naming.policyOf(one), where: problem.where } : [],
+    ),
+  );
   const missing = policies.flatMap((one) =>
     (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one), of: one })),
   );
@@ -121,6 +140,7 @@ function policyClauses({ policies, series }: Audit): Sentence[] {
   );
   return [
     ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
+    ...firstOf(unknownRegions, CLAUSES.regionUnknown),
     ...firstOf(missing, CLAUSES.runsMissing),
     ...(notRotating.size > 0 ? [CLAUSES.notRotating(notRotating.size)] : []),
   ];
@@ -155,11 +175,11 @@ export function isExpected({ state }: AuditedSeries): boolean {
 }
 
 /** The reason for a series that is late or has no good snapshot. */
-export function seriesLate(series: AuditedSeries, { placeOf }: Naming): Reason<'SERIES_LATE'> {
+export function seriesLate(series: AuditedSeries, { nameOf, placeOf }: Naming): Reason<'SERIES_LATE'> {
   const { policy, newestGood, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
-    server: seriesNameText(series),
+    server: nameOf(series),
     where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),

@@ -1,5 +1,6 @@
 import { DAY_MS } from '../config/dates.ts';
 import type { Schedule } from '../config/schedule.ts';
+import { LATE } from './model.ts';
 
 /**
  * The time from which a snapshot that was due at `due` counts as missing: half of the interval
@@ -11,22 +12,26 @@ export function lateFrom(schedule: Schedule, due: Date): Date | undefined {
 }
 
 const YEAR_MS = 365 * DAY_MS;
-/** A gap this many times as long as the interval before it is a pause of the schedule. */
-const PAUSE = 10;
 
 /**
- * When a schedule continues that pauses now for more than a year, such as a daily one of the years
- * 2024 and 2030. Nothing is protected meanwhile. Undefined for a schedule that does not pause:
- * every interval of a leap day's is long.
+ * Whether a server waits in vain for a schedule that has not begun, such as one of the year 2030:
+ * it begins more than a year after the newest good snapshot, or that snapshot is late by the first
+ * interval of the schedule.
+ *
+ * @param newest the slot of the newest good snapshot.
+ * @param since from when the server needs a snapshot by this schedule.
  */
-export function pausedUntil(schedule: Schedule, now: Date): Date | undefined {
-  const slot = schedule.slot(now);
-  const next = schedule.next(now);
-  if (!schedule.exact || !slot || !next) return undefined;
-  const gapMs = next.getTime() - slot.getTime();
-  const before = schedule.slot(new Date(slot.getTime() - 1));
-  const intervalMs = before ? slot.getTime() - before.getTime() : 0;
-  return gapMs > YEAR_MS && gapMs > PAUSE * intervalMs ? next : undefined;
+export function beginsTooLate(
+  schedule: Schedule,
+  { newest, since }: { newest: Date | undefined; since: Date },
+  now: Date,
+): boolean {
+  const begins = schedule.next(now);
+  if (!begins) return false;
+  if (begins.getTime() - (newest ?? since).getTime() > YEAR_MS) return true;
+  const second = schedule.next(begins);
+  const intervalMs = second ? second.getTime() - begins.getTime() : YEAR_MS;
+  return newest !== undefined && now.getTime() - since.getTime() >= LATE * intervalMs;
 }
 
 /** How late a snapshot is. */

@@ -23,6 +23,7 @@ const MOST_SERVERS = 10;
  * - Good, Pending: the number of snapshots.
  * - Failed, Stuck: the same, without servers that are gone or no longer selected. Ad-hoc snapshots
  *   count for the first policy of their region.
+ * - Unknown: the number of snapshots of the same servers that do not count; only if there are any.
  * - StorageBytes: the size of all snapshots.
  * - NothingSelected: 1 if a selector matches no server, or the policy selects none.
  * - ProvenAge (seconds), with drills: the time since a server was last proven, or else since its
@@ -65,7 +66,7 @@ export function publishMetrics(audit: Audit): void {
         publish({ policy, account }, () => addOverdue(series.filter((s) => s.account === account)));
     }
     if (!its.every(({ readable }) => readable)) continue;
-    const sum = (key: 'good' | 'pending' | 'failed' | 'stuck' | 'bytes', all = series) =>
+    const sum = (key: 'good' | 'pending' | 'failed' | 'stuck' | 'unknown' | 'bytes', all = series) =>
       all.reduce((total, s) => total + s[key], 0);
     publish({ policy }, () => {
       addAge(series);
@@ -74,6 +75,8 @@ export function publishMetrics(audit: Audit): void {
       const watched = [...series, ...byHand].filter(isWatched);
       count('Failed', sum('failed', watched));
       count('Stuck', sum('stuck', watched));
+      const unknown = sum('unknown', watched);
+      if (unknown > 0) count('Unknown', unknown);
       count('NothingSelected', its.filter((p) => p.nothingSelected).length);
       metrics.addMetric('StorageBytes', MetricUnit.Bytes, sum('bytes'));
       const drilled = series.filter((s) => s.proof && isExpected(s));

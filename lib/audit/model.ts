@@ -96,8 +96,10 @@ export interface AuditedAccount {
   account: string;
   /** The id of the cloud project that its credentials open. */
   project: string;
-  /** All regions of its catalogue. */
+  /** All regions of its catalogue with servers. */
   regions: readonly string[];
+  /** The regions that have snapshots, and no compute endpoint any more: they can't be read. */
+  withoutCompute?: readonly string[];
   /** The servers that were requested by their ids, and that are gone from every region. */
   gone: ReadonlySet<string>;
 }
@@ -165,6 +167,8 @@ export interface AuditedSnapshot {
   goes?: string;
   /** The condition for a deletion at `goes`. */
   condition?: ExpiryCondition;
+  /** A failed ad-hoc snapshot: whether its request has a later good snapshot of the server. */
+  takenAgain?: true;
   /** When the snapshot last passed a drill; absent if it has failed a later drill. */
   proven?: string;
   /** When the snapshot last failed a drill; absent if it has passed a later drill. */

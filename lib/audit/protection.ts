@@ -1,4 +1,5 @@
 import { byTime, DAY_MS, isoSeconds } from '../config/dates.ts';
+import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
@@ -9,7 +10,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup, type SeriesPlan } from '../snapshots/cleanup-plan.ts';
 import { homeOf } from '../snapshots/inventory.ts';
-import { isSnapshot, isStuck, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import {
   lacksVolumeService,
@@ -25,7 +26,7 @@ import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
 import { newestSlot } from './expiry-forecast.ts';
 import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
-import { latenessOf, pausedUntil } from './lateness.ts';
+import { beginsTooLate, latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 
@@ -386,6 +387,7 @@ function snapshotFacts(
   items: SeriesPlan['items'],
   { server, now, goes }: { server: Server | undefined; now: Date; goes: RunForecast['goes'] | undefined },
 ): SnapshotFacts {
+  const all = items.map(({ snapshot }) => snapshot);
   const snapshots = items.map(({ snapshot, action, reasons }): AuditedSnapshot => {
     const stuck =
       snapshot.state === 'pending' &&
@@ -402,6 +404,7 @@ function snapshotFacts(
       ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
       action,
       reasons,
+      ...(isFailedAdhoc(snapshot) && isTakenAgain(snapshot, all) ? { takenAgain: true } : {}),
       ...(expiry ? { goes: isoSeconds(expiry.at) } : {}),
       ...(expiry?.condition ? { condition: expiry.condition } : {}),
       ...drillResultOf(snapshot),
@@ -419,11 +422,15 @@ function snapshotFacts(
     good: having('good').length,
     pending: having('pending').length,
     stuck: having('stuck').length,
-    failed: having('failed').length,
+    failed: having('failed').filter(({ takenAgain }) => !takenAgain).length,
     unknown: having('unknown').length,
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     snapshots,
   };
+}
+
+function isFailedAdhoc({ policy, state }: Snapshot): boolean {
+  return policy === ADHOC && state === 'failed';
 }
 
 function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {
@@ -464,19 +471,18 @@ function expected(
     scheduledSince: Date | undefined;
   },
 ): Pick<AuditedSeries, 'state' | 'cause' | 'overdue' | 'lateSeconds' | 'nextRun'> {
-  const next = nextRunAfter(schedule, newest, now);
-  const resumes = pausedUntil(schedule, now);
-  if (!next || resumes) {
-    return lateFor(
-      { code: 'SERIES_SCHEDULE_ENDED', ...(resumes ? { resumes: isoSeconds(resumes) } : {}) },
-      { newestGood },
-    );
-  }
-  const nextRun = { nextRun: isoSeconds(next) };
   // A snapshot in any state shows that the policy already selected the server at that time.
   const selected = selectedSince?.(server.id, policy, oldest);
-  const last = newestGood ? new Date(newestGood) : server.createdAt;
-  const since = later(later(last, selected), scheduledSince);
+  const good = newestGood === undefined ? undefined : new Date(newestGood);
+  const since = later(later(good ?? server.createdAt, selected), scheduledSince);
+  const dormancy = dormancyOf(schedule, now);
+  const mayWait =
+    dormancy?.begins !== undefined &&
+    since !== undefined &&
+    !beginsTooLate(schedule, { newest: good, since }, now);
+  if (dormancy && !mayWait) return lateFor({ code: 'SERIES_SCHEDULE_ENDED', ...dormancy }, { newestGood });
+  const next = nextRunAfter(schedule, newest, now);
+  const nextRun = next ? { nextRun: isoSeconds(next) } : {};
   const lateness = since && latenessOf(schedule, since, now);
   if (!lateness) return { state: newestGood ? 'protected' : 'never', ...nextRun };
   const isLate = lateness.overdue >= LATE;

@@ -10,7 +10,7 @@ export interface ServerCount {
   count: number;
   /** The number of these servers that have the property. */
   holding: number;
-  oldest?: { name: string; account: string; region: string; since: string };
+  oldest?: { server: string; name: string; account: string; region: string; since: string };
 }
 
 /**
@@ -27,7 +27,7 @@ export function countServers(
     const since = sinceWhen(series);
     const { account, region, server, name } = series;
     const key = `${account} ${region} ${server}`;
-    return since === undefined ? [] : { key, name, account, region, since: since ?? '' };
+    return since === undefined ? [] : { key, server, name, account, region, since: since ?? '' };
   });
   const servers = new Map(asked.sort(bySince).map((one) => [one.key, one]));
   const holding = [...servers.values()]

@@ -1,6 +1,7 @@
 import { printableIn } from '../openstack/printable.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
+import { droppedText } from '../reporting/sentences/dropped.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported, sentenceOf } from '../reporting/sentences.ts';
 import { headline } from './headline.ts';
@@ -71,7 +72,7 @@ export function summaryOf(
     uncovered: uncovered.slice(0, MOST_SERIES),
     unlisted,
     warnings: warnings.slice(0, MOST_SERIES).map(reportedFinding),
-    dropped: dropped.slice(0, MOST_SERIES).map(sentenceOf),
+    dropped: dropped.slice(0, MOST_SERIES).map(droppedText),
     accepted: accepted.slice(0, MOST_SERIES).map(sentenceOf),
     bytes,
     unmanagedBytes,

@@ -1,11 +1,10 @@
 import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
-import { seriesNameText } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { failedIn, isHeld } from './failed-snapshots.ts';
-import { isWatched, seriesLate } from './headline.ts';
+import { hasUncounted, isWatched, seriesLate } from './headline.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
 
@@ -20,7 +19,7 @@ export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
  */
 export interface SeriesTrouble {
   /** The field of the summary that lists the series, and the CSS class of the note on the page. */
-  name: ListedTrouble | 'failed' | 'stuck';
+  name: ListedTrouble | 'failed' | 'stuck' | 'unknown';
   isIn(series: AuditedSeries): boolean;
   /**
    * The section of the digest, and the reason for each series in it. A day with such a section is
@@ -64,12 +63,12 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
     // One notice for all series, because with many servers their copies are behind for the same
     // reason.
-    noticesOf: (all, { placeOf }) => [
+    noticesOf: (all, { nameOf, placeOf }) => [
       {
         code: 'COPIES_BEHIND',
         servers: all
           .slice(0, MOST_NAMED)
-          .map((one) => ({ server: seriesNameText(one), where: placeOf(one), policy: one.policy })),
+          .map((one) => ({ server: nameOf(one), where: placeOf(one), policy: one.policy })),
         more: Math.max(0, all.length - MOST_NAMED),
       },
     ],
@@ -101,6 +100,14 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     isCounted: true,
     isListed: false,
   },
+  {
+    name: 'unknown',
+    isIn: (series) => hasUncounted(series) && isWatched(series),
+    digest: { title: 'Snapshots that do not count', reasonOf: seriesUncounted },
+    noticesOf: (all, naming) => all.map((one) => seriesUncounted(one, naming)),
+    isCounted: true,
+    isListed: false,
+  },
 ];
 
 /** Whether a series is late or has no good snapshot. */
@@ -124,19 +131,25 @@ function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
   return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming) };
 }
 
-function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { placeOf }: Naming) {
+function seriesUncounted(series: AuditedSeries, naming: Naming): SeriesProblem {
+  const uncounted = series.snapshots.filter(({ state }) => state === 'unknown');
+  const statuses = [...new Set(uncounted.map(({ status }) => status))];
+  return { code: 'SERIES_UNCOUNTED', ...imagesOf(series, uncounted, naming), statuses };
+}
+
+function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { nameOf, placeOf }: Naming) {
   return {
-    server: seriesNameText(series),
+    server: nameOf(series),
     where: placeOf(series),
     policy: series.policy,
     images: snapshots.map(({ image }) => image),
   };
 }
 
-function seriesNotRotated(series: AuditedSeries, { placeOf }: Naming): SeriesProblem {
+function seriesNotRotated(series: AuditedSeries, { nameOf, placeOf }: Naming): SeriesProblem {
   const { policy, notRotating = 0 } = series;
   const where = placeOf(series);
-  return { code: 'SERIES_NOT_ROTATED', server: seriesNameText(series), where, policy, count: notRotating };
+  return { code: 'SERIES_NOT_ROTATED', server: nameOf(series), where, policy, count: notRotating };
 }
 
 /** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */

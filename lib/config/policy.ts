@@ -17,9 +17,14 @@ const YEAR_10000_MS = Date.UTC(10_000, 0);
 /** The policy name in the marker of ad-hoc snapshots. */
 export const ADHOC = 'adhoc';
 
-/** A non-empty text; `what` describes it in the message. */
+/** A non-empty text, not a placeholder such as `<network id>`; `what` describes it in messages. */
 export const text = (what: string) =>
-  v.pipe(quotable(`must be ${what}`), v.trim(), v.nonEmpty(`must be ${what}`));
+  v.pipe(
+    quotable(`must be ${what}`),
+    v.trim(),
+    v.nonEmpty(`must be ${what}`),
+    v.regex(/^(?!<.*>$)/, `must be ${what}, in place of the text in <…>`),
+  );
 
 const count = v.pipe(
   v.number('must be a whole number of 1 or more, or be left out'),

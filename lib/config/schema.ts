@@ -34,6 +34,9 @@ function refusingLists<S extends v.GenericSchema>(schema: S): S['~run'] {
   return (dataset, config) => schema['~run'](Array.isArray(dataset.value) ? { value: '' } : dataset, config);
 }
 
+/** The id of a server or an image. */
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
 /** An ISO 8601 timestamp. */
 export const isoDate = v.pipe(
   v.string(),

@@ -4,7 +4,7 @@ import { isNamesake } from '../config/environment.ts';
 import { separateThrowAways } from '../drill/ownership.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import type { Credentials } from '../openstack/identity.ts';
+import { type Credentials, shownAuthUrl } from '../openstack/identity.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { imageMetadataLimit } from '../openstack/quota.ts';
 import { mayWriteImages } from '../openstack/roles.ts';
@@ -14,7 +14,7 @@ import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import { listVolumes } from '../openstack/volumes.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import type { Run } from '../runtime/run.ts';
-import { unlistedIds } from '../snapshots/inventory.ts';
+import { regionsInUseWithoutCompute, unlistedIds } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
@@ -45,7 +45,7 @@ export async function* checkLogin(account: string, access: AccountAccess): Check
     return undefined;
   }
   const { kind: form, authUrl } = credentials;
-  yield pass('secret', { code: 'SECRET_READ', form, authUrl });
+  yield pass('secret', { code: 'SECRET_READ', form, authUrl: shownAuthUrl(authUrl) });
 
   let session: Session;
   try {
@@ -98,7 +98,7 @@ interface ListingOptions extends Pick<Run, 'owner' | 'defaultOwner' | 'now'> {
 
 /**
  * Checks whether the servers and images of each region can be listed. All regions are listed at the
- * same time.
+ * same time. A region with snapshots of this deployment and no compute endpoint fails.
  *
  * @returns the contents of the regions that could be listed, by region.
  */
@@ -109,6 +109,10 @@ export async function* listRegions(
 ): Checks<Map<string, RegionContents>> {
   const listed = await pMap(regions, (region) => listAndCheckRegion(session, region, run));
   yield* listed.flatMap(({ findings }) => findings);
+  for (const where of await regionsInUseWithoutCompute(session, run)) {
+    const error = errorFactsOf(session.missingEndpoint('compute', where)!);
+    yield fail('region', { code: 'REGION_NOT_LISTED', where, ...error });
+  }
   return new Map(listed.flatMap(({ region, found }) => (found ? [[region, found]] : [])));
 }
 

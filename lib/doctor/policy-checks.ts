@@ -1,5 +1,6 @@
 import { Temporal } from 'temporal-polyfill';
 import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
+import { dormancyOf } from '../config/dormancy.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { drillProblem } from '../drill/plan.ts';
@@ -114,16 +115,10 @@ export function checkSchedules(
   }: Pick<Policy, 'schedule' | 'cleanup' | 'timezone' | 'maxDeletes'>,
   now: Date,
 ): CheckResult[] {
-  const takes = nextFire(schedule, timezone, now);
-  const rotates = nextFire(cleanup, timezone, now);
   const tooRare = cleanupTooRare({ schedule, cleanup, maxDeletes }, now);
   return [
-    takes
-      ? pass('schedule', { code: 'SCHEDULE_NEXT', ...takes })
-      : fail('schedule', { code: 'SCHEDULE_OVER' }),
-    rotates
-      ? pass('cleanup', { code: 'CLEANUP_NEXT', ...rotates })
-      : warn('cleanup', { code: 'CLEANUP_OVER' }),
+    checkSchedule('schedule', schedule, timezone, now),
+    checkSchedule('cleanup', cleanup, timezone, now),
     ...(tooRare ? [fail('cleanup', tooRare)] : []),
   ];
 }
@@ -140,10 +135,7 @@ export function checkOffsite(
   if (!offsite) return [];
   const problems = cloudFilesProblems(session, offsite);
   if (problems.length > 0) return problems.map((problem) => fail('offsite', problem));
-  const copies = nextFire(offsite.schedule, timezone, now);
-  return [
-    copies ? pass('offsite', { code: 'OFFSITE_NEXT', ...copies }) : warn('offsite', { code: 'OFFSITE_OVER' }),
-  ];
+  return [checkSchedule('offsite', offsite.schedule, timezone, now)];
 }
 
 /** Checks whether the drills of a policy can run, and reports when the next drill is due. */
@@ -155,8 +147,29 @@ export function checkDrill(
   if (!drill) return [];
   const problem = drillProblem(drill, provider);
   if (problem) return [fail('drill', problem)];
-  const begins = nextFire(drill.schedule, timezone, now);
-  return [begins ? pass('drill', { code: 'DRILL_NEXT', ...begins }) : warn('drill', { code: 'DRILL_OVER' })];
+  return [checkSchedule('drill', drill.schedule, timezone, now)];
+}
+
+/** The reasons for a schedule that fires, and for one that is dormant, without their facts. */
+const SCHEDULE_REASONS = {
+  schedule: [{ code: 'SCHEDULE_NEXT' }, { code: 'SCHEDULE_OVER' }],
+  cleanup: [{ code: 'CLEANUP_NEXT' }, { code: 'CLEANUP_OVER' }],
+  offsite: [{ code: 'OFFSITE_NEXT' }, { code: 'OFFSITE_OVER' }],
+  drill: [{ code: 'DRILL_NEXT' }, { code: 'DRILL_OVER' }],
+} as const;
+
+/** Only a schedule of snapshots that has ended fails: the other jobs lose no data. */
+function checkSchedule(
+  check: keyof typeof SCHEDULE_REASONS,
+  schedule: Schedule,
+  timezone: string,
+  now: Date,
+): CheckResult {
+  const [next, over] = SCHEDULE_REASONS[check];
+  const fires = nextFire(schedule, timezone, now);
+  const dormancy = dormancyOf(schedule, now);
+  if (fires && !dormancy) return pass(check, { ...next, ...fires });
+  return (fires || check !== 'schedule' ? warn : fail)(check, { ...over, ...dormancy });
 }
 
 function nextFire({ next, exact }: Schedule, timezone: string, now: Date) {

@@ -304,10 +304,19 @@ function failedIn({ reasons }: Problem, region: string | undefined): boolean {
 
 /**
  * Whether a problem needs no mail of its own, because another explains it. A drop out of coverage
- * never does: it is not a consequence.
+ * is no consequence, except of an account whose prefix matches no secret any more.
  */
 function joins(problem: Problem, other: Problem): boolean {
-  return problem.kind !== 'dropped' && follows(problem, other);
+  return problem.kind === 'dropped' ? isOfLostPrefix(problem, other) : follows(problem, other);
+}
+
+/** Whether an account dropped out because no secret has the prefix of its policies any more. */
+function isOfLostPrefix({ account, reasons: [dropped] }: Problem, other: Problem): boolean {
+  const isLost = other.reasons.some(
+    (reason) =>
+      reason.code === 'POLICY_ACCOUNT_UNREADABLE' && reason.problem.code === 'SECRET_PREFIX_UNMATCHED',
+  );
+  return isLost && dropped?.code === 'DROPPED_ACCOUNT' && account.startsWith(other.account.replace('*', ''));
 }
 
 /**

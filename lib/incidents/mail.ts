@@ -20,6 +20,8 @@ import type { Incident } from './incidents.ts';
 import { codesOfProblem, droppedIn, type Problem, problemCount } from './problem.ts';
 
 const MOST_LINES = 20;
+/** How many accounts or regions that can't be read an incident names. */
+const MOST_ACCOUNTS = 10;
 
 /** A message for the topic of alerts. */
 export interface Mail {
@@ -34,10 +36,13 @@ interface News {
   ended: readonly Incident[];
   /** How many failed runs wait for a rerun, if people have not been notified yet. */
   failedRuns: number;
+  /** How many messages of the queue could not be read since the last audit. */
+  rejected: number;
 }
 
-/** The stage in the commands of a mail, and the link to the page in the AWS console. */
+/** The service and the stage in the commands of a mail, and the page in the AWS console. */
 interface Links {
+  service: string;
   stage: string;
   console: string | undefined;
 }
@@ -46,10 +51,13 @@ interface Links {
  * The mail about incidents that began, lasted or ended, in plain text: each problem with its place
  * and cause, and the commands that help. Undefined if nothing changed.
  */
-export function incidentMail(audit: Audit, news: News, { stage, console }: Links): Mail | undefined {
-  const { begun, lasting, ended, failedRuns } = news;
+export function incidentMail(audit: Audit, news: News, { service, stage, console }: Links): Mail | undefined {
+  const { begun, lasting, ended, failedRuns, rejected } = news;
   const current = [...begun, ...lasting];
-  const waiting: Reason[] = failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns }] : [];
+  const waiting: Reason[] = [
+    ...(rejected > 0 ? [{ code: 'MESSAGES_REJECTED', count: rejected } as const] : []),
+    ...(failedRuns > 0 ? [{ code: 'RUNS_WAITING', count: failedRuns } as const] : []),
+  ];
   const headlines = [
     ...begun.map((incident) => (recurs(incident) ? MAIL.again : MAIL.begun)(incident.title ?? '')),
     ...lasting.map(({ title = '' }) => MAIL.still(title)),
@@ -60,12 +68,15 @@ export function incidentMail(audit: Audit, news: News, { stage, console }: Links
   if (first === undefined) return undefined;
   const remedies = remediesText([
     ...current.flatMap(({ problems }) =>
-      differentOnes(problems).flatMap(({ account, reasons: [first] }) =>
-        incidentRemedies(first!, { stage, account }),
-      ),
+      differentOnes(problems).flatMap(([problem, ...same]) => {
+        const accounts = [...new Set([problem!, ...same].map(({ account }) => account))];
+        return remediableReasons(problem!).flatMap((reason) =>
+          incidentRemedies(reason, { service, stage, accounts }),
+        );
+      }),
     ),
     ...dropRemedies(begun.flatMap(({ problems }) => problems.slice(0, MOST_LINES)).flatMap(droppedIn), stage),
-    ...waiting.flatMap((reason) => incidentRemedies(reason, { stage, account: '' })),
+    ...waiting.flatMap((reason) => incidentRemedies(reason, { service, stage, accounts: [] })),
   ]);
   const paragraphs = [
     ...begun.map((incident) => [paragraph(incident), ...(recurs(incident) ? [RECURS] : [])].join(' ')),
@@ -89,10 +100,21 @@ export function replacementOf(
   return { subject: MAIL.subject(owner, subject), text };
 }
 
-/** The problems of an incident's kind, one for each cause: their consequences need no remedy. */
-function differentOnes(problems: readonly Problem[]): Problem[] {
+/** The problems of an incident's kind by their causes: their consequences need no remedy. */
+function differentOnes(problems: readonly Problem[]): Problem[][] {
   const own = problems.filter(({ kind }) => kind === problems[0]!.kind);
-  return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()].map(([first]) => first!);
+  return [...Map.groupBy(own, (problem) => codesOfProblem(problem).join()).values()];
+}
+
+/** The reasons of a problem that need a remedy; that a server is late only without another one. */
+function remediableReasons({ reasons }: Problem): Reason[] {
+  const causes = reasons.filter(
+    (reason) =>
+      reason.code !== 'SERVER_IN_TROUBLE' ||
+      reason.problem.code !== 'SERIES_LATE' ||
+      reason.problem.cause !== undefined,
+  );
+  return causes.length > 0 ? causes : reasons;
 }
 
 /**
@@ -117,8 +139,9 @@ function recurs({ problems }: Incident): boolean {
 }
 
 function paragraph({ since, problems }: Incident): string {
-  const named = problems.slice(0, MOST_LINES);
-  const more = problems.slice(MOST_LINES).reduce((sum, problem) => sum + problemCount(problem), 0);
+  const most = problems[0]!.kind === 'unreadable' ? MOST_ACCOUNTS : MOST_LINES;
+  const named = problems.slice(0, most);
+  const more = problems.slice(most).reduce((sum, problem) => sum + problemCount(problem), 0);
   return [
     ...[...named.map(problemText), ...(more > 0 ? [MAIL.more(more)] : [])].map(
       (line) => `- ${printable(line)}`,

@@ -11,7 +11,7 @@ const QUIET_MS = 20 * HOUR_MS;
 
 /** The mail channel, and the store of the log of incidents. */
 export interface Channels {
-  store: Pick<ReportStore, 'incidents' | 'putIncidents' | 'consolePageLink'>;
+  store: Pick<ReportStore, 'rejectedMessages' | 'incidents' | 'putIncidents' | 'consolePageLink'>;
   send(mail: Mail): Promise<void>;
 }
 
@@ -39,22 +39,27 @@ export async function notify(
   audit: Audit,
   runs: FailedRuns,
   { store, send }: Channels,
-  { now, stage }: { now: Date; stage: string },
+  { now, service, stage }: { now: Date; service: string; stage: string },
 ): Promise<Date | undefined> {
   const log = await store.incidents();
   const waiting = await runs.waiting;
   const failures = runs.failed;
   const { incidents, gone, ...changes } = updateIncidents(log, incidentProblems(audit, failures, now), now);
+  const isNew = (at: Date) => log.at !== undefined && at > new Date(log.at);
+  const rejections = (await store.rejectedMessages()).filter(isNew);
+  // The next audit reports those of this moment.
+  const rejected = rejections.filter((at) => at <= now).length;
   // Each failure that was recorded since the last audit explains one of the new failed runs.
-  const explained = failures.filter(({ at }) => log.at !== undefined && at > new Date(log.at)).length;
+  const explained = rejections.length + failures.filter(({ at }) => isNew(at)).length;
   const isQuiet =
     log.failedRunsTold !== undefined && now.getTime() - Date.parse(log.failedRunsTold) < QUIET_MS;
   const isNews = waiting > log.failedRuns + explained;
   const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
     audit,
-    { ...changes, failedRuns },
+    { ...changes, failedRuns, rejected },
     {
+      service,
       stage,
       console: await store.consolePageLink(),
     },

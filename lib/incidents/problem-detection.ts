@@ -119,6 +119,7 @@ const LASTING: readonly ReasonCode[] = [
   'CLOCK_AHEAD',
   'CLOCK_BEHIND',
   'ID_UNKNOWN',
+  'BUSY_TOO_LONG',
 ];
 
 /** Causes of the cloud, which the servers of a region share. */
@@ -157,7 +158,7 @@ function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
 }
 
 function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
-  const { job, policy, account, crashed, failures, busy, servers, more } = run;
+  const { job, policy, account, crashed, failures, servers, more } = run;
   const final = isFinal(run, now);
   const base = { account, policies: [policy], job, isTransient: false };
   return [
@@ -169,7 +170,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
             kind: 'run' as const,
             key: `run/${account}/${policy}/${job}`,
             isTotal: crashed,
-            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures, ...(busy ? { busy } : {}) }],
+            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures }],
           },
         ]),
     ...servers
@@ -281,9 +282,13 @@ function mayBeTaken(
   return Date.parse(at) - 1000 * lateSeconds >= Date.parse(awaited);
 }
 
+/** E-mails name the account before each problem, so the place is the region alone. */
+const placeOf: Naming['placeOf'] = ({ region }) => region;
+
 /** The problems of a series; that it is late is none if its snapshot may still be taken. */
 function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boolean): Problem[] {
-  const { account, region, server, name, policy, countedBy, cause, ageSeconds } = series;
+  const { account, region, server, policy, countedBy, cause, ageSeconds } = series;
+  const name = series.name && naming.nameOf(series);
   const troubles = SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series));
   return troubles
     .filter((one) => one.name !== 'late' || !mayBeTaken)
@@ -307,7 +312,7 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boo
                   code: 'SERVER_IN_TROUBLE',
                   server,
                   name,
-                  problem: digest.reasonOf(series, naming),
+                  problem: digest.reasonOf(series, { ...naming, placeOf }),
                   ...(ageSeconds === undefined ? {} : { ageSeconds }),
                 },
               ],

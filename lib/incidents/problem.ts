@@ -86,8 +86,12 @@ export function causesOfProblem({ cause, isTransient, reasons }: Problem): strin
   return isTransient ? ['TRANSIENT'] : [cause, ...codes];
 }
 
-/** The cause of a server's failure, with the code of the cloud's error unless it is transient. */
-export function causeOfServer({ code, cause = code, error }: Reason<'SERVER_FAILED'>): string {
+/**
+ * The cause of a server's failure, with what decides about the remedy: the code of the cloud's
+ * error unless it is transient, or the status of the server.
+ */
+export function causeOfServer({ code, cause = code, error, state }: Reason<'SERVER_FAILED'>): string {
+  if (cause === 'SERVER_IN_STATE' && state !== undefined) return `${cause} ${state}`;
   return error === undefined || isTransientError(error) ? cause : `${cause} ${error}`;
 }
 

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Server } from './compute.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
+import type { Volume } from './volumes.ts';
 
 const Attachments = v.object({
   volumeAttachments: v.array(v.looseObject({ volumeId: v.string(), device: v.nullish(v.string()) })),
@@ -9,7 +10,8 @@ const Attachments = v.object({
 
 /**
  * Attaches a volume to a server. The cloud does so asynchronously: the volume is then `in-use`. The
- * cloud chooses the device, which is the first free one.
+ * cloud chooses the device, which is the first free one. A volume for several servers needs compute
+ * API 2.60.
  *
  * `POST /servers/{id}/os-volume_attachments`:
  * https://docs.openstack.org/api-ref/compute/#attach-a-volume-to-an-instance and
@@ -22,12 +24,13 @@ const Attachments = v.object({
 export async function attachVolume(
   session: Session,
   { region, id }: Pick<Server, 'region' | 'id'>,
-  volumeId: string,
+  { id: volumeId, multiattach }: Pick<Volume, 'id' | 'multiattach'>,
 ): Promise<void> {
   await session.request({
     service: 'compute',
     region,
     method: 'POST',
+    ...(multiattach && session.provider === 'keystone' ? { microversion: '2.60' } : {}),
     path: `/servers/${encodeURIComponent(id)}/os-volume_attachments`,
     json: { volumeAttachment: { volumeId } },
     expect: [200, 202],

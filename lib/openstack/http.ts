@@ -43,6 +43,8 @@ const client = got.extend({
 
 interface HttpRequest {
   url: string;
+  /** The URL in messages; by default `url` without its query. */
+  shownUrl?: string;
   method: Method;
   json?: unknown;
   text?: string | undefined;
@@ -69,9 +71,20 @@ export function sender(
   traffic: Traffic,
   queue: PacedQueue,
 ): (sending: HttpRequest) => Promise<CloudAnswer> {
-  return async ({ url, method, json, text, contentType, microversion, expect, repeatable, token }) => {
+  return async ({
+    url,
+    shownUrl = url.split('?')[0],
+    method,
+    json,
+    text,
+    contentType,
+    microversion,
+    expect,
+    repeatable,
+    token,
+  }) => {
     const remainingMs = deadline.remainingMs();
-    const target = { method, url: url.split('?')[0] ?? url };
+    const target = { method, url: shownUrl ?? url };
     if (remainingMs <= 0) throw outOfTime(target);
     const { signal, clear } = abortAfter(remainingMs);
     const exchange = async (): Promise<CloudAnswer> => {

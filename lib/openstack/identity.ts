@@ -53,14 +53,33 @@ export interface Grant {
 
 /** The parts of `credentials` that must never appear in a message. */
 export function secretsOf(credentials: Credentials): string[] {
+  const inPath = unknownSegments(credentials.authUrl).filter((segment) => KEY.test(segment));
   switch (credentials.kind) {
     case 'rackspace':
-      return [credentials.apiKey];
+      return [credentials.apiKey, ...inPath];
     case 'password':
-      return [credentials.password];
+      return [credentials.password, ...inPath];
     case 'applicationCredential':
-      return [credentials.applicationCredentialSecret];
+      return [credentials.applicationCredentialSecret, ...inPath];
   }
+}
+
+/** What the path of an identity service consists of. */
+const PATH_SEGMENT = /^(?:|v\d+(?:\.\d+)?|identity|keystone|openstack|auth|tokens)$/i;
+/** What may be a key or a token: long, with several digits. Other texts occur in messages, too. */
+const KEY = /^(?=(?:\D*\d){3})[^/]{16,}$/;
+
+function unknownSegments(authUrl: string): string[] {
+  const { pathname = '' } = URL.parse(authUrl) ?? {};
+  return pathname.split('/').filter((segment) => !PATH_SEGMENT.test(segment));
+}
+
+/**
+ * The address of an identity service as messages may show it: without its path if that is not one
+ * of an identity service, because somebody may have put a key there.
+ */
+export function shownAuthUrl(authUrl: string): string {
+  return unknownSegments(authUrl).length === 0 ? authUrl : `${new URL(authUrl).origin}/…`;
 }
 
 /**

@@ -19,8 +19,8 @@ export interface Redactor {
   redact(text: string): string;
   /**
    * Like {@link Redactor.redact}, for texts of a cloud that was sent the secret. If the redacted
-   * text still repeats a part of a secret, cut, split or encoded in another way, the whole text is
-   * replaced.
+   * text still repeats a part of a secret, cut, split, masked in the middle or encoded in another
+   * way, the whole text is replaced.
    */
   redactStrictly(text: string): string;
 }
@@ -31,10 +31,12 @@ const WITHHELD = '[withheld: this text repeats a part of a secret]';
 export function redactor(...secrets: string[]): Redactor {
   const known = new Set<string>();
   const parts = new Set<string>();
+  const ends: Ends[] = [];
   const add = (secret: string) => {
     if (!secret || known.has(secret)) return;
     known.add(secret);
     for (const part of partsOf(secret)) parts.add(part);
+    ends.push(...endsOf(secret));
   };
   secrets.forEach(add);
   const redact = (long: string) => {
@@ -49,7 +51,8 @@ export function redactor(...secrets: string[]): Redactor {
     redact,
     redactStrictly(text) {
       const clean = redact(text);
-      return repeatsPart(clean, parts) ? WITHHELD : clean;
+      const plain = plainTextsOf(clean);
+      return repeatsPart(plain, parts) || repeatsEnds(plain, ends) ? WITHHELD : clean;
     },
   };
 }
@@ -66,10 +69,11 @@ const ENCODED_SIGNS = /&#?\w+;|%u[\da-f]{4}|\\u[\da-f]{4}|(?:[%=]|\\x)[\da-f]{2}
 
 /**
  * A text reduced to what copies of it share: without spaces, control and invisible characters; and
- * its ASCII letters and digits alone, with and without HTML tags.
+ * its ASCII letters and digits alone, with and without HTML tags. Variants of a character, such as
+ * full-width letters, count as the same one.
  */
 function essencesOf(text: string): string[] {
-  const lower = text.toLowerCase();
+  const lower = text.normalize('NFKC').toLowerCase();
   return [
     lower.replace(/[\s\p{C}]/gu, ''),
     ...[lower, lower.replace(TAGS, '')].map((some) =>
@@ -89,31 +93,84 @@ function rowsIn(text: string, length: number): string[] {
   return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, i) => text.slice(i, i + length));
 }
 
-function repeatsPart(text: string, parts: ReadonlySet<string>): boolean {
+function repeatsPart(texts: readonly string[], parts: ReadonlySet<string>): boolean {
   const lengths = new Set([...parts].map(({ length }) => length));
-  return plainTextsOf(text).some((plain) =>
+  return texts.some((plain) =>
     essencesOf(plain).some((essence) =>
       lengths.values().some((length) => rowsIn(essence, length).some((row) => parts.has(row))),
     ),
   );
 }
 
-const BASE64 = /[\w+/-]{12,}/g;
-const HEX = /(?:[\da-f]{2}[:\s-]?){8,}/gi;
+/** So many characters at both ends of a secret are too many for a word to repeat. */
+const END_LENGTH = 5;
+/** A shorter secret has too little between its ends to be masked. */
+const MIN_MASKED_LENGTH = 12;
 
-/** A text with its escapes decoded, and what its base64 and hexadecimal parts stand for, twice. */
+/** The beginning and the end of a secret, in one of its essences. */
+interface Ends {
+  essence: number;
+  from: string;
+  to: string;
+}
+
+function endsOf(secret: string): Ends[] {
+  return essencesOf(secret).flatMap((one, essence) =>
+    one.length < MIN_MASKED_LENGTH
+      ? []
+      : [{ essence, from: one.slice(0, END_LENGTH), to: one.slice(-END_LENGTH) }],
+  );
+}
+
+/** Whether a word has the beginning and the end of a secret, as a masked secret does. */
+function repeatsEnds(texts: readonly string[], ends: readonly Ends[]): boolean {
+  const hasEnds = (text: string) => {
+    const essences = essencesOf(text);
+    return ends.some(({ essence, from, to }) => {
+      const start = essences[essence]!.indexOf(from);
+      return start >= 0 && essences[essence]!.indexOf(to, start + from.length) >= 0;
+    });
+  };
+  // Few texts have both ends, so few are split into words.
+  return texts.some((plain) => hasEnds(plain) && plain.split(/\s+/).some(hasEnds));
+}
+
+/** Notations of bytes, without a sign that the decoders know. */
+const NOTATIONS: readonly { pattern: RegExp; bytesOf(part: string): Buffer }[] = [
+  { pattern: /[\w+/-]{6,}/g, bytesOf: (part) => Buffer.from(part, 'base64') },
+  { pattern: /[a-z2-7]{7,}/gi, bytesOf: fromBase32 },
+  {
+    pattern: /(?:[\da-f]{2}[:\s-]?){4,}/gi,
+    bytesOf: (part) => Buffer.from(part.replace(/[^\da-f]/gi, ''), 'hex'),
+  },
+  {
+    pattern: /(?:0x[\da-f]{1,2}|\d{1,3})(?:[,;\s]+(?:0x[\da-f]{1,2}|\d{1,3})){3,}/gi,
+    bytesOf: (list) => Buffer.from(list.split(/[,;\s]+/).map(Number)),
+  },
+];
+
+/** RFC 4648 base32. */
+function fromBase32(part: string): Buffer {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+  const bits = [...part.toLowerCase()].map((c) => alphabet.indexOf(c).toString(2).padStart(5, '0')).join('');
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+}
+
+/**
+ * A text with its escapes decoded, and what its parts in other notations of bytes stand for, twice:
+ * a text of its own for each notation, with its parts in lines.
+ */
 function plainTextsOf(text: string): string[] {
   const found = new Set(decodedTextsOf(text).map((decoded) => decoded.text));
   let latest = [...found];
   for (let depth = 0; depth < 2; depth++) {
     latest = latest
-      .flatMap((one) => [
-        ...(one.match(BASE64) ?? []).map((part) => Buffer.from(part, 'base64').toString('latin1')),
-        ...(one.match(HEX) ?? []).map((part) =>
-          Buffer.from(part.replace(/[^\da-f]/gi, ''), 'hex').toString('latin1'),
+      .flatMap((one) =>
+        NOTATIONS.map(({ pattern, bytesOf }) =>
+          (one.match(pattern) ?? []).map((part) => bytesOf(part).toString('latin1')).join('\n'),
         ),
-      ])
-      .filter((one) => !found.has(one));
+      )
+      .filter((one) => one !== '' && !found.has(one));
     for (const one of latest) found.add(one);
   }
   return [...found];

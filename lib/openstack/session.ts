@@ -7,6 +7,7 @@ import {
   readGrant,
   type ServiceType,
   secretsOf,
+  shownAuthUrl,
   tokenRequest,
 } from './identity.ts';
 import { pacedQueue, type Rates } from './pacing.ts';
@@ -69,6 +70,8 @@ export interface Session {
    * lacks another service in one of them.
    */
   readonly regions: string[];
+  /** The regions with an image or a volume endpoint, and without a compute endpoint, sorted. */
+  readonly regionsWithoutCompute: string[];
   /** The error of each request to a service in a region if the catalogue lacks it. */
   missingEndpoint(service: ServiceType, region: string): CloudError | undefined;
   /**
@@ -129,7 +132,14 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     const { url, json } = tokenRequest(credentials);
     const expect = credentials.kind === 'rackspace' ? [200, 203] : [201];
     try {
-      const { headers, body } = await send({ url, method: 'POST', json, expect, repeatable: true });
+      const { headers, body } = await send({
+        url,
+        shownUrl: shownAuthUrl(url),
+        method: 'POST',
+        json,
+        expect,
+        repeatable: true,
+      });
       const subject = headers['x-subject-token'];
       const grant = readGrant(credentials.kind, body, typeof subject === 'string' ? subject : undefined);
       secrets.add(grant.token);
@@ -174,6 +184,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     }
   }
 
+  const regions = regionsHaving(grant, 'compute');
   return {
     provider: first.credentials.kind === 'rackspace' ? 'rackspace' : 'keystone',
     projectId: grant.projectId,
@@ -181,7 +192,10 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     clockAheadMs,
     deadline,
     traffic,
-    regions: regionsHaving(grant, 'compute'),
+    regions,
+    regionsWithoutCompute: regionsHaving(grant, 'image', 'volume').filter(
+      (region) => !regions.includes(region),
+    ),
     missingEndpoint(service, region) {
       return hasEndpoint(grant, service, region) ? undefined : noEndpoint(service, region);
     },
@@ -214,8 +228,9 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   };
 }
 
-function regionsHaving({ endpoints }: Grant, service: ServiceType): string[] {
-  return [...new Set(endpoints.filter((e) => e.service === service).map((e) => e.region))].sort();
+function regionsHaving({ endpoints }: Grant, ...services: ServiceType[]): string[] {
+  const regions = endpoints.filter(({ service }) => services.includes(service)).map(({ region }) => region);
+  return [...new Set(regions)].sort();
 }
 
 /**

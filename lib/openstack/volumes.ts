@@ -16,6 +16,8 @@ export interface Volume {
   sizeGb: number;
   /** The name of the volume type; undefined if the volume has none. */
   type: string | undefined;
+  /** Whether the volume may be attached to several servers. */
+  multiattach: boolean;
   metadata: Record<string, string>;
   /** The volume snapshot that the volume was created from. */
   snapshotId: string | undefined;
@@ -31,6 +33,7 @@ const CinderVolume = v.looseObject({
   size: v.fallback(v.number(), 0),
   metadata: v.fallback(v.record(v.string(), v.string()), {}),
   volume_type: v.nullish(v.string()),
+  multiattach: v.fallback(v.boolean(), false),
   snapshot_id: v.nullish(v.string()),
   created_at: v.fallback(v.optional(cinderDate), undefined),
   attachments: v.fallback(
@@ -86,8 +89,8 @@ export interface NewVolume {
   snapshotId: string;
   name: string;
   description: string;
-  /** At least the size of the volume snapshot. */
-  sizeGb: number;
+  /** At least the size of the volume snapshot, which is the default. */
+  sizeGb: number | undefined;
   /** Undefined for the default of the cloud. */
   type: string | undefined;
   metadata: Record<string, string>;
@@ -117,7 +120,8 @@ export async function createVolume(
     method: 'POST',
     json: {
       volume: {
-        ...{ snapshot_id: snapshotId, size: sizeGb, metadata },
+        ...{ snapshot_id: snapshotId, metadata },
+        ...(sizeGb === undefined ? {} : { size: sizeGb }),
         ...namingOf(session, { name, description }),
         ...(session.provider === 'rackspace' && type !== undefined ? { volume_type: type } : {}),
       },
@@ -141,6 +145,7 @@ function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: st
     type: type && type !== 'None' ? type : undefined,
     status: status?.toLowerCase() ?? '',
     sizeGb: size,
+    multiattach: volume.multiattach,
     metadata,
     snapshotId: snapshot_id || undefined,
     createdAt: volume.created_at,

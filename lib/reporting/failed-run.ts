@@ -1,5 +1,5 @@
 import { codesOf } from './failure.ts';
-import type { BusyServers, ReasonCode } from './reasons.ts';
+import type { BusyServer, ReasonCode } from './reasons.ts';
 import type { Report, ReportedFinding } from './report.ts';
 import type { Sentence } from './sentences/sentence.ts';
 
@@ -26,8 +26,6 @@ export interface FailedRun extends AccountJob {
   crashed: boolean;
   /** What failed beyond single servers. */
   failures: ReportedFinding[];
-  /** The servers that the run has given up because they were busy. */
-  busy?: BusyServers;
   /** The servers of which something failed. */
   servers: {
     region: string;
@@ -36,6 +34,10 @@ export interface FailedRun extends AccountJob {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
+    /** With the cause SERVER_IN_STATE: the status of the server. */
+    state?: string;
+    /** With the cause BUSY_TOO_LONG. */
+    busy?: BusyServer;
     /** Why it failed. */
     message: Sentence;
   }[];
@@ -58,7 +60,7 @@ export function isRunOf(
 /** The record of a failed run that has a report. */
 export function failedRunOf(
   job: AccountJob,
-  { failures, entries, omittedFailed = 0, resumesAt, left }: Report,
+  { failures, entries, omittedFailed = 0, resumesAt }: Report,
   isLastTry: boolean,
 ): FailedRun {
   const failed = entries.filter(({ outcome }) => outcome === 'failed');
@@ -69,14 +71,21 @@ export function failedRunOf(
     ...(resumesAt ? { resumesAt } : {}),
     ...(isLastTry ? { isLastTry } : {}),
     failures,
-    ...(left?.busy && failures.some(({ code }) => code === 'BUSY_TOO_LONG') ? { busy: left.busy } : {}),
-    servers: named.map(({ region, server, name, code, error: ownError, reason, snapshots = [] }) => {
-      const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
-      const cause = code ?? snapshot?.codes[0];
-      const error = code === undefined ? snapshot?.error : ownError;
-      const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
-      return { region, server, name, ...(cause ? { cause } : {}), ...(error ? { error } : {}), message };
-    }),
+    servers: named.map(
+      ({ region, server, name, code, error: ownError, state, busy, reason, snapshots = [] }) => {
+        const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
+        const cause = code ?? snapshot?.codes[0];
+        const error = code === undefined ? snapshot?.error : ownError;
+        const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
+        return {
+          ...{ region, server, name, message },
+          ...(cause ? { cause } : {}),
+          ...(error ? { error } : {}),
+          ...(state ? { state } : {}),
+          ...(busy ? { busy } : {}),
+        };
+      },
+    ),
     more: failed.length - named.length + omittedFailed,
   };
 }

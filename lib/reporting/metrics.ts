@@ -45,13 +45,13 @@ export function runMetrics(deployment: string) {
   };
   return {
     /**
-     * Adds the metrics of a finished run. Dry runs have no metrics, and neither have jobs such as
-     * hold.
+     * Publishes the metrics of a finished run. Dry runs have no metrics, and neither have jobs such
+     * as hold.
      *
      * @param succeeded undefined for a run of a part of a policy, because a good partial run does
      *   not show that the scheduled run succeeded.
      */
-    add(
+    publish(
       { job, policy, account, accounts, dryRun, totals, failedIn = {}, nothingSelected, entries }: Report,
       succeeded: boolean | undefined,
       traffic: Traffic,
@@ -84,9 +84,11 @@ export function runMetrics(deployment: string) {
       if (nothingSelected) count('NothingSelected', 1);
       count('ApiCalls', traffic.calls);
       count('RateLimited', traffic.rateLimited);
+      // An invocation may run several accounts, and each report has dimensions of its own.
+      metrics.publishStoredMetrics();
     },
-    /** Adds the metrics of a run that ended before it had a report. */
-    addCrash({ job, policy, account }: HeartbeatPing, isOneOfSeveral: boolean): void {
+    /** Publishes the metrics of a run that ended before it had a report. */
+    publishCrash({ job, policy, account }: HeartbeatPing, isOneOfSeveral: boolean): void {
       if (isOneOfSeveral) {
         address({ job, policy, account });
         count('Succeeded', 0);
@@ -94,10 +96,7 @@ export function runMetrics(deployment: string) {
       }
       address({ job, policy });
       count('Succeeded', 0);
-    },
-    /** Publishes the metrics, if any were added. */
-    publish(): void {
-      if (metrics.hasStoredMetrics()) metrics.publishStoredMetrics();
+      metrics.publishStoredMetrics();
     },
   };
 }

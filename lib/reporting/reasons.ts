@@ -1,3 +1,4 @@
+import type { Dormancy } from '../config/dormancy.ts';
 import type { Period } from '../config/keep-rules.ts';
 import type { Sentence } from './sentences/sentence.ts';
 
@@ -279,7 +280,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RUN_CRASHED: { problem: Reason };
   LEFT_TO_NEXT_RUN: { job: string; count: number };
   LEFT_TO_NEXT_TRY: { job: string; count: number };
-  BUSY_TOO_LONG: BusyServers;
+  BUSY_TOO_LONG: BusyServer;
   POLICY_NOT_DEPLOYED: { policy: string; count: number; bytes: number };
   REGION_NOT_IN_POLICY: { policy: string; count: number; bytes: number };
   ACCOUNTS_SHARE_PROJECT: { project: string; accounts: readonly string[] };
@@ -418,17 +419,17 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
-  SCHEDULE_OVER: None;
+  SCHEDULE_OVER: Dormancy;
   CLEANUP_NEXT: NextFire;
-  CLEANUP_OVER: None;
+  CLEANUP_OVER: Dormancy;
   CLEANUP_TOO_RARE: { most: number };
   OFFSITE_NEXT: NextFire;
-  OFFSITE_OVER: None;
+  OFFSITE_OVER: Dormancy;
   CONTAINER_MISSING: { where: string; container: string };
   CONTAINER_UNREADABLE: { where: string; container: string; error: string; message: string };
   OFFSITE_FIELD_OF_RACKSPACE: { field: string };
   DRILL_NEXT: NextFire;
-  DRILL_OVER: None;
+  DRILL_OVER: Dormancy;
   DRILL_PART_MISSING: OfDrillPart & { missing: readonly string[]; known: readonly string[] };
   DRILL_PART_UNKNOWN: OfDrillPart & { error: string; message: string };
   /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
@@ -468,6 +469,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
   RESTORE_REQUESTED: { server: string };
+  RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
+  RESTORE_NOT_LISTED: { request: string };
+  RESTORE_CHECK_AGAIN: None;
 
   // The volumes of a restore. `snapshot` is the id of a volume snapshot.
   RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean };
@@ -485,10 +489,6 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUME_NOT_ATTACHED: OfNewVolume & { error: string; message: string };
   RESTORE_VOLUMES_BY_OTHER_CALL: None;
   RESTORED_VOLUME: OfNewVolume;
-
-  RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
-  RESTORE_NOT_LISTED: { request: string };
-  RESTORE_CHECK_AGAIN: None;
 
   // The steps of a restore in place.
   RESTORE_SAFETY_FIRST: { name: string; server: string };
@@ -579,9 +579,12 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     others: readonly { image: string; slot: string; status: string }[];
     oldest?: { slot: string; made: string };
     uncounted: readonly Reason[];
+    /** The deleted servers of the same name, each with the number of its good snapshots. */
+    earlier: readonly { server: string; snapshots: number }[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
-  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string };
+  /** `of` is the server from which the image was made; undefined if the image does not say. */
+  RESTORE_OTHER_SERVERS_IMAGE: { image: string; server: string; of?: string };
   RESTORE_IMAGE_UNFINISHED: { image: string; status: string };
   RESTORE_IMAGE_UNUSABLE: { image: string; status: string; hasData: boolean };
   RESTORE_IMAGE_DELETED: { image: string; server: string };
@@ -611,14 +614,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // Results of an audit: troubles of series.
   /** `failure`: why the last snapshot run failed for the server. */
   SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: Sentence };
-  SERIES_SCHEDULE_ENDED: { resumes?: string };
+  SERIES_SCHEDULE_ENDED: Dormancy;
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
   SERIES_REGION_WITHOUT_VOLUMES: { where: string };
-  SERIES_DRILL_FAILED: {
-    name: string;
-    where: string;
-    policy: string;
+  SERIES_DRILL_FAILED: OfSeries & {
     slot: string;
     failed: string;
     proven?: string;
@@ -630,11 +630,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   /** `endless`: those of the images that no cleanup will delete. */
   SERIES_ADHOC_FAILED: OfSeries & { images: readonly string[]; endless: readonly string[] };
   SERIES_STUCK: OfSeries & { images: readonly string[] };
+  /** The statuses of the images; of one without data it is active. */
+  SERIES_UNCOUNTED: OfSeries & { images: readonly string[]; statuses: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };
   SERIES_NOT_ROTATING: { server: string; policy: string; images: readonly string[] };
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: { resumes?: string };
+  POLICY_SCHEDULE_ENDED: Dormancy & { job: 'snapshot' | 'cleanup' | 'offsite' | 'drill' };
   POLICY_RUN_MISSING: { job: string };
   POLICY_ACCOUNT_UNREADABLE: { account: string; problem: Reason };
   POLICY_REGION_UNKNOWN: { where: string };
@@ -678,7 +680,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     policies: readonly string[];
     others: readonly string[];
   };
-  NOTHING_TO_ACCEPT: { name: string };
+  /** `name` is absent if everything was accepted, and there is nothing. */
+  NOTHING_TO_ACCEPT: { name?: string };
   COVERAGE_UNREADABLE: { message: string };
   COVERAGE_OF_OTHER_VERSION: None;
   /** `message` is absent if other audits recorded at the same time. */
@@ -701,8 +704,6 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     job: string;
     policy: string;
     failures: readonly { code: string; text: Sentence; region?: string }[];
-    /** The servers that the run has given up because they were busy. */
-    busy?: BusyServers;
   };
   SERVER_FAILED: {
     job: string;
@@ -713,12 +714,17 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     cause?: ReasonCode;
     /** The code of the cloud's error, with the cause CLOUD. */
     error?: string;
+    /** With the cause SERVER_IN_STATE: the status of the server. */
+    state?: string;
+    /** With the cause BUSY_TOO_LONG. */
+    busy?: BusyServer;
     message: Sentence;
   };
   SERVERS_FAILED: { job: string; policy: string; count: number };
   SERVER_IN_TROUBLE: { server: string; name: string; problem: SeriesProblem; ageSeconds?: number };
   RUNS_MISSING: { job: string; policy: string };
   NOTHING_SELECTED: { policy: string; selector?: string };
+  MESSAGES_REJECTED: { count: number };
   RUNS_WAITING: { count: number };
 }
 
@@ -735,6 +741,23 @@ export interface CheckAnswer {
 export interface BusyServers {
   servers: readonly { name: string; region: string }[];
   more: number;
+}
+
+/** The reasons that skip a server or a volume only temporarily. */
+export type BusyCode =
+  | 'SERVER_BUSY'
+  | 'SNAPSHOT_PENDING'
+  | 'CONFLICT'
+  | 'VOLUME_BUSY'
+  | 'VOLUME_SNAPSHOT_IN_PROGRESS'
+  | 'WITHOUT_VOLUMES';
+
+/** How long a server was busy, why, and the state of its task or its image, or its status. */
+export interface BusyServer {
+  seconds: number;
+  by: BusyCode;
+  /** Absent if the cloud did not say. */
+  state?: string;
 }
 
 /** A server that has the metadata of a drill, and that only an operator may delete. */
@@ -783,6 +806,8 @@ interface OfSeries {
   server: string;
   where: string;
   policy: string;
+  /** Whether the sentence follows another one of the same series, and need not name it again. */
+  isContinued?: true;
 }
 
 /**
@@ -815,6 +840,7 @@ export type SeriesProblem = Reason<
   | 'SERIES_FAILED'
   | 'SERIES_ADHOC_FAILED'
   | 'SERIES_STUCK'
+  | 'SERIES_UNCOUNTED'
   | 'SERIES_NOT_ROTATED'
 >;
 

@@ -24,6 +24,8 @@ const GOOD = 'good-runs/';
  * run.
  */
 const FAILED = 'failed-runs/';
+/** The prefix of the messages of the queue that could not be read: one empty object for each. */
+const REJECTED = 'rejected-messages/';
 /** The key of the log of incidents that the audits have notified. */
 const INCIDENTS = 'incidents.json';
 /**
@@ -58,6 +60,10 @@ export interface ReportStore {
    * true.
    */
   failedRuns(isOver: (run: AccountJob & { at: Date }) => boolean): Promise<RecordedFailure[]>;
+  /** Records a message of the queue that could not be read. */
+  putRejectedMessage(id: string): Promise<void>;
+  /** When messages of the queue could not be read, in the last 30 days. */
+  rejectedMessages(): Promise<Date[]>;
   /**
    * The incidents that the audits have notified; an empty log if the stored one is of another
    * version.
@@ -160,6 +166,12 @@ export function reportStoreIn(bucket: string, config: object = {}): ReportStore 
         concurrency: 8,
       });
     },
+    async putRejectedMessage(id) {
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: REJECTED + id }), {
+        abortSignal: AbortSignal.timeout(RUN_WAITS_MS),
+      });
+    },
+    rejectedMessages: async () => (await list(REJECTED)).map(({ at }) => at),
     async incidents() {
       try {
         return parseIncidentLog(await read(INCIDENTS));

@@ -1,5 +1,7 @@
 import { printableIn } from '../openstack/printable.ts';
 import {
+  type BusyCode,
+  type BusyServer,
   type BusyServers,
   codesIn,
   countsOf,
@@ -8,7 +10,7 @@ import {
   type ReasonCode,
 } from './reasons.ts';
 import type { Sentence } from './sentences/sentence.ts';
-import { findingText } from './sentences.ts';
+import { findingText, sentenceOf } from './sentences.ts';
 
 /**
  * The outcome for a server (snapshot, drill), for a snapshot (cleanup, hold) or for a copy
@@ -76,6 +78,13 @@ export interface Entry {
   error?: string;
   /** All reasons as sentences. */
   reason?: Sentence;
+  /**
+   * Of a busy server: the state of its task or its pending image, or else its status. With the code
+   * SERVER_IN_STATE: the status.
+   */
+  state?: string;
+  /** With the code BUSY_TOO_LONG. */
+  busy?: BusyServer;
   /** The id of the image that was requested, or that the drill boots. */
   image?: string;
   /** The time from the slot until the cloud accepted the first request. */
@@ -367,6 +376,60 @@ export function withFailures(report: Report, failures: readonly Finding[]): Repo
     failureCodes: sumOfCounts([report.failureCodes, countsOf(failures)]),
     failures: [...report.failures, ...failures.map(reportedFinding)],
   };
+}
+
+const BUSY: readonly (ReasonCode | undefined)[] = [
+  'SERVER_BUSY',
+  'SNAPSHOT_PENDING',
+  'CONFLICT',
+  'VOLUME_BUSY',
+  'VOLUME_SNAPSHOT_IN_PROGRESS',
+  'WITHOUT_VOLUMES',
+] satisfies BusyCode[];
+
+/** Whether a reason skips a server or a volume only temporarily. */
+export function isBusyCode(code: ReasonCode | undefined): code is BusyCode {
+  return BUSY.includes(code);
+}
+
+function isBusy({ outcome, code }: Pick<Entry, 'outcome' | 'code'>): boolean {
+  return outcome === 'skipped' && isBusyCode(code);
+}
+
+/** The report of a run that gives up its busy servers: they have failed. */
+export function withBusyGivenUp(report: Report, busyMs: number): Report {
+  const { busy: { servers, more } = { servers: [], more: 0 } } = report.left ?? {};
+  const count = servers.length + more;
+  const given = report.entries.filter(isBusy);
+  const entries = report.entries.map((entry) => (isBusy(entry) ? givenUp(entry, busyMs) : entry));
+  const { skipped = 0, failed = 0, ...totals } = report.totals;
+  const codes = { BUSY_TOO_LONG: count };
+  const regions = countsBy(given.map(({ region }) => region));
+  return {
+    ...report,
+    totals: { ...totals, failed: failed + count, ...positive({ skipped: skipped - count }) },
+    codes: sumOfCounts([report.codes, codes]),
+    failureCodes: sumOfCounts([report.failureCodes, codes]),
+    failedIn: sumOfCounts([report.failedIn ?? {}, regions]) as Record<string, number>,
+    entries: entries.sort((a, b) => rank(a.outcome) - rank(b.outcome)),
+    ...positive({ omittedFailed: (report.omittedFailed ?? 0) + count - given.length }),
+  };
+}
+
+function givenUp({ code, reason, state, ...entry }: Entry, busyMs: number): Entry {
+  const busy: BusyServer = {
+    seconds: Math.floor(busyMs / 1000),
+    by: code as BusyCode,
+    ...(state === undefined ? {} : { state }),
+  };
+  const because = sentenceOf({ code: 'BUSY_TOO_LONG', ...busy });
+  // The state says the rest.
+  const more = code !== 'SERVER_BUSY' && reason ? `; ${reason}` : '';
+  return { ...entry, outcome: 'failed', code: 'BUSY_TOO_LONG', reason: because + more, busy };
+}
+
+function countsBy(keys: readonly string[]): Record<string, number> {
+  return sumOfCounts(keys.map((key) => ({ [key]: 1 }))) as Record<string, number>;
 }
 
 /** The worst of several outcomes; "kept" for none. */

@@ -46,7 +46,7 @@ export async function attachVolumes(
       continue;
     }
     try {
-      await attachVolume(session, server, id);
+      await attachVolume(session, server, volume);
       reasons.push({ code: 'RESTORE_VOLUME_ATTACHING', ...which });
       if (state === 'done') state = 'building';
     } catch (error) {

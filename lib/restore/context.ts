@@ -163,8 +163,8 @@ export function eventToRun(
 
 /**
  * The event that resumes a restore. It repeats all choices, and has the ids of the server, the
- * volumes and the safety snapshots that the restore has made so far. The event of a dry run gets that of another
- * dry run.
+ * volumes and the safety snapshots that the restore has made so far. The event of a dry run gets
+ * that of another dry run.
  */
 export function eventToResume(
   context: RestoreContext<RestoreEvent>,

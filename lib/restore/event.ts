@@ -1,10 +1,8 @@
 import * as v from 'valibot';
 import { parseDate } from '../config/dates.ts';
 import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
-import { quotable, recordOf, strict } from '../config/schema.ts';
+import { quotable, recordOf, strict, UUID } from '../config/schema.ts';
 
-/** The id of a server or an image. */
-export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const AT =
   'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image or a volume snapshot';
 

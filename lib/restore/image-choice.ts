@@ -1,7 +1,7 @@
 import { DAY_MS, HOUR_MS, isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import { isId, type Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { RestoreEvent } from './event.ts';
 import type { RestoreInventory, UncountedImage } from './inventory.ts';
@@ -40,7 +40,7 @@ interface ChoiceContext {
  */
 export function findImage(
   inventory: Pick<RestoreInventory, 'images' | 'rootDisks' | 'snapshots' | 'suspects'>,
-  origin: Pick<Origin, 'id' | 'name' | 'region'>,
+  origin: Pick<Origin, 'id' | 'name' | 'region'> & Partial<Pick<Origin, 'namesakes'>>,
   { at, policy }: Pick<RestoreEvent, 'at' | 'policy'>,
   { now }: Pick<ChoiceContext, 'now'>,
 ): Choice {
@@ -85,6 +85,10 @@ export function findImage(
       .map((s) => ({ image: s.id, slot: isoSeconds(s.slot), status: s.status })),
     ...(oldest ? { oldest: { slot: isoSeconds(oldest.slot), made: isoSeconds(dataTime(oldest)) } } : {}),
     uncounted: shortened(uncounted.map(whyNotCounted)),
+    earlier: (origin.namesakes ?? []).flatMap((server) => {
+      const snapshots = inventory.snapshots.filter((s) => s.server === server && s.state === 'good').length;
+      return snapshots > 0 ? [{ server, snapshots }] : [];
+    }),
   });
 }
 
@@ -113,7 +117,9 @@ export function chosenById(
   // snapshots.
   const madeFrom = image.volumeSnapshotIds.length > 0 ? undefined : image.properties.instance_uuid;
   if (!snapshot && (read || madeFrom !== id)) {
-    refuse({ code: 'RESTORE_OTHER_SERVERS_IMAGE', image: at, server });
+    const madeFromServer = read?.server ?? madeFrom;
+    const of = madeFromServer && isId(madeFromServer) ? { of: madeFromServer } : {};
+    refuse({ code: 'RESTORE_OTHER_SERVERS_IMAGE', image: at, server, ...of });
   }
   const good = snapshot ? snapshot.state === 'good' : isRestorable(image);
   if (good) return { image, reasons: [snapshot ? choiceOf(snapshot, now) : foreignChoice(image, now)] };

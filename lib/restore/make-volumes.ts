@@ -99,7 +99,7 @@ async function requestOne(
   const { region } = context.origin;
   const at = cloudTime(session);
   const mark = { ...parametersOf(context, image), at, snapshot: copy.id, position };
-  const { sizeGb = 0, place } = copy;
+  const { sizeGb, place } = copy;
   const wanted = { snapshotId: copy.id, name, sizeGb, type: place.type, ...volumeMark(mark) };
   const findMade = async () =>
     (await listVolumes(session, region)).find((volume) => {

@@ -15,7 +15,7 @@ export interface RestoreParameters {
   region: string;
   /** The id of the original server. */
   server: string;
-  /** The id of the image that is restored, or of the volume snapshot that is restored instead of an image. */
+  /** The id of the image, or of the volume snapshot instead of an image, that is restored. */
   image: string;
 }
 

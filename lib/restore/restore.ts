@@ -40,8 +40,8 @@ const REMEMBERED_MS = 366 * DAY_MS;
 
 /**
  * Takes the next step of a restore without waiting: requests volumes, a new server, a safety
- * snapshot or the rebuild, or attaches volumes. A later call with the same request finds the results of the earlier calls in the cloud,
- * and resumes the restore.
+ * snapshot or the rebuild, or attaches volumes. A later call with the same request finds the
+ * results of the earlier calls in the cloud, and resumes the restore.
  *
  * @throws {ValidationError} when the event can't be carried out, or differs from the event that the
  *   restore began with. In both cases nothing has been made or changed.
@@ -117,7 +117,10 @@ function isOfServer(begun: ReturnType<typeof readRestoredMark>): begun is Restor
   return begun !== undefined && begun.to !== 'volume';
 }
 
-/** Reports the progress of the server that an earlier call has requested, and attaches its volumes. */
+/**
+ * Reports the progress of the server that an earlier call has requested. Attaches its volumes once
+ * it is ready.
+ */
 async function reportProgress(
   session: Session,
   context: RestoreContext,

@@ -1,3 +1,4 @@
+import { UUID } from '../config/schema.ts';
 import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
@@ -12,7 +13,6 @@ import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { canonical } from '../snapshots/selector.ts';
 import { volumePlaceIn, volumeReaderOf } from '../volumes/marker.ts';
 import { deviceOf } from '../volumes/plan.ts';
-import { UUID } from './event.ts';
 import type { RestoreInventory, VolumeCopy } from './inventory.ts';
 import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
@@ -29,9 +29,9 @@ interface Wanted {
 }
 
 /**
- * Reads the servers, images and volumes to restore from: in all regions by default, because servers in
- * several regions may have the same name. A server may exist although a listing lacks it, so each
- * server that the event may mean is requested by its id.
+ * Reads the servers, images and volumes to restore from: in all regions by default, because servers
+ * in several regions may have the same name. A server may exist although a listing lacks it, so
+ * each server that the event may mean is requested by its id.
  *
  * @throws {ValidationError} when a region that can't be read may have another server of that name.
  * @throws {CloudError} when the cloud does not answer whether a server exists.
@@ -43,7 +43,7 @@ export async function takeInventory(session: Session, event: Wanted, run: Run): 
   }
   const { regions, unreadable } = await listInventory(session, event.region ? [event.region] : undefined, {
     owner,
-    volumes: true,
+    volumes: 'all',
   });
   const { projectId, provider } = session;
   const listed = inventoryOf(regions, { owner, projectId, provider, policies });

@@ -77,7 +77,7 @@ export function volumePartsOf(
   };
 }
 
-/** The name of the volume of a snapshot: its current name, or else the one in the snapshot's name. */
+/** The current name of the volume of a snapshot, or else the one in the name of the snapshot. */
 export function volumeName(volumes: readonly Volume[], copy: VolumeCopy): string {
   const existing = volumes.find(({ id, region }) => id === copy.volume && region === copy.region);
   return existing?.name || serverNameIn(copy);

@@ -111,14 +111,10 @@ export async function pingHeartbeat(beat: HeartbeatPing | undefined, good: boole
   if (problem) logReason('warn', { code: 'HEARTBEAT_NOT_SENT', message: problem });
 }
 
-/**
- * Creates a Lambda handler that gets the event and the job's context. Metrics are published on
- * failure too.
- */
+/** Creates a Lambda handler that gets the event and the job's context. */
 export function handlerOf<E, R>(work: (event: E, job: JobContext) => Promise<R>) {
   return middy<E, R, Error, Context>()
     .use(injectLambdaContext(logger, { resetKeys: true }))
-    .use({ after: metrics.publish, onError: metrics.publish })
     .handler((event, context) => work(event, jobOf(context)));
 }
 

@@ -109,7 +109,7 @@ export async function runJob<O extends Order>(
   });
   const failed = failureOf(report) !== undefined;
   const ended = report.resumesAt === undefined && !report.left?.otherRunUntil;
-  metrics.add(report, isNarrowed(event) ? undefined : ended && !failed, totalTraffic(sessions));
+  metrics.publish(report, isNarrowed(event) ? undefined : ended && !failed, totalTraffic(sessions));
   const beat = failed || ended ? heartbeatPingOf(name, event) : undefined;
   await Promise.all([
     storeReport(report, job),
@@ -182,7 +182,7 @@ async function withCrashReport<T>(
     // Rules send valid events, so an invalid event was sent by hand.
     const isRefused = codesOf(error).includes('EVENT_INVALID');
     const beat = isRefused ? undefined : heartbeatPingOf(name, event);
-    if (beat) metrics.addCrash(beat, job.accounts !== undefined);
+    if (beat) metrics.publishCrash(beat, job.accounts !== undefined);
     await Promise.all([
       pingHeartbeat(beat, false),
       ...(beat
@@ -278,6 +278,15 @@ async function storeGoodRun({ job, policy, account = '' }: HeartbeatPing): Promi
 async function storeFailedRun(run: FailedRun): Promise<void> {
   try {
     await store?.putFailedRun(run);
+  } catch (error) {
+    logReason('warn', { code: 'FAILED_RUN_NOT_STORED', message: (error as Error).message });
+  }
+}
+
+/** Records a message that can't be read, so that the audit notifies people. An error is logged. */
+export async function storeRejectedMessage(id: string): Promise<void> {
+  try {
+    await store?.putRejectedMessage(id);
   } catch (error) {
     logReason('warn', { code: 'FAILED_RUN_NOT_STORED', message: (error as Error).message });
   }

@@ -5,9 +5,9 @@ import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { failureFor, failureOf } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type Entry, type Report, withFailures } from '../reporting/report.ts';
+import { type Entry, type Report, withBusyGivenUp, withFailures } from '../reporting/report.ts';
 import { handlerOf, type JobContext, logFailure, logReason, logResult } from './handler.ts';
-import { endingOf, type JobDefinition, queue, runJob } from './job.ts';
+import { endingOf, type JobDefinition, queue, runJob, storeRejectedMessage } from './job.ts';
 import { failedRunQueueAt } from './queue.ts';
 import {
   afterRun,
@@ -84,9 +84,10 @@ async function processRecord(record: SQSRecord, tasks: JobDefinitions, job: JobC
  * Moves an invalid message to the failed runs at once, because a retry would not make the message
  * valid.
  */
-async function rejectMessage({ body }: SQSRecord, job: JobContext): Promise<boolean> {
+async function rejectMessage({ body, messageId }: SQSRecord, job: JobContext): Promise<boolean> {
   const failure = failureFor({ code: 'MESSAGE_INVALID' });
   logFailure(failure);
+  await storeRejectedMessage(messageId);
   return keepFailure('continue', { requestId: job.requestId, event: parsedOrText(body) }, failure, job);
 }
 
@@ -164,10 +165,11 @@ async function runWork(work: WorkItem, task: JobDefinition, job: JobContext): Pr
     let abandoned: readonly Reason[] = [];
     const report = await runJob(task, work.event, jobOfWork, async (draft, order) => {
       const plan = retryPlanOf(draft, work, order, now);
-      const { at } = plan;
+      const { at, givesUpBusy } = plan;
       ({ abandoned } = plan);
-      resumption = { final: abandoned.length > 0, at };
-      return { ...withFailures(draft, abandoned), ...(at ? { resumesAt: isoSeconds(at) } : {}) };
+      resumption = { final: abandoned.length > 0 || givesUpBusy, at };
+      const ended = givesUpBusy ? withBusyGivenUp(draft, now.getTime() - since.getTime()) : draft;
+      return { ...withFailures(ended, abandoned), ...(at ? { resumesAt: isoSeconds(at) } : {}) };
     });
     logResult(report, endingOf(report, job));
     return { failure: failureOf(report), ...resumption, causes: causesOf(report, abandoned) };

@@ -12,10 +12,14 @@ export interface RequestKey {
   request: string;
 }
 
-/** The image that a request has made of a server, and the id of the invocation that made it. */
+/**
+ * The image that a request has made of a server, the id of the invocation that made it, and when
+ * the image expires.
+ */
 export interface TakenImage {
   image: string;
   requestId: string;
+  expires?: Date;
 }
 
 /**
@@ -46,7 +50,11 @@ export interface RequestLog {
 }
 
 const Asked = v.pipe(v.string(), v.parseJson(), v.object({ at: isoDate }));
-const Taken = v.pipe(v.string(), v.parseJson(), v.object({ image: v.string(), requestId: v.string() }));
+const Taken = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ image: v.string(), requestId: v.string(), expires: v.exactOptional(isoDate) }),
+);
 
 const READS_AT_ONCE = 16;
 

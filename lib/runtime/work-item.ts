@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { byTime, DAY_MS, HOUR_MS, MINUTE_MS } from '../config/dates.ts';
-import { type Adhoc, isAdhoc, type Policy, text } from '../config/policy.ts';
+import { type Adhoc, isAdhoc, isKeyOf, type Policy, text } from '../config/policy.ts';
 import { parseSchedule, type Schedule } from '../config/schedule.ts';
 import { isoDate } from '../config/schema.ts';
 import { codesOf } from '../reporting/failure.ts';
@@ -96,6 +96,8 @@ export interface RetryPlan {
   at?: Date;
   /** The reasons why deferred work is abandoned; each is a failure. */
   abandoned: Reason[];
+  /** Whether the busy servers are given up, so that they have failed. */
+  givesUpBusy: boolean;
 }
 
 /**
@@ -114,11 +116,10 @@ export function retryPlanOf(
   if (outOfTime && now < until) times.push(now);
   else if (outOfTime) abandoned.push({ code: 'LEFT_TO_NEXT_RUN', job: work.job, count: outOfTime });
   if (busy && now < halfway) times.push(nextBusyCheck(work.since, halfway, now));
-  else if (busy) abandoned.push({ code: 'BUSY_TOO_LONG', ...busy });
   // The next scheduled run does work that would resume after it.
   if (otherRunUntil && new Date(otherRunUntil) < until) times.push(new Date(otherRunUntil));
   const [at] = times.sort(byTime);
-  return { abandoned, ...(at ? { at } : {}) };
+  return { abandoned, givesUpBusy: busy !== undefined && now >= halfway, ...(at ? { at } : {}) };
 }
 
 /**
@@ -188,6 +189,15 @@ export function afterRun(
 }
 
 /**
+ * An event as it is run again by another invocation: an ad-hoc event without `request` gets the id
+ * of its first invocation as its request, so that it remains the same request.
+ */
+export function repeatable(event: unknown, requestId: string | undefined): unknown {
+  const isUnnamed = isKeyOf('adhoc', event) && !isKeyOf('request', event);
+  return isUnnamed && requestId !== undefined ? { ...(event as object), request: requestId } : event;
+}
+
+/**
  * Creates a record in the format that Lambda sends to an on-failure destination after the last try,
  * so that readers handle failed work items and failed invocations alike. This record additionally
  * has the codes of the failure.
@@ -209,7 +219,7 @@ export function failureRecord(
       condition: 'RetriesExhausted',
       approximateInvokeCount: MAX_TRIES,
     },
-    requestPayload: event,
+    requestPayload: repeatable(event, requestId),
     responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
     responsePayload: { errorType: failure.name, errorMessage: failure.message, codes: codesOf(failure) },
   };

@@ -7,7 +7,7 @@ import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
 import { type InUse, inUseIn } from './in-use.ts';
-import { isSnapshot, isStuck, type Snapshot, serverNameIn } from './marker.ts';
+import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
 import { type Decision, endOf, heldBecause, retain, retainAdhoc } from './retention.ts';
@@ -115,7 +115,7 @@ export function planCleanup(
     // The series of a volume is that of a server as long as the volume is attached to one.
     const server = volume === undefined ? serverOf.get(taken) : serverWith(volume);
     const id = server?.id ?? taken;
-    for (const s of snapshots) warn(...snapshotWarnings(s, server, now));
+    for (const s of snapshots) warn(...snapshotWarnings(s, snapshots, server, now));
     if (name !== ADHOC) warn(...doubleSlotWarnings(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
@@ -248,7 +248,12 @@ function planOrphan(
 }
 
 /** The warnings about a single snapshot: stuck, failed, exposed, or dated in the future. */
-function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): Reason[] {
+function snapshotWarnings(
+  s: Snapshot,
+  series: readonly Snapshot[],
+  server: Server | undefined,
+  now: Date,
+): Reason[] {
   const which = { ...snapshotId(s), of: server?.name ?? s.server };
   const warnings: Reason[] = [];
   const stuck = s.volume === undefined ? isStuck(s, server?.taskState ?? null, now) : isStuckCreating(s, now);
@@ -261,7 +266,7 @@ function snapshotWarnings(s: Snapshot, server: Server | undefined, now: Date): R
     const isProtected = s.hold === 'protected';
     warnings.push({ code: 'FAILED_IMAGE_HELD', ...which, status: s.status, isProtected });
   }
-  if (s.policy === ADHOC && s.state === 'failed') {
+  if (s.policy === ADHOC && s.state === 'failed' && !isTakenAgain(s, series)) {
     const end = endOf(s);
     const until = end && server ? { until: isoSeconds(end) } : {};
     warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });

@@ -136,7 +136,10 @@ async function predictDeletions(
 async function planRegions(session: Session, policy: Policy, run: Run) {
   const { owner, policies } = run;
   const startedMs = performance.now();
-  const { regions, unreadable } = await listInventory(session, policy.regions, { owner, volumes: true });
+  const { regions, unreadable } = await listInventory(session, policy.regions, {
+    owner,
+    volumes: 'snapshots',
+  });
   const unknown = unreadable.filter(({ problem }) => problem.code === 'REGION_NOT_IN_CATALOGUE');
   if (unknown.length > 0) {
     const reasons = unknown.map(

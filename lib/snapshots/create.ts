@@ -8,7 +8,7 @@ import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, listImagesById } from '../openstack/images.ts';
 import { volumeQuotas } from '../openstack/quota.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
-import { getServer } from '../openstack/servers.ts';
+import { getServer, type ServerDetail } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import {
   getVolumeSnapshots,
@@ -16,7 +16,7 @@ import {
   type VolumeSnapshot,
 } from '../openstack/volume-snapshots.ts';
 import { type Finding, type Reason, type ReasonCode, unreadableRegions } from '../reporting/reasons.ts';
-import { type Entry, finishReport, NOWHERE, type Report } from '../reporting/report.ts';
+import { type Entry, finishReport, isBusyCode, NOWHERE, type Report } from '../reporting/report.ts';
 import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
@@ -64,19 +64,6 @@ import { maySelect, type Selection, selectServers } from './selector.ts';
 // seconds.
 const AT_ONCE = 8;
 const MOST_NAMES = 10;
-/** Reasons that skip a server or a volume only temporarily. */
-const BUSY: readonly (ReasonCode | undefined)[] = [
-  'SERVER_BUSY',
-  'SNAPSHOT_PENDING',
-  'CONFLICT',
-  'VOLUME_BUSY',
-  'VOLUME_SNAPSHOT_IN_PROGRESS',
-  'WITHOUT_VOLUMES',
-];
-
-function isBusy(code: ReasonCode | undefined): boolean {
-  return BUSY.includes(code);
-}
 
 export type SnapshotStep =
   | { action: 'take'; server: Server; image: NewImage }
@@ -201,7 +188,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     owner,
     ids: [...ids, ...(only?.ids ?? [])],
     since,
-    volumes: rule !== 'none',
+    volumes: rule === 'none' ? undefined : 'attached',
   });
   const readers = new Map(
     regions.map((one) => [
@@ -221,7 +208,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   );
   const recentIds = new Set(recent.map(({ id }) => id));
   const recentImages = regions.flatMap(({ images }) => images.filter(({ id }) => recentIds.has(id)));
-  const lost = event.regions ? [] : [...homesNotInCatalogue(session, recentImages)];
+  const unserved = new Set(found.unreadable.map(({ region }) => region));
+  const lost = event.regions ? [] : [...homesNotInCatalogue(session, recentImages).difference(unserved)];
   const unreadable = [
     ...found.unreadable,
     ...lost.map((region) => ({
@@ -262,7 +250,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     { concurrency: AT_ONCE },
   );
   const { images, warnings } = await confirmTaken(take, begun);
-  const entries = begun.map(({ volumes }, i) => entryOfSet(images[i]!, volumes, isBusy));
+  const entries = begun.map(({ volumes }, i) => entryOfSet(images[i]!, volumes, isBusyCode));
 
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched: Finding[] = selection.unmatched.map((selector) => ({
@@ -374,7 +362,7 @@ function inheritedMakers(regions: readonly RegionInventory[]): Map<Server, MarkI
  */
 function deferredWork(entries: readonly Entry[]): Pick<Report, 'left'> {
   const late = entries.filter(({ outcome }) => outcome === 'deferred').length;
-  const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && isBusy(code));
+  const busy = entries.filter(({ outcome, code }) => outcome === 'skipped' && isBusyCode(code));
   const servers = busy.slice(0, MOST_NAMES).map(({ name, region }) => ({ name, region }));
   if (late + busy.length === 0) return {};
   return {
@@ -432,7 +420,12 @@ function dryRunEntry(step: SnapshotStep): Entry {
 }
 
 function unchangedEntry({ server, action, reason }: Extract<SnapshotStep, { reason: Reason }>): Entry {
-  return { ...serverFields(server), outcome: action === 'skip' ? 'skipped' : 'failed', ...reasonOf(reason) };
+  return {
+    ...serverFields(server),
+    outcome: action === 'skip' ? 'skipped' : 'failed',
+    ...reasonOf(reason),
+    ...stateIn(reason),
+  };
 }
 
 function serverFields({ id, name, region }: Server): Pick<Entry, 'server' | 'name' | 'region'> {
@@ -549,10 +542,16 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
     const { code, message } = error;
     if (code === 'OUT_OF_TIME') return { ...entry, outcome: 'deferred', ...reasonOf({ code: 'DEADLINE' }) };
     if (code === 'CONFLICT') {
-      const blocking = await blockingReason(session, server);
-      return blocking
-        ? { ...entry, outcome: 'failed', ...reasonOf(blocking) }
-        : { ...entry, outcome: 'skipped', ...reasonOf({ code: 'CONFLICT', message }) };
+      const now = await currentState(session, server);
+      const blocking = now && blockingRefusal(now);
+      if (blocking) return { ...entry, outcome: 'failed', ...reasonOf(blocking), ...stateIn(blocking) };
+      const state = now && (now.taskState ?? now.status);
+      return {
+        ...entry,
+        outcome: 'skipped',
+        ...reasonOf({ code: 'CONFLICT', message }),
+        ...(state ? { state } : {}),
+      };
     }
     if (code === 'NOT_FOUND' && (await isServerGone(session, server))) {
       return { ...entry, outcome: 'skipped', ...reasonOf({ code: 'SERVER_GONE_BY_NOW' }) };
@@ -561,11 +560,22 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   }
 }
 
-/** Why the cloud refuses to make an image of a server, where waiting does not help. */
-async function blockingReason(session: Session, { region, id }: Server): Promise<Reason | undefined> {
+function stateIn(reason: Reason): Pick<Entry, 'state'> {
+  switch (reason.code) {
+    case 'SERVER_BUSY':
+      return { state: reason.taskState };
+    case 'SNAPSHOT_PENDING':
+    case 'SERVER_IN_STATE':
+      return { state: reason.status };
+    default:
+      return {};
+  }
+}
+
+/** The current state of a server, of which the cloud refuses to make an image, if known. */
+async function currentState(session: Session, { region, id }: Server): Promise<ServerDetail | undefined> {
   try {
-    const server = await getServer(session, region, id);
-    return server && blockingRefusal(server);
+    return await getServer(session, region, id);
   } catch (error) {
     if (!isCloudError(error)) throw error;
     return undefined;

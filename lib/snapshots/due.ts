@@ -92,13 +92,12 @@ export function dueByHand(
     slot: since,
     until: new Date(since.getTime() + ADHOC_MS - SLOT_END_MS),
     overSince: now.getTime() - firstAskedAt.getTime() >= ADHOC_MS ? firstAskedAt : undefined,
-    // A failed or expired snapshot still exists and shows its state. A missing image may have been
-    // good, and then deleted or renamed.
+    // A failed snapshot still exists and shows its state, and cleanup deletes an expired one. Any
+    // other missing image may have been good, and then deleted or renamed.
     lostImage: ({ id }, snapshots) => {
       const before = taken?.get(id);
-      return before && before.requestId !== requestId && !snapshots.some(isOfRequest)
-        ? before.image
-        : undefined;
+      if (!before || before.requestId === requestId || snapshots.some(isOfRequest)) return undefined;
+      return before.expires && before.expires <= now ? undefined : before.image;
     },
     isMet: (snapshot) => isOfRequest(snapshot) && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
     // Compared with the end as requested at the snapshot's slot, because a retry of the same call
@@ -126,11 +125,11 @@ export interface RequestRecord {
 export const NO_RECORD: RequestRecord = { warnings: [] };
 
 /**
- * Reads the record of an ad-hoc request, and creates the record of a new request. Images are
- * recorded only for events with `request`, because only these can be sent again by another call.
+ * Reads the record of an ad-hoc request, and creates the record of a new request. A rerun sends an
+ * event without `request` again, with the id of its first invocation as the request.
  */
 export async function requestOf(
-  { account, request: named, dryRun }: Adhoc,
+  { account, request: named, expires, dryRun }: Adhoc,
   { now, since = now, requestId, requests }: Run,
 ): Promise<RequestRecord> {
   if (!requests || dryRun) return NO_RECORD;
@@ -146,7 +145,6 @@ export async function requestOf(
   try {
     const { at, isKnown } = await requests.firstAsked(key, since);
     record.firstAskedAt = at;
-    if (named === undefined) return record;
     if (isKnown) record.taken = await requests.takenBy(key);
   } catch (error) {
     warn(error);
@@ -155,7 +153,8 @@ export async function requestOf(
   record.recordTaken = async ({ id }, image) => {
     // An unavailable bucket would delay each server.
     if (warnings.length > 0) return;
-    await requests.addTaken(key, id, { image, requestId }).catch(warn);
+    const end = expires === undefined ? {} : { expires: new Date(Date.now() + expires) };
+    await requests.addTaken(key, id, { image, requestId, ...end }).catch(warn);
   };
   return record;
 }

@@ -1,5 +1,6 @@
 import { isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
 import { ADHOC, type Hold } from '../config/policy.ts';
+import { UUID } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, setProperty } from '../openstack/images.ts';
@@ -28,7 +29,9 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
     throw invalidEvent(`until: ${until} has passed: give a later one, or "forever"`);
   }
-  const id = 'hold' in event ? event.hold : event.release;
+  // Clouds compare UUIDs in lower case.
+  const given = 'hold' in event ? event.hold : event.release;
+  const id = UUID.test(given) ? given.toLowerCase() : given;
   const image = await findImageInAnyRegion(session, id);
   if (image?.owner !== session.projectId) {
     const { regions } = session;

@@ -32,8 +32,11 @@ interface InventoryOptions {
    * default, all servers in markers are.
    */
   since?: Date | undefined;
-  /** Whether to list the volumes and all volume snapshots. */
-  volumes?: boolean | undefined;
+  /**
+   * What to list of the block storage: the snapshots of existing volumes (`attached`), the volumes
+   * of existing snapshots (`snapshots`), or all volumes and snapshots (`all`); nothing by default.
+   */
+  volumes?: 'attached' | 'snapshots' | 'all' | undefined;
 }
 
 /**
@@ -44,7 +47,8 @@ interface InventoryOptions {
  * it is requested by its id. Only a 404 proves that it is gone.
  *
  * @param regions the policy's regions; undefined for all regions of the catalogue. A region that
- *   the catalogue lacks is unreadable.
+ *   the catalogue lacks is unreadable. So is a region without a compute endpoint that is one of
+ *   `regions`, or, without `regions`, has snapshots of this deployment.
  * @throws {CloudError} NO_ENDPOINT when `regions` is undefined and the catalogue has no region.
  */
 export async function listInventory(
@@ -56,14 +60,23 @@ export async function listInventory(
   const wanted = new Set(regions ?? known);
   if (wanted.size === 0)
     throw new CloudError('NO_ENDPOINT', 'The catalogue has no compute endpoint in any region.');
-  const unknown = [...wanted].filter((region) => !known.includes(region));
+  const withoutCompute = regions
+    ? session.regionsWithoutCompute.filter((region) => wanted.has(region))
+    : await regionsInUseWithoutCompute(session, options);
+  const unknown = [...wanted].filter((region) => ![...known, ...withoutCompute].includes(region));
   const found: Inventory = {
     regions: [],
     unsure: [],
     throwAways: [],
-    unreadable: unknown.map((region) => ({ region, problem: { code: 'REGION_NOT_IN_CATALOGUE', known } })),
+    unreadable: [
+      ...unknown.map((region) => ({ region, problem: { code: 'REGION_NOT_IN_CATALOGUE', known } as const })),
+      ...withoutCompute.map((region) => ({
+        region,
+        problem: cloudReason(session.missingEndpoint('compute', region)!),
+      })),
+    ],
   };
-  await pMap(wanted.difference(new Set(unknown)), async (region) => {
+  await pMap(wanted.intersection(new Set(known)), async (region) => {
     try {
       const { throwAways, unsure, ...inventory } = await listRegion(session, region, options);
       found.regions.push(inventory);
@@ -83,6 +96,35 @@ export async function listInventory(
     regions: assignToOneRegion(found.regions),
     unsure: found.unsure.filter(({ id }) => !there.has(id)),
   };
+}
+
+/**
+ * The regions without a compute endpoint that have snapshots of this deployment: the catalogue has
+ * lost the endpoint. Other regions of this kind are none of ours: catalogues may name a service for
+ * all regions, or for a region of which nothing else is used. Regions may share an image service,
+ * so a snapshot counts for the region in its blueprint. A region that can't be listed does not
+ * count, because it may never have been in use; an audit knows the servers that it had.
+ */
+export async function regionsInUseWithoutCompute(
+  session: Session,
+  { owner }: Pick<InventoryOptions, 'owner'>,
+): Promise<string[]> {
+  const isOurs = ({ autosnap_owner }: Record<string, string>) => autosnap_owner === owner;
+  const found = await pMap(session.regionsWithoutCompute, async (region) => {
+    try {
+      const images = session.missingEndpoint('image', region) ? [] : await listImages(session, region);
+      const isHere = images.some(
+        (image) => isOurs(image.properties) && (blueprintIn(image)?.region ?? region) === region,
+      );
+      if (isHere || images.length > 0 || session.missingEndpoint('volume', region)) return { region, isHere };
+      const volumeSnapshots = await listVolumeSnapshots(session, region);
+      return { region, isHere: volumeSnapshots.some(({ metadata }) => isOurs(metadata)) };
+    } catch (error) {
+      if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
+      return { region, isHere: false };
+    }
+  });
+  return found.filter(({ isHere }) => isHere).map(({ region }) => region);
 }
 
 /**
@@ -125,13 +167,13 @@ function assignToOneRegion(regions: readonly RegionInventory[]): RegionInventory
 async function listRegion(
   session: Session,
   region: string,
-  { owner, ids = [], idsIn = () => [], since = new Date(0), volumes: wantsVolumes = false }: InventoryOptions,
+  { owner, ids = [], idsIn = () => [], since = new Date(0), volumes: wanted }: InventoryOptions,
 ): Promise<RegionInventory & Pick<Inventory, 'throwAways' | 'unsure'>> {
-  const [servers, images, attached] = await Promise.all([
-    listServers(session, region),
-    listImages(session, region),
-    wantsVolumes ? listVolumesAndSnapshots(session, region) : NO_VOLUMES,
-  ]);
+  const [servers, images] = await Promise.all([listServers(session, region), listImages(session, region)]);
+  const hasVolumes = servers.some(({ volumeIds }) => volumeIds.length > 0);
+  const attached = wanted
+    ? await listVolumesAndSnapshots(session, region, { wanted, owner, hasVolumes })
+    : NO_VOLUMES;
   const ours = images.filter(({ properties }) => properties.autosnap_owner === owner);
   const named = ours.flatMap(({ properties, createdAt }) =>
     createdAt >= since ? (properties.autosnap_server ?? []) : [],
@@ -159,7 +201,7 @@ async function listRegion(
   const volumesUnread =
     (found.some(mayHaveVolumes) ? attached.problem : undefined) ??
     volumes.problem ??
-    missingVolumeService(session, region, found, wantsVolumes);
+    missingVolumeService(session, region, found, wanted !== undefined);
   const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
   return {
     region,
@@ -196,14 +238,30 @@ const NO_VOLUMES: ListedVolumes = { volumes: [], snapshots: [] };
  * Lists the volumes and volume snapshots of a region; none if the catalogue has no volume service
  * there. A region whose volumes can't be listed stays readable, because images do not need them.
  */
-async function listVolumesAndSnapshots(session: Session, region: string): Promise<ListedVolumes> {
+async function listVolumesAndSnapshots(
+  session: Session,
+  region: string,
+  {
+    wanted,
+    owner,
+    hasVolumes,
+  }: {
+    wanted: NonNullable<InventoryOptions['volumes']>;
+    owner: string;
+    /** Whether servers name volumes, which the listing of volumes may lack. */
+    hasVolumes: boolean;
+  },
+): Promise<ListedVolumes> {
   if (session.missingEndpoint('volume', region)) return NO_VOLUMES;
   try {
-    const [volumes, snapshots] = await Promise.all([
-      listVolumes(session, region),
-      listVolumeSnapshots(session, region),
-    ]);
-    return { volumes, snapshots };
+    if (wanted === 'attached') {
+      const volumes = await listVolumes(session, region);
+      const needsSnapshots = hasVolumes || volumes.length > 0;
+      return { volumes, snapshots: needsSnapshots ? await listVolumeSnapshots(session, region) : [] };
+    }
+    const snapshots = await listVolumeSnapshots(session, region);
+    const needsVolumes = wanted === 'all' || snapshots.some((one) => isMarkedBy(owner, one));
+    return { volumes: needsVolumes ? await listVolumes(session, region) : [], snapshots };
   } catch (error) {
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
     return { ...NO_VOLUMES, problem: cloudReason(error) };

@@ -422,6 +422,23 @@ export function parseHoldMark(hold: string | undefined): 'forever' | Date | unde
 }
 
 /**
+ * Whether the request of a failed ad-hoc snapshot was repeated, and has a good snapshot of the same
+ * server now.
+ *
+ * @param series the ad-hoc snapshots of the server.
+ */
+export function isTakenAgain({ request, safety, slot }: Snapshot, series: readonly Snapshot[]): boolean {
+  return series.some(
+    (other) =>
+      request !== undefined &&
+      other.request === request &&
+      other.safety === safety &&
+      other.state === 'good' &&
+      other.slot >= slot,
+  );
+}
+
+/**
  * The expiry and the request of an ad-hoc snapshot. `expires` is undefined if the snapshot never
  * expires, and null if the expiry can't be parsed.
  */

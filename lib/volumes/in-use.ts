@@ -7,9 +7,10 @@ import { readVolumeMark } from '../restore/marks.ts';
 const RESTORE_MS = DAY_MS;
 
 /**
- * The volume snapshots that volumes are being created from, and those and the images that restores
- * of the last 24 hours use, as the volumes show that they have made. Rackspace copies the data for a
- * long time, and accepts the deletion of the snapshot meanwhile, which then fails.
+ * The volume snapshots that volumes are being created from, and the images and volume snapshots
+ * that restores of the last 24 hours use, according to the marks of the volumes that these have
+ * made. Rackspace copies the data for a long time, and accepts the deletion of the snapshot
+ * meanwhile, which then fails.
  *
  * @returns why each of them is in use, by its id.
  */

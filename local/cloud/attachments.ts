@@ -48,8 +48,12 @@ export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
       const message = `Cannot 'attach_volume' instance ${server.id} while it is in ${state}`;
       return c.json(fault('conflictingRequest', 409, message), 409);
     }
+    if (volume.multiattach && novaMinor(c) < 60) {
+      const message = `Multiattach volumes are only supported starting with compute API version 2.60.`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
     const others = region.servers.filter(({ volumeIds }) => volumeIds.includes(volumeId));
-    if (others.length > 0) {
+    if (others.length > 0 && !volume.multiattach) {
       const message = `Invalid volume: volume ${volumeId} is already attached to instances: ${others.map(({ id }) => id)}`;
       return c.json(fault('badRequest', 400, message), 400);
     }

@@ -84,6 +84,8 @@ export interface CloudVolume {
   description?: string | null;
   /** The name of the volume type. */
   type: string;
+  /** Whether several servers may have the volume. */
+  multiattach?: boolean;
   snapshotId: string | null;
   createdAt: Date;
   /** Until this time the volume is "creating". */
@@ -101,8 +103,9 @@ export interface CloudVolumeSnapshot {
   /** In GB. */
   size?: number;
   metadata?: Record<string, string>;
-  /** The type of the volume. */
+  /** The type of the volume, and whether several servers may have it. */
   volumeType?: string;
+  multiattach?: boolean;
   /** The image metadata of the volume at the time of the snapshot. */
   imageMetadata?: Record<string, string>;
   createdAt?: Date;

@@ -70,7 +70,7 @@ export class VolumeStore {
       deletesSlowly: false,
       description: null,
       size: volume?.size ?? 1,
-      ...(volume ? { volumeType: volume.type } : {}),
+      ...(volume ? { volumeType: volume.type, multiattach: volume.multiattach ?? false } : {}),
       metadata: {},
       imageMetadata: { ...volume?.imageMetadata },
       createdAt: this.#now(),

@@ -131,6 +131,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       description: wanted.description ?? null,
       // Rackspace does not look at the volume of the snapshot.
       type: wanted.volume_type ?? (isV1 ? 'SATA' : (snapshot?.volumeType ?? '__DEFAULT__')),
+      multiattach: snapshot?.multiattach ?? false,
       size: wanted.size ?? snapshot?.size ?? 1,
       metadata: wanted.metadata ?? {},
       snapshotId: snapshot?.id ?? null,
@@ -231,7 +232,7 @@ function volumeJson(volume: CloudVolume, region: Region) {
     metadata,
     bootable: String(isFromImage || servers.some(({ rootVolume }) => rootVolume === id)),
     encrypted: false,
-    multiattach: false,
+    multiattach: volume.multiattach ?? false,
     attachments: servers.map((server) => ({
       id,
       volume_id: id,

@@ -231,8 +231,8 @@ test('a bad day has failures with reasons, late servers, deletions, costs and th
 In the last 24 hours 2 snapshots were taken, and 2 deleted.
 
 Failed
-- snapshot daily: LON can't be read, so no snapshot is taken there: no answer
-- snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more
+- snapshot daily: LON can't be read, so no snapshot is taken there: no answer (2 times)
+- snapshot daily: db-1 in ORD: the quota is used up: delete images, or ask for more (2 times)
 - cleanup daily: web-1 in DFW: snapshot of 2026-11-14 00:00: it is in use
 
 Late
@@ -413,6 +413,63 @@ test('what a section of its own says is not repeated as a warning', () => {
   const { text } = digest(found, [], undefined);
   expect(text.match(/not deleted/g)).toHaveLength(1);
   expect(text).toMatch(/To be looked at\n- image image-9 of web-9 [^\n]*\n\n/);
+});
+
+test('deleted copies are counted apart from deleted snapshots', () => {
+  const line = {
+    ...WEB,
+    policy: 'daily',
+    outcome: 'kept' as const,
+    snapshots: [deleted('2026-11-20T00:00:00Z')],
+  };
+  const { text } = digest(audit(), [run('cleanup', []), run('offsite', [line, line])], undefined);
+  expect(text).toContain('0 copied, and 0 deleted. 2 copies were deleted.\n');
+});
+
+test('servers whose copies are impossible are named with the reason, but not those that are gone', () => {
+  const obstacle = { code: 'COPY_REGION_UNKNOWN' } as const;
+  const { text } = digest(
+    audit({
+      series: [
+        series('web-1', { copied: { behind: false, newest: '2026-11-23T00:00:00Z', ageSeconds: 90_000 } }),
+        series('web-2', { copied: { behind: false, obstacle } }),
+        series('web-3', { state: 'orphaned', copied: { behind: false, obstacle } }),
+      ],
+    }),
+    [],
+    undefined,
+  );
+  expect(text).toMatch(/\n\nNot copied\n- web-2 in DFW, daily: [^\n]+\n\n/);
+  expect(text).toMatch(/Copied: 1 of 2 servers; .*; 1 can't be\./);
+});
+
+test('a warning that the cleanups of two policies have found is one line', () => {
+  const stuck = {
+    code: 'IMAGE_STUCK',
+    image: 'i',
+    of: 'x',
+    status: 'queued',
+    since: 'x',
+    serverIs: 'idle',
+  } as const;
+  const { text } = digest(audit({ warnings: [stuck, { ...stuck }] }), [], undefined);
+  expect(text.match(/image i of x/g)).toHaveLength(1);
+});
+
+test('servers of one region with the same name are told apart by their ids', () => {
+  const late = { state: 'late' as const, lateSeconds: 90_000 };
+  const found = audit({
+    series: [
+      series('web-1', { ...late, server: '11111111-aaaa', name: 'web' }),
+      series('web-2', { ...late, server: '22222222-bbbb', name: 'web', lateSeconds: 80_000 }),
+      series('db', { ...late, overdue: 0.1 }),
+    ],
+  });
+  const { text } = digest(found, [], undefined);
+  for (const name of ['web (11111111)', 'web (22222222)', 'db']) {
+    expect(text).toContain(`- ${name} in DFW, daily: `);
+  }
+  expect(text).toMatch(/^[^\n]* the worst is web \(11111111\), 25 hours late/);
 });
 
 describe('two customers with servers of the same name', () => {

@@ -70,7 +70,7 @@ test('a server counts once, with its newest proof; deleted servers and those wit
   const counted = {
     count: 3,
     holding: 2,
-    oldest: { name: 'web-2', account: 'rackspace', region: 'DFW', since: daysAgo(5) },
+    oldest: { server: 'server-web-2', name: 'web-2', account: 'rackspace', region: 'DFW', since: daysAgo(5) },
   };
   expect(provenServers(series)).toEqual(counted);
   expect(provenServers(series.toReversed())).toEqual(counted);

@@ -120,6 +120,14 @@ describe('a server', () => {
   });
 });
 
+test('who accepts everything, while nothing has dropped out, is told so', () => {
+  const now = audited({ a: account() });
+  const before = recordOf({ a: account() });
+  expect(compareCoverage(before, now, true).warnings).toEqual([{ code: 'NOTHING_TO_ACCEPT' }]);
+  const gone = audited({ a: account({ servers: { web: { region: 'DFW', found: 'uncovered' } } }) });
+  expect(compareCoverage(before, gone, true).warnings).toEqual([]);
+});
+
 test('a server is not gone while its region is not in the catalogue, even if all other regions answer 404', () => {
   const before = recordOf({ a: account({ regions: ['DFW', 'ORD'] }) });
   const servers = { web: { region: 'DFW', found: 'gone' as const } };

@@ -119,6 +119,29 @@ test('each ad-hoc request is separate work', () => {
   expect(foundIn([first, { ...other, slot: adhoc.slot }])).toEqual({ lines: [], repaired: 1 });
 });
 
+test('the failures of one server for one cause are counted, whatever the slots and images', () => {
+  const snapshot = (image: string, slot: string) => ({
+    image,
+    slot,
+    status: 'active',
+    outcome: 'failed' as const,
+    codes: ['CLOUD' as const],
+    error: 'CONFLICT',
+    reasons: [`409 of ${image}`],
+  });
+  const entry = (name: string, ...images: string[]): Entry => ({
+    ...{ server: name, name, region: 'DFW', policy: 'daily', outcome: 'failed' },
+    snapshots: images.map((image, day) => snapshot(image, `2026-11-2${day}T00:00:00Z`)),
+  });
+  const cleanup = run([entry('web', 'a', 'b', 'c'), entry('db', 'd')], { job: 'cleanup' });
+  expect(failuresIn([cleanup, cleanup]).open).toMatchObject([
+    { times: 2, slot: '2026-11-20T00:00:00Z', line: expect.stringContaining('db in DFW') },
+    { times: 6, slot: '2026-11-22T00:00:00Z', line: expect.stringContaining('web in DFW') },
+  ]);
+  const hours = ['00', '01', '02'].map((hour) => run([failed(WEB)], { slot: `2026-11-24T${hour}:00:00Z` }));
+  expect(failuresIn(hours).open).toMatchObject([{ times: 3, slot: '2026-11-24T02:00:00Z' }]);
+});
+
 test('a failure is the same if its data are, whatever its texts say', () => {
   const because = (code: ReasonCode, reason: string): Entry => ({ ...failed(WEB), code, reason });
   const first = because('IMAGE_FAILED', 'image a failed');

@@ -51,6 +51,11 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
   ["account rackspace can't be read: nothing is known of the servers", [], of({ unreadable: 'account' })],
   ['No server is protected: no policy selects one', []],
   ['No server is protected: no policy selects one', [], of({ nothingSelected: true })],
+  [
+    '2 of 2 servers protected; daily names the region LAX, which its account does not have',
+    good(2),
+    of({ problems: [{ code: 'POLICY_REGION_UNKNOWN', where: 'LAX' }] }),
+  ],
   ['2 of 2 servers protected; a selector of daily matches no server', good(2), of({ nothingSelected: true })],
   [
     '2 of 2 servers protected; weekly selects no server',

@@ -22,6 +22,7 @@ const EXAMPLES: Record<SeriesTrouble['name'], AuditedSeries> = {
   notRotating: seriesOf([shown(0)], { notRotating: 3 }),
   failed: seriesOf([shown(0), shown(1, { state: 'failed' })]),
   stuck: seriesOf([shown(0), shown(1, { state: 'stuck' })]),
+  unknown: seriesOf([shown(0), shown(1, { state: 'unknown', status: 'deactivated' })]),
 };
 
 const WELL = auditOf([seriesOf([shown(0)])]);
@@ -64,12 +65,16 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
 });
 
 test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]>([
-  ['are counted by the metric', ({ isCounted }) => isCounted, ['late', 'unproven', 'failed', 'stuck']],
+  [
+    'are counted by the metric',
+    ({ isCounted }) => isCounted,
+    ['late', 'unproven', 'failed', 'stuck', 'unknown'],
+  ],
   ['are listed in the summary', ({ isListed }) => isListed, ['late', 'unproven', 'behind', 'notRotating']],
   [
     'stand above the servers of the page',
     ({ noticesOf }) => noticesOf,
-    ['unproven', 'behind', 'failed', 'stuck'],
+    ['unproven', 'behind', 'failed', 'stuck', 'unknown'],
   ],
   ['stand at the row of a series', ({ noteOf }) => noteOf, ['unproven', 'behind']],
 ])('the troubles that %s', (_, has, names) => {
@@ -95,7 +100,9 @@ test.each([
   const problem = digest.reasonOf(series, namingOf(audit));
   const reason = { code: 'SERVER_IN_TROUBLE', server: 's', name: 'web-1', problem } as const;
   expect(titleOf(reason)).toBe(`web-1: ${title}`);
-  expect(incidentRemedies(reason, { stage: 'test', account: 'rackspace' })[0]).toMatch(remedy);
+  expect(
+    incidentRemedies(reason, { service: 'autosnap', stage: 'test', accounts: ['rackspace'] })[0],
+  ).toMatch(remedy);
 });
 
 test('a policy that selects nothing and a policy with missing runs are in trouble too', () => {

@@ -70,10 +70,10 @@ async function waiting(): Promise<number> {
   return Number(Attributes?.ApproximateNumberOfMessages);
 }
 
-async function rerun() {
+async function rerun(...options: string[]) {
   const { port } = lambda.address() as AddressInfo;
   process.env.AWS_ENDPOINT_URL_LAMBDA = `http://127.0.0.1:${port}`;
-  const ended = await project.serverless('rerun', '--stage', 'prod');
+  const ended = await project.serverless('rerun', '--stage', 'prod', ...options);
   delete process.env.AWS_ENDPOINT_URL_LAMBDA;
   return ended;
 }
@@ -134,9 +134,12 @@ test('a message that is not a failed run stays, and does not stop the others', a
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: QUEUE }));
   await aws.sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: 'hello' }));
   const { code, output } = await rerun();
-  expect(output).toContain('! this message is not a failed run and stays in the queue: hello');
+  expect(output).toContain(
+    '! this message is not a failed run and stays in the queue; --discard deletes it: hello',
+  );
   expect(code).toBe(0);
-  await aws.sqs.send(new PurgeQueueCommand({ QueueUrl }));
+  expect((await rerun('--discard')).output).toContain('! this message is not a failed run and was deleted');
+  expect(await waiting()).toBe(0);
 });
 
 test('work that was delivered too often is rerun as well', async () => {

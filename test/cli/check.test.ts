@@ -40,6 +40,20 @@ describe('autosnap check', () => {
     });
   });
 
+  test('the stage local is refused, because it is never deployed', async () => {
+    expect(await check((yml) => yml, '--stage', 'local')).toEqual({
+      code: 1,
+      output: expect.stringMatching(/^check needs a deployment: give its stage with --stage/),
+    });
+  });
+
+  test('--help prints the usage', async () => {
+    expect(await check((yml) => yml, '--help')).toEqual({
+      code: 0,
+      output: expect.stringMatching(/^Usage: npx autosnap check .*\n\nChecks serverless\.yml/),
+    });
+  });
+
   test('a warning does not fail the check', async () => {
     const change = (yml: string) =>
       yml.replace(

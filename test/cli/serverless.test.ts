@@ -52,9 +52,15 @@ describe('serverless invoke local --stage local', () => {
   });
 });
 
-test.each(['rerun', 'report'])('%s of the stage local says that it needs a deployment', async (command) => {
-  const { code, stdout } = await serverless(command, '--stage', 'local');
-  expect(stdout).toContain(`${command} needs a deployment: give its stage with --stage`);
+test.each([
+  ['rerun'],
+  ['report'],
+  ['package', 'package or deploy'],
+  ['deploy', 'package or deploy'],
+  ['deploy function -f snapshot', 'deploy function'],
+])('%s of the stage local says that it needs a deployment', async (command, said = command) => {
+  const { code, stdout } = await serverless(...command.split(' '), '--stage', 'local');
+  expect(stdout).toContain(`${said} needs a deployment: give its stage with --stage`);
   expect(code).not.toBe(0);
 });
 

@@ -95,7 +95,9 @@ describe('a complete policy is accepted', () => {
 });
 
 test('if all policies were removed, every name is refused', () => {
-  expect(() => resolveEvent({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow('only none');
+  expect(() => resolveEvent({ policy: 'daily' }, { policies: [], isDeployed: true })).toThrow(
+    'there is no policy "daily" in this deployment, which has no policies',
+  );
 });
 
 test('without a package, a name is not enough', () => {

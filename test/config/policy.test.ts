@@ -240,6 +240,11 @@ describe('the refusal of an event names the field and the remedy', () => {
         ['hours as text', { hours: '2' }, /^drill\.hours: must be a whole number from 1 to 24/],
         ['no flavor', { flavor: ' ' }, /^drill\.flavor: must be the id or the name of a flavor/],
         ['one network as text', { networks: 'n' }, /^drill\.networks: must be a list of network ids/],
+        [
+          'a placeholder',
+          { networks: ['<network id>'] },
+          /^drill\.networks\.0: must be the id of a network, in place of the text in <…>/,
+        ],
         ['an empty network', { networks: [''] }, /^drill\.networks\.0: must be the id of a network/],
         ['an empty group', { securityGroups: [''] }, /^drill\.securityGroups\.0: must be the name of a/],
         [

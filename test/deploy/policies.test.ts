@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { functionsOf, jobsOf, policiesOf, policyBlockProblems } from '../../deploy/policies.ts';
+import {
+  functionsOf,
+  jobsOf,
+  policiesOf,
+  policyBlockProblems,
+  policyWarnings,
+} from '../../deploy/policies.ts';
 import { policy } from '../harness.ts';
 
 /** A block of custom.policies; `changes` are applied to it. */
@@ -50,6 +56,20 @@ test.each<[string, Record<string, unknown>]>([
   expect(policyBlockProblems(custom({ daily: block(changes) }))).toEqual([
     `custom.policies.daily.${field}: never fires from now on: correct its day, month or year`,
   ]);
+});
+
+test.each<[string, Record<string, unknown>, string]>([
+  ['schedule', { schedule: 'cron(0 0 * * ? 2030)' }, 'it begins only at 2030-01-01 00:00 UTC'],
+  ['schedule', { schedule: 'cron(0 0 * * ? 2024,2030)' }, 'it pauses until 2030-01-01 00:00 UTC'],
+  ['cleanup', { cleanup: 'cron(0 0 * * ? 2030)' }, 'it begins only at 2030-01-01 00:00 UTC'],
+  [
+    'offsite.schedule',
+    { offsite: { schedule: 'cron(0 0 * * ? 2030)', keep: { last: 2 } } },
+    'its schedule begins only at 2030-01-01 00:00 UTC',
+  ],
+])('the check warns of a %s that fires only after years', (field, changes, warning) => {
+  const found = policyWarnings(custom({ daily: block(changes) }), new Date('2026-11-23T00:00:00Z'));
+  expect(found).toEqual([expect.stringContaining(`custom.policies.daily.${field}: ${warning}`)]);
 });
 
 describe('a time zone without an effect', () => {

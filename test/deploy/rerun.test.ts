@@ -10,6 +10,10 @@ import { rerun } from '../../deploy/rerun.ts';
 
 /** A queue with such messages, and Lambda with a function `autosnap-test-snapshot` only. */
 async function deployment(...bodies: string[]) {
+  return deploymentWith({}, ...bodies);
+}
+
+async function deploymentWith(options: { discard?: boolean }, ...bodies: string[]) {
   let received = false;
   const deleted: string[] = [];
   const visible: string[] = [];
@@ -49,14 +53,37 @@ async function deployment(...bodies: string[]) {
     clients.functions.destroy();
   });
   const lines: string[] = [];
-  const failed = await rerun(clients, 'autosnap-test-failed-runs', (line) => lines.push(line));
+  const failed = await rerun(clients, 'autosnap-test-failed-runs', (line) => lines.push(line), options);
   return { failed, lines, deleted, visible };
 }
 
-function record(job: string, requestPayload: unknown): string {
+function record(job: string, requestPayload: unknown, requestId?: string): string {
   const functionArn = `arn:aws:lambda:us-east-1:123456789012:function:autosnap-test-${job}:$LATEST`;
-  return JSON.stringify({ requestContext: { functionArn }, requestPayload });
+  return JSON.stringify({ requestContext: { functionArn, requestId }, requestPayload });
 }
+
+test('ad-hoc runs without a request run again as the requests that they were', async () => {
+  const event = { adhoc: true, servers: { all: true } };
+  const since = '2026-11-22T00:00:00Z';
+  const { lines } = await deployment(
+    record('snapshot', event, 'r1'),
+    record('snapshot', event, 'r2'),
+    record('snapshot', event, 'r2'),
+    record('snapshot', { ...event, request: 'named' }, 'r3'),
+    record('snapshot', { policy: 'daily' }, 'r4'),
+    JSON.stringify({ job: 'snapshot', event, since, requestId: 'r5', tries: 3 }),
+    record('continue', { job: 'snapshot', event, since, requestId: 'r6', tries: 3 }, 'r7'),
+  );
+  const run = (sent: object) => `✓ autosnap-test-snapshot ${JSON.stringify(sent)}`;
+  expect(lines).toEqual([
+    run({ ...event, request: 'r1' }),
+    run({ ...event, request: 'r2' }),
+    run({ ...event, request: 'named' }),
+    run({ policy: 'daily' }),
+    run({ ...event, request: 'r5' }),
+    run({ ...event, request: 'r6' }),
+  ]);
+});
 
 test('a run that Lambda refuses stays in the queue and does not stop the others', async () => {
   const ran = await deployment(
@@ -81,7 +108,16 @@ test('no control character of a message reaches the terminal', async () => {
   );
   expect(failed).toBe(0);
   expect(lines).toEqual([
-    '! this message is not a failed run and stays in the queue: hello �[2J�',
+    '! this message is not a failed run and stays in the queue; --discard deletes it: hello �[2J�',
     '✓ autosnap-test-snapshot {"policy":"\\u001b[2J\\u009b"}',
   ]);
+});
+
+test.each([
+  [false, [], 'stays in the queue; --discard deletes it'],
+  [true, ['0'], 'was deleted'],
+])('a message that is no failed run, with --discard: %s', async (discard, deleted, fate) => {
+  const ran = await deploymentWith({ discard }, 'garbage');
+  expect(ran.lines[0]).toBe(`! this message is not a failed run and ${fate}: garbage`);
+  expect(ran.deleted).toEqual(deleted);
 });

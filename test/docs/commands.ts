@@ -107,6 +107,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/aws/failed-runs.test.ts', text: "project.serverless('rerun'" },
   ],
   [
+    'npx serverless rerun --stage prod --discard',
+    { by: 'test/aws/failed-runs.test.ts', text: "rerun('--discard')" },
+  ],
+  [
     'npx serverless logs -f snapshot --stage prod --tail',
     { never: 'it reads the logs of AWS, and does not end' },
   ],

@@ -39,6 +39,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     Pending: 'snapshots in progress',
     Failed: 'failed snapshots, of servers that exist and are selected',
     Stuck: 'snapshots that will never finish, of the same servers',
+    Unknown: 'snapshots that do not count, such as deactivated ones, of the same servers; otherwise absent',
     NothingSelected: 'accounts in which a selector matches no server, or the policy selects none',
     StorageBytes: 'the storage that the snapshots use',
     ProvenAge:
@@ -50,7 +51,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
       'the longest time since a run of a job succeeded, at least in part, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
     Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, failed drills, a selector that matches no server, missing runs, a server or account that dropped out of coverage',
+      'kinds of trouble: late, failed or stuck snapshots, snapshots that do not count, failed drills, a selector that matches no server, missing runs, a server or account that dropped out of coverage',
   },
 };
 
@@ -77,12 +78,10 @@ export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): 
       entries: [entry],
     });
     const traffic = { calls: 3, rateLimited: 0 };
-    metrics.add(report, !troubled, traffic);
+    metrics.publish(report, !troubled, traffic);
     if (troubled) {
-      metrics.publish();
-      metrics.add({ ...report, accounts: 2 }, false, traffic);
+      metrics.publish({ ...report, accounts: 2 }, false, traffic);
     }
-    metrics.publish();
   });
 }
 
@@ -90,7 +89,9 @@ export function ofRun(job: Report['job'], { troubled }: { troubled: boolean }): 
 export function ofAudit({ troubled }: { troubled: boolean }): Emitted[] {
   return collected('audit', () => {
     const proof = { proof: { failed: '2026-11-24T04:00:00Z', unprovenSeconds: 86_400 } };
-    const series = troubled ? seriesOf([shown(4)], proof) : seriesOf([shown(0)]);
+    const series = troubled
+      ? seriesOf([shown(4), shown(5, { state: 'unknown' })], proof)
+      : seriesOf([shown(0)]);
     const audit = auditOf([series]);
     const policies = audit.policies.map((one) => ({ ...one, runOverdue: 0.2 }));
     publishMetrics({ ...audit, policies });

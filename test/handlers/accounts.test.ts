@@ -54,6 +54,19 @@ function metricsOf(h: Accounts, metric: string): string[] {
     .map((m) => `${m.job ?? 'audit'} ${m.account ?? 'all'} ${m[metric]}`);
 }
 
+test('without a queue, the metrics of each account are its own', async () => {
+  const h = await accounts();
+  h.ofAccount.get('customer-a')!.region('DFW').addServer({ name: 'third' });
+  const warnings: string[] = [];
+  vi.spyOn(console, 'warn').mockImplementation((text: string) => void warnings.push(text));
+  await h.run('snapshot', EVENT);
+  expect(metricsOf(h, 'Taken')).toEqual(['snapshot all 2', 'snapshot all 3', 'snapshot all 2']);
+  expect(metricsOf(h, 'Succeeded')).toEqual(
+    ['rackspace', 'customer-a', 'customer-b'].flatMap((a) => [`snapshot ${a} 1`, 'snapshot all 1']),
+  );
+  expect(warnings).toEqual([]);
+});
+
 describe('a policy with several accounts and a queue', () => {
   test('has one invocation and one report for each account', async () => {
     const h = await accounts();

@@ -53,6 +53,24 @@ describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => 
   });
 });
 
+test.each([
+  ['good', {}, 0],
+  ['still being made', { status: 'saving', size: null }, 1],
+  ['of another request', { request: 'other' }, 1],
+])('a failed one whose request was repeated, and is %s', async (_, changes, troubles) => {
+  const { request = 'r', ...image } = { request: 'r', ...changes };
+  const h = await failedByHand('killed', '2026-12-07T00:00:00Z');
+  const properties = { autosnap_policy: 'adhoc', autosnap_expires: `2026-12-07T00:00:00Z ${request}` };
+  addSnapshot(h, h.web, -0.2, { ...image, properties });
+  const { warnings } = await h.run('cleanup', { policy: 'daily' });
+  const isFailed = ({ code }: { code: string }) => code === 'ADHOC_SNAPSHOT_FAILED';
+  expect(warnings.filter(isFailed)).toHaveLength(troubles);
+  const { warnings: audited, sentence } = await h.run('audit', {});
+  expect(audited.filter(isFailed)).toHaveLength(troubles);
+  expect(sentence.includes('failed')).toBe(troubles > 0);
+  expect(metric(h, 'Failed').sort()).toEqual([0, troubles]);
+});
+
 test('a good ad-hoc snapshot is no trouble', async () => {
   const h = await failedByHand('active');
   expect((await h.run('audit', {})).warnings).toEqual([]);

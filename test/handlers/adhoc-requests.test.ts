@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
-import { type Harness, harness, setTime } from '../harness.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 import { textsOf } from '../texts.ts';
 
@@ -23,7 +23,7 @@ async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId 
 }
 
 const OVER =
-  'the request of 2026-11-23T06:00:00Z is more than a day old, so it takes no more snapshots; its snapshot of this server is gone or has expired: use another request name';
+  'the request of 2026-11-23T06:00:00Z is more than a day old, so it takes no more snapshots; it has no snapshot of this server, or no longer has one: use another request name';
 const tookBefore = (image: string) =>
   `this request already made image ${image}, which was deleted or renamed: use another request name`;
 const reasonsOf = (report: Report | undefined) =>
@@ -151,13 +151,13 @@ describe('a repeated request with an end', () => {
   const UPGRADE = { ...BY_HAND, expires: '1d' };
 
   /** A server with a snapshot of a request at six in the morning, which expires later. */
-  async function takenUntil(expires: string) {
+  async function takenUntil(expires: string, request: string | null = UPGRADE.request) {
     setTime('2026-11-23T06:00:00Z');
     const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
     await reportBucket(1);
     const dfw = h.cloud.region('DFW');
     dfw.addServer({ name: 'web' });
-    await h.run('snapshot', { ...UPGRADE, expires }, { requestId: 'first' });
+    await h.run('snapshot', { ...UPGRADE, request: request ?? undefined, expires }, { requestId: 'first' });
     return { ...h, dfw, image: dfw.images[0]!.id };
   }
 
@@ -193,6 +193,24 @@ describe('a repeated request with an end', () => {
     await h.run('hold', { hold: h.image, until });
     const { report } = await again(h, '2026-11-23T06:30:00Z', { ...UPGRADE, expires: '30d' });
     expect(report?.totals).toEqual(totals);
+  });
+
+  test.each([
+    ['named', UPGRADE],
+    ['without a name, run again', { ...UPGRADE, request: 'first' }],
+  ])('%s, after a cleanup has deleted its expired snapshot, takes another one', async (_, event) => {
+    const h = await takenUntil('1h', event.request === 'first' ? null : event.request);
+    setTime('2026-11-23T08:00:00Z');
+    await h.run('cleanup', policy());
+    expect(h.dfw.images).toEqual([]);
+    expect((await again(h, '2026-11-23T08:10:00Z', event)).report?.totals).toEqual({ taken: 1 });
+  });
+
+  test('without a name, run again after its snapshot was deleted, takes none', async () => {
+    const h = await takenUntil('3h', null);
+    h.dfw.removeImage(h.image);
+    const { report } = await again(h, '2026-11-23T08:10:00Z', { ...UPGRADE, request: 'first' });
+    expect(reasonsOf(report)).toEqual([`failed: ${tookBefore(h.image)}`]);
   });
 
   test('after the end, takes another snapshot while the request is younger than a day, and none later', async () => {

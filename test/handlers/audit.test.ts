@@ -177,7 +177,9 @@ test('a schedule that pauses for years protects no server', async () => {
   );
   expect(policies[0]).toMatchObject({
     codes: ['POLICY_SCHEDULE_ENDED'],
-    problems: [expect.stringContaining('no snapshot is taken until 2030-11-01 00:00')],
+    problems: [
+      expect.stringContaining('it pauses until 2030-11-01 00:00 UTC: no snapshot is taken until then'),
+    ],
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, take } from '../history.ts';
+import { reportBucket } from '../report-bucket.ts';
 
 const JOBS = ['snapshot', 'cleanup'] as const;
 
@@ -76,6 +77,86 @@ describe('a region without an image service in the catalogue', () => {
     const { sentence, policies } = await h.run('audit', {});
     expect(sentence).toMatch(/^ORD can't be read; elsewhere 1 of 1 server protected/);
     expect(policies[0]!.readable).toBe(false);
+  });
+});
+
+describe('a region without a compute service in the catalogue', () => {
+  const withoutCompute = async (changes: Record<string, unknown> = {}) => {
+    const h = await twoRegions(changes);
+    delete catalogued(h, 'ORD').computeUrl;
+    return h;
+  };
+
+  test.each(JOBS)('fails the run of %s while it has our snapshots, and the error names it', async (job) => {
+    const h = await withoutCompute();
+    const { error, report } = await h.fail(job, h.event);
+    expect(error.message).toContain("ORD can't be read");
+    expect(error.message).toContain('The catalogue has no compute endpoint in ORD');
+    expect(report!.failedIn).toEqual({ ORD: 1 });
+  });
+
+  test.each(JOBS)('fails the run of %s of a policy that names it', async (job) => {
+    const h = await withoutCompute({ regions: ['ORD', 'DFW'] });
+    expect((await h.fail(job, h.event)).report!.failedIn).toEqual({ ORD: 1 });
+  });
+
+  test('does not stop other regions, and nothing is deleted there', async () => {
+    const h = await withoutCompute({ keep: { last: 1 } });
+    for (const age of [5, 6]) {
+      addSnapshot(h, h.mail, age, {}, 'ORD');
+      addSnapshot(h, h.web, age);
+    }
+    await h.fail('snapshot', h.event);
+    await h.fail('cleanup', h.event);
+    // The newest good one, and the one that this run has just begun.
+    expect(taken(h, 'DFW')).toBe(2);
+    expect(taken(h, 'ORD')).toBe(3);
+  });
+
+  test('fails doctor', async () => {
+    const { error } = await (await withoutCompute()).fail('doctor', {});
+    expect(error.message).toContain('region: ORD: The catalogue has no compute endpoint in ORD');
+  });
+
+  test("can't be read in the audit, which knows only a part of the stored size", async () => {
+    const h = await withoutCompute();
+    const { sentence, policies, unlisted } = await h.run('audit', {});
+    expect(sentence).toMatch(/^ORD can't be read; elsewhere 1 of 1 server protected/);
+    expect(policies[0]).toMatchObject({ codes: ['POLICY_REGION_UNREADABLE'], unreadable: ['ORD'] });
+    expect(unlisted).toEqual([{ account: 'rackspace', region: 'ORD' }]);
+  });
+
+  test('has not dropped out of coverage in the audit, because nothing is known of it', async () => {
+    const h = await twoRegions();
+    await reportBucket();
+    await h.run('audit', {});
+    delete catalogued(h, 'ORD').computeUrl;
+    setTime('2026-11-24T01:00:10Z');
+    const { dropped, policies } = await h.run('audit', {});
+    expect(dropped).toEqual([]);
+    expect(policies[0]!.codes).toContain('POLICY_REGION_UNREADABLE');
+  });
+
+  test('is no failure while nothing of ours is there', async () => {
+    const h = await withoutCompute({ servers: { names: ['web'] } });
+    h.cloud.region('ORD').addImage({ name: 'golden' });
+    expect((await h.run('snapshot', h.event)).failures).toEqual([]);
+    expect((await h.run('cleanup', h.event)).failures).toEqual([]);
+    expect((await h.run('audit', {})).sentence).toMatch(/^1 of 1 server protected/);
+    expect((await h.run('doctor', {})).checks.filter(({ verdict }) => verdict === 'fail')).toEqual([]);
+  });
+
+  test('is no failure if it only names the image service of another region', async () => {
+    const h = await withoutCompute({ servers: { names: ['web'] } });
+    Object.assign(catalogued(h, 'ORD'), { imageUrl: catalogued(h, 'DFW').imageUrl });
+    expect((await h.run('snapshot', h.event)).failures).toEqual([]);
+    expect((await h.run('audit', {})).sentence).toMatch(/^1 of 1 server protected/);
+  });
+
+  test('is no failure if its image service does not answer', async () => {
+    const h = await withoutCompute();
+    h.cloud.faults.push({ service: 'image', region: 'ORD', answer: answers.forbidden, times: 9 });
+    expect((await h.run('snapshot', h.event)).failures).toEqual([]);
   });
 });
 

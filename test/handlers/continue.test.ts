@@ -126,6 +126,19 @@ describe('a run that reaches its deadline', () => {
     expect(taken(h)).toEqual({ 'adhoc 2026-11-22T00:00:20Z': ['db', 'web'] });
   });
 
+  test('an ad-hoc run that failed in all tries is the same request when it runs again', async () => {
+    const h = await fleet(['web', 'db']);
+    const [, db] = h.cloud.region('DFW').servers;
+    db!.taskState = 'rebooting';
+    await h.run('snapshot', { adhoc: true, servers: { all: true } }, { requestId: 'r1' });
+    await deliverAll(h.waiting);
+    const [failed] = failureRecords(h.waiting) as { requestPayload: unknown }[];
+    expect(failed!.requestPayload).toEqual({ adhoc: true, servers: { all: true }, request: 'r1' });
+    db!.taskState = null;
+    const { totals } = await h.run('snapshot', failed!.requestPayload, { requestId: 'r2' });
+    expect(totals).toEqual({ taken: 1, skipped: 1 });
+  });
+
   test('reports what is left once the next scheduled run begins', async () => {
     const h = await fleet();
     hangAfter(h, 2);
@@ -194,7 +207,9 @@ describe('a busy server', () => {
     expect(times.length).toBeLessThan(25);
     expect(taken(h)).toEqual({ 'daily 2026-11-22T00:00:00Z': ['b'] });
     expect(h.waiting.failedRuns.messages).toHaveLength(1);
-    expect(errors(h.waiting)[0]).toContain('busy until half the interval had passed: a in DFW');
+    expect(errors(h.waiting)[0]).toContain(
+      'a in DFW: busy for 12 hours (task migrating), for as long as the run was repeated',
+    );
   });
 });
 
@@ -239,8 +254,10 @@ describe('a resumed run that fails', () => {
     await h.run('snapshot', policy());
     await deliverAll(h.waiting);
     expect(h.waiting.failedRuns.messages).toHaveLength(2);
-    expect(errors(h.waiting)[0]).not.toContain('busy until half the interval had passed');
-    expect(errors(h.waiting)[1]).toContain('busy until half the interval had passed: busy in DFW');
+    expect(errors(h.waiting)[0]).not.toContain('for as long as the run was repeated');
+    expect(errors(h.waiting)[1]).toContain(
+      'busy in DFW: busy for 12 hours (task rebooting), for as long as the run was repeated',
+    );
     expect(h.waiting.queue.messages).toEqual([]);
   });
 

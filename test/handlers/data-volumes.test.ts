@@ -249,6 +249,13 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(region.volumeSnapshots).toHaveLength(1);
   });
 
+  test('a volume that the listing lacks is taken once', async () => {
+    region.unlisted.add(data.id);
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+    expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 1 });
+    expect(region.volumeSnapshots).toHaveLength(1);
+  });
+
   test('an answer that is lost takes nothing twice', async () => {
     h.cloud.faults.push({
       service: 'volume',

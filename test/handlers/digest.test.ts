@@ -55,6 +55,33 @@ test('a snapshot that the cloud gives up is not among the taken ones', async () 
   );
 });
 
+test('a snapshot whose image no longer exists is not among the taken ones, and is named', async () => {
+  const { cloud, cold, run } = await kept();
+  const waiting = await startWaiting();
+  cold();
+  const dfw = cloud.region('DFW');
+  dfw.addServer({ name: 'db-1' });
+  deploy([policy({ keep: { last: 1 } })]);
+  setTime('2026-11-23T00:00:10Z');
+  await run('snapshot', { policy: 'daily' });
+  await run('snapshot', { adhoc: true, servers: { names: ['db-1'] } }, { requestId: 'r1' });
+  setTime('2026-11-23T05:00:00Z');
+  const [vanished] = dfw.images.filter(({ name }) => name.startsWith('web-1-daily'));
+  dfw.removeImage(vanished!.id);
+  // Cleanup deletes the older snapshot of db-1, which is no loss.
+  setTime('2026-11-24T00:00:05Z');
+  await run('snapshot', { policy: 'daily' });
+  setTime('2026-11-24T00:00:09Z');
+  await run('cleanup', { policy: 'daily' });
+  await run('audit', { digest: 'always' });
+  const { text } = waiting.mails.at(-1)!;
+  expect(text).toContain(' 1 more snapshot no longer exists.');
+  expect(text.match(/does not exist any more/g)).toHaveLength(1);
+  expect(text).toContain(
+    `- the snapshot ${vanished!.id} of web-1 in DFW, daily, taken 2026-11-23 00:00, does not exist any more: if nobody deleted or renamed it, the cloud could not finish it, and the next run takes another`,
+  );
+});
+
 test('a dry run that fails is in no digest', async () => {
   const { cloud, fail, runs } = await kept();
   cloud.account.apiKey = 'changed';

@@ -86,6 +86,34 @@ describe('a malformed secret', () => {
   );
 });
 
+describe('a key in the path of authUrl', () => {
+  const KEY = 'a1b2c3d4e5f60718293a4b5c6d7e8f90';
+
+  test.each(['snapshot', 'doctor'] as const)('is not shown by %s', async (job) => {
+    const h = await account();
+    const { origin } = new URL(h.cloud.rackspaceUrl);
+    h.cloud.secrets.set(SECRET, JSON.stringify({ username: 'u', apiKey: 'k', authUrl: `${origin}/${KEY}` }));
+    h.cloud.faults.push({
+      service: 'identity',
+      times: 9,
+      answer: { status: 404, body: { error: { message: `There is no /${KEY}/v2.0/tokens.` } } },
+    });
+    const event = job === 'doctor' ? { policies: [policy()] } : policy();
+    const { error } = await h.fail(job, event);
+    expect(shown(h, error)).toContain(`${origin}/…`);
+    expect(shown(h, error)).not.toContain(KEY);
+  });
+
+  test.each(['/v3', '/identity/v2.0', '/keystone'])('a usual path %s is shown', async (path) => {
+    const h = await account();
+    const authUrl = `${new URL(h.cloud.rackspaceUrl).origin}${path}`;
+    h.cloud.secrets.set(SECRET, JSON.stringify({ username: 'u', apiKey: 'k', authUrl }));
+    h.cloud.faults.push({ service: 'identity', times: 9, answer: { status: 404, body: {} } });
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.message).toContain(`"${authUrl}`);
+  });
+});
+
 describe('a key where the name of a field of the event belongs', () => {
   const KEY = 'aaaaa-bbbbb-ccccc-12345678';
   test.each([

@@ -49,6 +49,16 @@ describe('a hold', () => {
     expect(holdOf(h.images[0]!)).toBe('none');
   });
 
+  test('finds an image by its id in capital letters', async () => {
+    const h = await history(1);
+    const [image] = h.images;
+    const { entries } = await h.run('hold', { hold: image!.id.toUpperCase() });
+    expect(entries).toMatchObject([{ image: image!.id, outcome: 'held' }]);
+    expect(holdOf(image!)).toBe('forever');
+    await h.run('hold', { release: image!.id.toUpperCase() });
+    expect(holdOf(image!)).toBe('none');
+  });
+
   test.each(['killed', 'error'])('of an image that is %s is refused: it holds no data', async (status) => {
     const h = await history(2);
     const image = h.images[0]!;

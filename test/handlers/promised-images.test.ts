@@ -58,7 +58,9 @@ describe('an active image', () => {
     addSnapshot(h, h.web, 2, changes);
     deploy([policy()]);
     const { sentence, late } = await h.run('audit', {});
-    expect(sentence).toBe('0 of 1 server protected; web has no good daily snapshot');
+    expect(sentence).toBe(
+      '0 of 1 server protected; web has no good daily snapshot; 1 snapshot of web does not count: active without data',
+    );
     expect(late).toMatchObject([{ name: 'web', state: 'never', good: 0, failed: 0 }]);
     const page = s3.objects.get('/state.of.reports/autosnap.html');
     expect(page).toMatch(reason);

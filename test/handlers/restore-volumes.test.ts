@@ -358,6 +358,15 @@ describe.each(KINDS)('a new server in a cloud by %s', (kind) => {
   });
 });
 
+test('a volume that several servers may have is attached with the API version for that', async () => {
+  useKind('password');
+  data.multiattach = true;
+  await take();
+  const reports = await finish(await h.run('restore', TO_NEW));
+  expect(reports.at(-1)!.state).toBe('done');
+  expect(attached()).toEqual(['db-logs', 'db-data']);
+});
+
 test('Cinder v1 that drops metadata: the volumes are found by their descriptions', async () => {
   await take();
   const lose = async (answer: Response) => {

@@ -622,7 +622,23 @@ describe('refused without a change', () => {
         h.cloud
           .region('DFW')
           .addImage({ id: OTHER, name: 'x', owner: '123456', properties: { instance_uuid: 'y' } }),
-      /at: image aaaaaaaa-\S+ was not made from web/,
+      /at: image aaaaaaaa-\S+ was made from the server y, and not from web \(\S+\): give "server": "y", or another image/,
+    ],
+    [
+      'an image of which nobody knows the server',
+      { ...TO_NEW, at: OTHER },
+      (h) => h.cloud.region('DFW').addImage({ id: OTHER, name: 'x', owner: '123456' }),
+      /at: image aaaaaaaa-\S+ was not made from web \(\S+\): give another image/,
+    ],
+    [
+      'a server that was deleted and made again under its name',
+      TO_NEW,
+      (h) => {
+        const dfw = h.cloud.region('DFW');
+        dfw.removeServer(h.web);
+        dfw.addServer({ name: 'web' });
+      },
+      /at: there is no good snapshot of web; an earlier server of this name, (\S+), which is gone, has 2 good snapshots: restore it with \{"server":"\1","to":"new"\}/,
     ],
     [
       "another project's image",

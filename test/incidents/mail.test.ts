@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Incident } from '../../lib/incidents/incidents.ts';
 import { incidentMail } from '../../lib/incidents/mail.ts';
+import type { SeriesProblem } from '../../lib/reporting/reasons.ts';
 import { auditOf } from '../audit/audits.ts';
 
 const failed = (server: string, changes: object = {}): Incident['problems'][number] => ({
@@ -33,8 +34,8 @@ const ended = (...problems: Incident['problems']) => {
     title: 'web-1',
     problems,
   };
-  const news = { begun: [], lasting: [], ended: [incident], failedRuns: 0 };
-  return incidentMail(auditOf([]), news, { stage: 'test', console: undefined })!;
+  const news = { begun: [], lasting: [], ended: [incident], failedRuns: 0, rejected: 0 };
+  return incidentMail(auditOf([]), news, { service: 'autosnap', stage: 'test', console: undefined })!;
 };
 
 test.each<[string, Incident['problems'], string]>([
@@ -47,4 +48,18 @@ test.each<[string, Incident['problems'], string]>([
   expect(subject).toMatch(new RegExp(`: ended: ${title}$`));
   // Whether it was mended, accepted, deleted or deselected is not known.
   expect(text).toMatch(/^Ended: the audit no longer sees this:\n- /);
+});
+
+test('two troubles of a server name it once', () => {
+  const of = { server: 'db-2', where: 'DFW', policy: 'daily' };
+  const inTrouble = (problem: SeriesProblem) =>
+    ({ code: 'SERVER_IN_TROUBLE', server: 's', name: 'db-2', problem }) as const;
+  const stuck = inTrouble({ code: 'SERIES_STUCK', ...of, images: ['i'] });
+  const behind = inTrouble({ code: 'SERIES_NOT_ROTATED', ...of, count: 2 });
+  const elsewhere = inTrouble({ code: 'SERIES_STUCK', ...of, policy: 'weekly', images: ['j'] });
+  const { text } = ended(failed('s', { reasons: [stuck, behind, elsewhere] }));
+  expect(text).toContain(
+    '- db-2 in DFW, daily: never finished: i; delete it by hand; no rule keeps 2 snapshots',
+  );
+  expect(text).toContain('; db-2 in DFW, weekly: never finished: j;');
 });

@@ -84,6 +84,23 @@ describe.each([
   });
 });
 
+test.each(['k7Qx', 'pass-1', '9f2b-7c'])('a short secret %s in two encodings', (secret) => {
+  const hide = redactor(secret).redactStrictly;
+  const hex = Buffer.from(secret).toString('hex');
+  for (const encoded of [
+    Buffer.from(hex).toString('base64'),
+    Buffer.from(Buffer.from(secret).toString('base64')).toString('hex'),
+    Buffer.from(Buffer.from(secret).toString('base64')).toString('base64'),
+  ]) {
+    expect(hide(`no: ${encoded}`)).toBe('[withheld: this text repeats a part of a secret]');
+  }
+});
+
+test('words that only begin or end like a secret stay', () => {
+  const text = 'autosaved by an action; aaaaa, 45678';
+  expect(redactor('autosnap-production', 'aaaaa-bbbbb-ccccc-12345678').redactStrictly(text)).toBe(text);
+});
+
 test('a text with fewer than eight characters in a row of a secret stays as it is', () => {
   const text = 'No server has this id: aaaaa-b, <b>12345</b>, YWFhYWEtYg==';
   expect(redactor('aaaaa-bbbbb-ccccc-12345678', 'ab').redactStrictly(text)).toBe(text);

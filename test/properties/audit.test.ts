@@ -289,6 +289,7 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
       );
       const failed = watched.filter(({ failing }) => failing > 0);
       const stuck = watched.filter(({ counts }) => counts.stuck > 0);
+      const unknown = watched.filter(({ counts }) => counts.unknown > 0);
       const sectionOf = (title: string) =>
         text
           .split('\n\n')
@@ -306,14 +307,23 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
         ['Late', late],
         ['Snapshots that failed', failed],
         ['Snapshots that are stuck', stuck],
+        ['Snapshots that do not count', unknown],
       ] as const) {
         const lines = sectionOf(title);
-        if (its.length <= 20)
-          expect(lines.map((line) => line.slice(2).split(':')[0]).sort(), title).toEqual(placesOf(its));
+        if (its.length <= 20) {
+          const names = lines.map((line) => line.slice(2).split(':')[0]!);
+          // Servers of the same name have their ids, so that no two lines are of the same server.
+          expect(new Set(names).size, title).toBe(its.length);
+          const withoutId = names.map((name) => name.replace(/ \([0-9a-f-]{8,}\)(?= in )/, ''));
+          expect(withoutId.sort(), title).toEqual(placesOf(its));
+        }
       }
       const ended = found.policies.some(({ nextRun }) => !nextRun);
       const nothing = found.policies.some(({ nothingSelected }) => nothingSelected);
-      const isBad = late.length + failed.length + stuck.length + wantedUnread.length > 0 || ended || nothing;
+      const isBad =
+        late.length + failed.length + stuck.length + unknown.length + wantedUnread.length > 0 ||
+        ended ||
+        nothing;
       expect(good).toBe(!isBad && found.policies.every(({ problems }) => problems.length === 0));
       if (isBad) expect(good).toBe(false);
       expect(text).toContain(
@@ -364,13 +374,14 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
         const own = watched.filter((one) =>
           one.state === 'adhoc' ? firstOf(one) === of : one.policy === of,
         );
-        expect([emitted.Failed, emitted.Stuck]).toEqual([
+        expect([emitted.Failed, emitted.Stuck, emitted.Unknown ?? 0]).toEqual([
           sum(own, ({ counts }) => counts.failed),
           sum(own, ({ counts }) => counts.stuck),
+          sum(own, ({ counts }) => counts.unknown),
         ]);
         const inTrouble =
           series.some(({ state }) => state === 'late' || state === 'never') ||
-          own.some(({ failing, counts }) => failing + counts.stuck > 0) ||
+          own.some(({ failing, counts }) => failing + counts.stuck + counts.unknown > 0) ||
           found.policies.some((one) => one.policy === of && one.nothingSelected);
         expect(emitted.Troubles! > 0, of).toBe(inTrouble);
         if (series.some(({ due }) => due)) expect(emitted.Overdue).toBeGreaterThanOrEqual(1.5);

@@ -31,6 +31,7 @@ export interface CinderSnapshot {
   name: string | null;
   status: string;
   volume_id: string;
+  metadata: Record<string, string>;
 }
 
 interface Login {
@@ -232,6 +233,49 @@ export class OpenStack {
   async deleteServer(id: string): Promise<void> {
     await this.#call('compute', `/servers/${id}`, { method: 'DELETE', expect: [204, 404] });
     await eventually(`server ${id} gone`, async () => ((await this.server(id)) ? undefined : true));
+  }
+
+  /** Creates a volume of 1 GB and attaches it to a server. Returns its id once it is in use. */
+  async attachNewVolume(server: string, name: string): Promise<string> {
+    const { volume } = await this.#json<{ volume: { id: string } }>('volumev3', '/volumes', {
+      method: 'POST',
+      json: { volume: { size: 1, name } },
+      expect: [202],
+    });
+    await this.#volumeIn(volume.id, 'available');
+    await this.#call('compute', `/servers/${server}/os-volume_attachments`, {
+      method: 'POST',
+      json: { volumeAttachment: { volumeId: volume.id } },
+      expect: [200],
+    });
+    await this.#volumeIn(volume.id, 'in-use');
+    return volume.id;
+  }
+
+  /** Detaches a volume from a server, and waits until it is available. */
+  async detachVolume(server: string, volume: string): Promise<void> {
+    const path = `/servers/${server}/os-volume_attachments/${volume}`;
+    await this.#call('compute', path, { method: 'DELETE', expect: [202, 404] });
+    await this.#volumeIn(volume, 'available');
+  }
+
+  /** Deletes a detached volume that has no snapshots. */
+  async deleteVolume(id: string): Promise<void> {
+    await this.#call('volumev3', `/volumes/${id}`, { method: 'DELETE', expect: [202, 404] });
+    await eventually(`volume ${id} gone`, async () => ((await this.#volume(id)) ? undefined : true));
+  }
+
+  async #volume(id: string): Promise<{ status: string } | undefined> {
+    const answer = await this.#call('volumev3', `/volumes/${id}`, { expect: [200, 404] });
+    return answer.status === 404
+      ? undefined
+      : ((await answer.json()) as { volume: { status: string } }).volume;
+  }
+
+  async #volumeIn(id: string, status: string): Promise<void> {
+    await eventually(`volume ${id} ${status}`, async () =>
+      (await this.#volume(id))?.status === status ? true : undefined,
+    );
   }
 
   /**

@@ -58,7 +58,7 @@ test('has a line for each snapshot: the date, the size, and why it is kept, dele
   expect(planText(finishReport({ ...HEAD, entries: [entry, gone] }), false).split('\n')).toEqual([
     'server s1 (gone) in DFW, daily: 0 stay, 0 go (times in UTC)',
     '',
-    'web-1 in DFW, daily: 3 stay, 1 go (times in UTC)',
+    'web-1 in DFW, daily: 2 stay, 1 go, 1 wait (times in UTC)',
     '  2026-11-23 00:00    2.0 GB  kept because: last 1 of 1; daily 2026-11-23',
     '  2026-11-22 00:00         -  kept because: x',
     '  2026-11-21 00:00  123.0 GB  waits because: y',

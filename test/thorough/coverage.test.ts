@@ -428,6 +428,82 @@ describe('a deployment without policies', () => {
   });
 });
 
+describe('a server that has dropped out and was reported stays reported', () => {
+  const isOf = (h: Audited, dropped: readonly string[]) =>
+    dropped.filter((text) => text.startsWith(`no policy covers web-1 (${h.web1.id})`));
+  const untagged = async (accounts = ['rackspace']) => {
+    const policies = [accounts.length > 1 ? { ...DAILY, account: accounts } : DAILY];
+    const h = await audited({ policies, accounts });
+    h.web1.metadata = {};
+    expect((await next(h)).drops).toEqual(['DROPPED_SERVER 1']);
+    setTime('2026-11-23T08:00:00Z');
+    return h;
+  };
+
+  test.each<[string, object[]]>([
+    ['and no policy is left', []],
+    ['and another policy is left', [policy({ policy: 'weekly', servers: { names: ['mail'] } })]],
+  ])('when its policy is removed and accepted, %s, and when the policy is back', async (_, left) => {
+    const waiting = await startWaiting();
+    const h = await untagged();
+    expect(waiting.mails).toHaveLength(1);
+    redeploy(h, ...left);
+    const { dropped } = await next(h);
+    expect(isOf(h, dropped)).toHaveLength(1);
+    const removed = dropped.find((text) => text.startsWith('the policy daily'));
+    const rest = left.length === 0 ? 2 : 1;
+    expect(removed).toContain(`it covered 2 servers, and no other policy covers ${rest} of them`);
+    const { accepted } = await next(h, { acceptDropped: { policies: ['daily'] } });
+    expect(accepted).toHaveLength(1);
+    expect(removed).toContain(accepted[0]);
+    expect(isOf(h, (await next(h)).dropped)).toHaveLength(1);
+    redeploy(h, DAILY, ...left);
+    expect(isOf(h, (await next(h)).dropped)).toHaveLength(1);
+    expect(waiting.mails.filter(({ subject }) => subject.includes('ended: web-1'))).toEqual([]);
+    h.web1.metadata = { ...TAG };
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('when its region is no longer in the catalogue, and is accepted', async () => {
+    const h = await untagged();
+    const [dfw] = h.cloud.catalogue.splice(0, 1);
+    h.cold();
+    const { drops } = await next(h, { acceptDropped: { regions: ['DFW'] } });
+    expect(drops).toEqual(['DROPPED_SERVER 1']);
+    h.cloud.catalogue.unshift(dfw!);
+    h.cold();
+    expect(isOf(h, (await next(h)).dropped)).toHaveLength(1);
+  });
+
+  test('when the account is of another project, and is accepted', async () => {
+    const h = await untagged(['rackspace', 'customer-a']);
+    h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secrets.get('autosnap/test/customer-a')!);
+    h.cold();
+    await next(h, { acceptDropped: { accounts: ['rackspace'] } });
+    expect(isOf(h, (await next(h)).dropped)).toHaveLength(1);
+    expect((await next(h, { acceptDropped: { servers: [h.web1.id] } })).drops).toEqual([]);
+    expect((await next(h)).drops).toEqual([]);
+  });
+
+  test('by the policy that lost it, when its other policy is removed and accepted', async () => {
+    const weekly = policy({ policy: 'weekly', servers: { tagged: { autosnap: 'weekly' } } });
+    const h = await audited({ policies: [DAILY, weekly] });
+    h.web1.metadata = { autosnap: 'daily,weekly' };
+    await next(h);
+    h.web1.metadata = { autosnap: 'weekly' };
+    expect((await next(h)).drops).toEqual(['DROPPED_FROM_POLICY 1']);
+    redeploy(h, DAILY);
+    expect((await next(h)).drops).toEqual(['DROPPED_POLICY 1', 'DROPPED_FROM_POLICY 1']);
+    await next(h, { acceptDropped: { policies: ['weekly'] } });
+    const { dropped } = await next(h);
+    expect(dropped).toEqual([
+      expect.stringMatching(/^daily no longer covers web-1 .* and no other policy covers the server; /),
+    ]);
+    expect((await next(h, { acceptDropped: { servers: ['web-1'] } })).drops).toEqual([]);
+    expect((await next(h)).drops).toEqual([]);
+  });
+});
+
 test('what drops at once is one mail, with the command that accepts this alone, and one when it is accepted', async () => {
   const waiting = await startWaiting();
   const h = await audited({ policies: [DAILY, { ...DAILY, policy: 'weekly' }] });
@@ -449,6 +525,8 @@ test('what drops at once is one mail, with the command that accepts this alone, 
   expect(waiting.mails.slice(1).map(({ subject }) => subject)).toEqual([
     expect.stringContaining('ended: the policy weekly is no longer deployed'),
   ]);
+  // The command is among what to do, and nothing is to be done at the end.
+  expect(waiting.mails.map(({ text }) => text.match(/accept/gi)?.length ?? 0)).toEqual([2, 0]);
 });
 
 test('what dropped does not end while the record can not be read, with which audits compare', async () => {
@@ -712,7 +790,9 @@ describe('the record', () => {
     await h.hours('08', '09', '10');
     expect(h.s3.objects.get(COVERAGE)).toBe(text);
     const { warnings, sentence } = await next(h);
-    expect(textsOf(warnings).join()).toContain('coverage.json is damaged: restore it, or delete it');
+    expect(textsOf(warnings).join()).toContain(
+      'coverage.json is damaged: restore an earlier version of it. If there is none, delete it',
+    );
     expect(sentence).toMatch(/; web-1 is no longer covered; what else is no longer covered is not known$/);
     const subjects = h.waiting.mails.map(({ subject }) => subject.replace(/.*: /, ''));
     expect(subjects).toEqual([

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { CLOUD_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
+import { CLOUD_REMEDIES, FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
+import { failureRecord } from '../../lib/runtime/work-item.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
@@ -397,9 +398,9 @@ test('the busy servers by name, once they are given up', async () => {
   await deliverAll(h.waiting, '2026-11-24T12:30:00Z');
   const { mails } = await h.audit('2026-11-24T12:30:00Z');
   expect(mails.map(({ subject }) => subject)).toEqual([
-    'Autosnap autosnap-test: snapshot daily failed: servers were busy',
+    'Autosnap autosnap-test: 15 servers, the worst is app-101: busy for 12 hours (task rebooting)',
   ]);
-  expect(mails[0]!.text).toMatch(/: app-101 in DFW, .*app-110 in DFW and 5 more\n/);
+  expect(mails[0]!.text).toMatch(/- app-101 in DFW, daily: busy for 12 hours \(task rebooting\)/);
 });
 
 test('a single busy server is in the subject', async () => {
@@ -410,20 +411,27 @@ test('a single busy server is in the subject', async () => {
   await deliverAll(h.waiting, '2026-11-24T12:30:00Z');
   const { mails } = await h.audit('2026-11-24T12:30:00Z');
   expect(mails.map(({ subject }) => subject)).toEqual([
-    'Autosnap autosnap-test: snapshot daily failed: db was busy (and 1 more)',
+    'Autosnap autosnap-test: db: busy for 12 hours (task rebooting)',
   ]);
+  expect(mails[0]!.text).toContain(`- db (BUSY_TOO_LONG): ${FAILURE_REMEDIES.BUSY_TOO_LONG}`);
+  expect(mails[0]!.text).not.toContain('rerun');
 });
+
+/** Lambda keeps the event of a run that was killed in all tries. */
+function keepKilledRun({ waiting }: Awaited<ReturnType<typeof deployment>>): void {
+  const run = { requestId: 'r', event: { policy: 'daily' } };
+  const arn = 'arn:aws:lambda:us-east-1:000000000000:function:autosnap-test-snapshot';
+  waiting.failedRuns.send(JSON.stringify(failureRecord(run, arn, new Error('killed'), new Date())), 0);
+}
 
 test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
   const h = await deployment();
-  h.waiting.queue.send('no work item', 0);
-  await deliverAll(h.waiting);
+  keepKilledRun(h);
   const { mails } = await h.audit('2026-11-23T01:30:00Z');
   expect(mails.map(({ subject }) => subject)).toEqual(['Autosnap autosnap-test: 1 run failed in all tries']);
   expect(mails[0]!.text).toContain('npx serverless rerun --stage test');
   expect((await h.audit('2026-11-23T02:30:00Z')).mails).toEqual([]);
-  h.waiting.queue.send('another', 0);
-  await deliverAll(h.waiting);
+  keepKilledRun(h);
   // Those that keep coming are one mail a day.
   expect((await h.audit('2026-11-23T03:30:00Z')).mails).toEqual([]);
   expect((await h.audit('2026-11-23T22:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
@@ -443,8 +451,7 @@ async function deploymentWithFailedRun() {
 test('a run that was killed, also while another incident is open', async () => {
   const h = await deploymentWithFailedRun();
   expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
-  h.waiting.queue.send('no work item', 0);
-  await deliverAll(h.waiting);
+  keepKilledRun(h);
   expect((await h.audit('2026-11-24T01:30:00Z')).mails.map(({ subject }) => subject)).toEqual([
     'Autosnap autosnap-test: 1 run failed in all tries',
   ]);
@@ -454,8 +461,7 @@ test('a run that was killed in the hour in which another one failed', async () =
   const h = await deploymentWithFailedRun();
   // As Lambda keeps the event of the failed run.
   h.waiting.failedRuns.send('{}', 0);
-  h.waiting.queue.send('no work item', 0);
-  await deliverAll(h.waiting);
+  keepKilledRun(h);
   const { mails } = await h.audit('2026-11-24T00:30:00Z');
   expect(mails.map(({ text }) => text).join()).toContain('2 runs failed in all tries');
 });
@@ -529,8 +535,7 @@ test('a mail that is always refused holds back no other one, and fails one audit
   const { result, mails } = await h.audit('2026-11-24T00:30:00Z');
   expect((result as Error).message).toContain('the mail about incidents was not sent');
   expect(mails).toEqual([]);
-  h.waiting.queue.send('no work item', 0);
-  await deliverAll(h.waiting);
+  keepKilledRun(h);
   const later = await h.audit('2026-11-24T01:30:00Z');
   expect(later.result).toMatchObject({ failures: [] });
   expect(later.mails).toMatchObject([

@@ -1,6 +1,8 @@
+import { droppedText } from '../../reporting/sentences/dropped.ts';
 import { findingText, sentenceOf } from '../../reporting/sentences.ts';
 import type { Audit } from '../model.ts';
 import { namingOf } from '../naming.ts';
+import { unreportedWarnings } from '../reported-warnings.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 
@@ -20,14 +22,14 @@ export function notices(audit: Audit): string {
     return noticesOf && its.length > 0 ? noticesOf(its, naming) : [];
   });
   const items = [
-    ...dropped.map((one) => problemItem(escapeHtml(sentenceOf(one)))),
+    ...dropped.map((one) => problemItem(escapeHtml(droppedText(one)))),
     ...policies.flatMap((policy) =>
       policy.problems.map((one) =>
         problemItem(`<b>${escapeHtml(naming.policyOf(policy))}</b> ${escapeHtml(sentenceOf(one))}`),
       ),
     ),
     ...troubles.map((one) => problemItem(escapeHtml(sentenceOf(one)))),
-    ...warnings.map((one) => `<li>${escapeHtml(findingText(one))}</li>`),
+    ...unreportedWarnings(warnings, troubles).map((one) => `<li>${escapeHtml(findingText(one))}</li>`),
   ];
   if (items.length === 0) return '';
   const more = items.slice(AT_ONCE);

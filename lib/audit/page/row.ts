@@ -48,7 +48,7 @@ export function row(series: AuditedSeries, number: number, { now, scale, naming 
     .map(([key, value]) => `data-${key}="${escapeHtml(value)}"`)
     .join(' ');
   return `<li class="row" id="row-${number}" ${data}>
-<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
+<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(series.name ? naming.nameOf(series) : seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
 ${timeline(series, now, scale)}
 <p class="standing ${state}"><b>${standingText(series, STATES[state])}</b><span>${holdingText(series)}</span>${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
 </li>`;

@@ -1,6 +1,6 @@
-import { acceptanceOf } from '../../audit/acceptance.ts';
-import type { Dropped } from '../../audit/model.ts';
-import { copyText, counted, durationText, minuteText } from './format.ts';
+import type { Dormancy } from '../../config/dormancy.ts';
+import { dormantFieldText } from './doctor.ts';
+import { copyText, counted, durationText, minuteText, uncountedText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 const MOST_IMAGES = 3;
@@ -8,58 +8,67 @@ const MOST_IMAGES = 3;
 /** What an audit has found. */
 export const auditSentences = {
   // Troubles of series.
-  SERIES_LATE: ({ server, where, policy, newestGood, lateMs, cause, failure }, say) => {
+  SERIES_LATE: ({ newestGood, lateMs, cause, failure, ...series }, say) => {
     const why = cause && say(cause);
     const state = newestGood
       ? `${why ?? `${durationText(lateMs)} late`}; the newest good snapshot is of ${minuteText(newestGood)}`
       : `${why ? `${why}; ` : ''}there is no good snapshot`;
-    return `${server} in ${where}, ${policy}: ${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`;
+    return ofSeries(series, `${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`);
   },
-  SERIES_SCHEDULE_ENDED: ({ resumes }) => scheduleEnded(resumes),
+  SERIES_SCHEDULE_ENDED: (dormancy) => dormantScheduleText(dormancy),
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
   SERIES_REGION_WITHOUT_IMAGES: ({ where }) =>
     `the account's catalogue has no image service in ${where}, so no image of the server can be made`,
   SERIES_REGION_WITHOUT_VOLUMES: ({ where }) =>
     `the account's catalogue has no volume service in ${where}, so no snapshot of the server, whose disk is a volume, can be verified`,
-  SERIES_DRILL_FAILED: ({ name, where, policy, slot, failed, proven }) =>
-    `${name} in ${where}, ${policy}: the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${
-      proven ? `one passed ${minuteText(proven)}` : 'none has passed'
-    }`,
-  SERIES_BEHIND: ({ server, where, policy, ...copied }) =>
-    `${server} in ${where}, ${policy}: ${copyText(copied)}`,
+  SERIES_DRILL_FAILED: ({ slot, failed, proven, ...series }) =>
+    ofSeries(
+      series,
+      `the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${
+        proven ? `one passed ${minuteText(proven)}` : 'none has passed'
+      }`,
+    ),
+  SERIES_BEHIND: (series) => ofSeries(series, copyText(series)),
   COPIES_BEHIND: ({ servers, more }) => {
     const names = servers.map(({ server, where, policy }) => `${server} in ${where}, ${policy}`).join('; ');
     return `copies are behind: ${names}${more > 0 ? `; and ${more} more` : ''}`;
   },
-  SERIES_FAILED: ({ server, where, policy, images, held = [] }) => {
+  SERIES_FAILED: ({ images, held = [], ...series }) => {
     const others =
       held.length < images.length
         ? '; cleanup deletes each once it is a day old and a newer snapshot is good'
         : '';
     const kept = held.length > 0 ? `; held: ${someOf(held)}: release it, and cleanup deletes it then` : '';
-    return `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}${others}${kept}`;
+    return ofSeries(series, `the cloud has given up ${someOf(images)}${others}${kept}`);
   },
-  SERIES_ADHOC_FAILED: ({ server, where, policy, images, endless }) => {
+  SERIES_ADHOC_FAILED: ({ images, endless, ...series }) => {
     const some = endless.length < images.length ? '; cleanup deletes an ad-hoc snapshot after its end' : '';
     const others = endless.length > 0 ? `; delete ${someOf(endless)} by hand: no cleanup does` : '';
-    return `${server} in ${where}, ${policy}: the cloud has given up ${someOf(images)}${some}${others}`;
+    return ofSeries(series, `the cloud has given up ${someOf(images)}${some}${others}`);
   },
-  SERIES_STUCK: ({ server, where, policy, images }) =>
-    `${server} in ${where}, ${policy}: never finished: ${someOf(images)}; delete them by hand`,
-  SERIES_NOT_ROTATED: ({ server, where, policy, count }) =>
-    `${server} in ${where}, ${policy}: no rule keeps ${count} snapshots that two cleanups have not deleted; the report of its cleanup says why`,
+  SERIES_STUCK: ({ images, ...series }) =>
+    ofSeries(
+      series,
+      `never finished: ${someOf(images)}; delete ${images.length === 1 ? 'it' : 'them'} by hand`,
+    ),
+  SERIES_UNCOUNTED: ({ images, statuses, ...series }) =>
+    ofSeries(
+      series,
+      `${uncountedText(images.length, '', statuses)}: ${someOf(images)}; reactivate or delete ${images.length === 1 ? 'it' : 'them'}`,
+    ),
+  SERIES_NOT_ROTATED: ({ count, ...series }) =>
+    ofSeries(
+      series,
+      `no rule keeps ${count} snapshots that two cleanups have not deleted; the report of its cleanup says why`,
+    ),
   SERIES_NOT_ROTATING: ({ server, policy, images }) => {
     const all = `${images.length === 1 ? 'a snapshot' : `${images.length} snapshots`} of ${server}`;
     return `the series ${policy} of ${server} is not rotating: no rule keeps ${all}, and two cleanups have not deleted them: ${someOf(images)}; the report of its cleanup says why`;
   },
 
   // Problems of policies.
-  POLICY_SCHEDULE_ENDED: ({ resumes }) =>
-    `schedule: ${
-      resumes === undefined
-        ? 'it has ended, so no snapshot is taken any more'
-        : `no snapshot is taken until ${minuteText(resumes)}`
-    }: correct it: its last field is the year, * for every one`,
+  POLICY_SCHEDULE_ENDED: ({ job, ...dormancy }) =>
+    `${SCHEDULE_FIELDS[job]}: ${dormantFieldText(job, dormancy)}: correct it: its last field is the year, * for every one`,
   POLICY_RUN_MISSING: ({ job }) =>
     `no ${job} run has succeeded within the time that its schedule allows: if none has failed, is its rule enabled?`,
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
@@ -79,31 +88,28 @@ export const auditSentences = {
   POLICY_COPIES_UNREADABLE: ({ message }) => `offsite: the copies can't be read: ${message}`,
 
   // What dropped out of coverage.
-  DROPPED_ACCOUNT: (dropped) => {
-    const { account, policies, servers, seen } = dropped;
-    return `no policy includes the account ${account} any more: its secret was deleted, or custom.policies no longer names the account; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it; ${remedyForDropped(dropped)}`;
-  },
-  DROPPED_PROJECT: (dropped) => {
-    const { account, project, servers, seen } = dropped;
-    return `the credentials of the account ${account} belong to another project now; until ${minuteText(seen)}, policies covered ${counted(servers, 'server')} of the project ${project}; ${remedyForDropped(dropped)}`;
-  },
-  DROPPED_REGION: (dropped) => {
-    const { account, where, policies, servers, seen } = dropped;
-    return `the account ${account} has no region ${where} any more; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} there; ${remedyForDropped(dropped)}`;
-  },
-  DROPPED_POLICY: (dropped) => {
-    const { policy, accounts, servers, uncovered, seen } = dropped;
-    return `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and ${uncovered === 0 ? 'other policies cover all of them' : `no other policy covers ${uncovered} of them`}; ${remedyForDropped(dropped)}`;
-  },
-  DROPPED_SERVER: (dropped) => {
-    const { account, where, server, name, policies, seen } = dropped;
-    return `no policy covers ${name} (${server}) in ${where} of ${account} any more; until ${minuteText(seen)}, ${policies.join(' and ')} did; ${remedyForDropped(dropped)}`;
-  },
+  DROPPED_ACCOUNT: ({ account, policies, servers, seen }) =>
+    `no policy includes the account ${account} any more: its secret was deleted, or custom.policies no longer names the account; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} of it`,
+  DROPPED_PROJECT: ({ account, project, servers, seen }) =>
+    `the credentials of the account ${account} belong to another project now; until ${minuteText(seen)}, policies covered ${counted(servers, 'server')} of the project ${project}`,
+  DROPPED_REGION: ({ account, where, policies, servers, seen }) =>
+    `the account ${account} has no region ${where} any more; until ${minuteText(seen)}, ${policies.join(' and ')} covered ${counted(servers, 'server')} there`,
+  DROPPED_POLICY: ({ policy, accounts, servers, uncovered, seen }) =>
+    `the policy ${policy} is no longer deployed for ${accounts.join(', ')}; until ${minuteText(seen)}, it covered ${counted(servers, 'server')}, and ${uncovered === 0 ? 'other policies cover all of them' : `no other policy covers ${uncovered} of them`}`,
+  DROPPED_SERVER: ({ account, where, server, name, policies, seen }) =>
+    `no policy covers ${name} (${server}) in ${where} of ${account} any more; until ${minuteText(seen)}, ${policies.join(' and ')} did`,
   DROPPED_FROM_POLICY: (dropped) => {
     const { account, where, server, name, policies, others, seen } = dropped;
-    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server; ${remedyForDropped(dropped)}`;
+    const rest =
+      others.length === 0
+        ? 'no other policy covers the server'
+        : `only ${others.join(' and ')} still ${others.length === 1 ? 'covers' : 'cover'} the server`;
+    return `${policies.join(' and ')} no longer covers ${name} (${server}) in ${where} of ${account}: until ${minuteText(seen)} it did, and ${rest}`;
   },
-  NOTHING_TO_ACCEPT: ({ name }) => `acceptDropped: ${name} did not drop out of coverage`,
+  NOTHING_TO_ACCEPT: ({ name }) =>
+    name === undefined
+      ? 'acceptDropped: there is nothing to accept: nothing has dropped out of coverage'
+      : `acceptDropped: ${name} did not drop out of coverage`,
   COVERAGE_UNREADABLE: ({ message }) =>
     `the record of what earlier audits saw covered cannot be read, so nothing is compared: ${message}`,
   COVERAGE_OF_OTHER_VERSION: () =>
@@ -128,13 +134,32 @@ export const auditSentences = {
 
 /** Why a record of the coverage that is there can't be read. */
 export const DAMAGED_RECORD =
-  'coverage.json is damaged: restore it, or delete it: then audits compare again, and keep what has dropped out';
+  'coverage.json is damaged: restore an earlier version of it. If there is none, delete it: the next audit begins a new record, and keeps what it has already reported as dropped out';
 
-function remedyForDropped(dropped: Dropped): string {
-  return `correct that, or accept it: invoke audit with ${JSON.stringify({ acceptDropped: acceptanceOf([dropped]) })}`;
+/** A sentence about a series, which it names unless the sentence before it does. */
+function ofSeries(
+  {
+    server,
+    where,
+    policy,
+    isContinued,
+  }: { server: string; where: string; policy: string; isContinued?: true },
+  text: string,
+): string {
+  return isContinued ? text : `${server} in ${where}, ${policy}: ${text}`;
 }
 
-function scheduleEnded(resumes: string | undefined): string {
+/** The field of a policy with the schedule of a job. */
+const SCHEDULE_FIELDS = {
+  snapshot: 'schedule',
+  cleanup: 'cleanup',
+  offsite: 'offsite.schedule',
+  drill: 'drill.schedule',
+};
+
+/** Why a server gets no snapshot, if its schedule is dormant. */
+function dormantScheduleText({ begins, resumes }: Dormancy): string {
+  if (begins !== undefined) return `the schedule begins only at ${minuteText(begins)}`;
   return resumes === undefined
     ? 'the schedule has ended'
     : `the schedule pauses until ${minuteText(resumes)}`;

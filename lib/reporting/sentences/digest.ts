@@ -42,11 +42,21 @@ export const DIGEST = {
   /** @param totals what the runs did; undefined if their reports can't be read. */
   lastDay: (totals: LastDay | undefined) =>
     totals
-      ? `In the last 24 hours ${counted(totals.taken, 'snapshot')} ${was(totals.taken)} taken${totals.copied === undefined ? '' : `, ${totals.copied} copied`}, and ${totals.deleted} deleted.${notGoodText(totals)}${repairedText(totals.repaired)}`
+      ? `In the last 24 hours ${counted(totals.taken, 'snapshot')} ${was(totals.taken)} taken${totals.copied === undefined ? '' : `, ${totals.copied} copied`}, and ${totals.deleted} deleted.${copiesText(totals)}${notGoodText(totals)}${repairedText(totals.repaired)}`
       : 'What was taken, deleted or failed in the last 24 hours is not known: the reports of the runs cannot be read.',
+  /** "… (71 times, last for 2026-11-23 06:00)" */
+  failure({ line, times, slot }: { line: Sentence; times: number; slot?: string | undefined }): Sentence {
+    const last = slot === undefined ? '' : `, last for ${minuteText(slot)}`;
+    return times > 1 ? `${line} (${times} times${last})` : line;
+  },
   problem: (policy: string, problem: Reason) => `${policy}: ${sentenceOf(problem)}`,
   problemOfPolicies: (count: number, account: string | undefined, problem: Reason) =>
     `${count} policies${account === undefined ? '' : ` of ${account}`}: ${sentenceOf(problem)}`,
+  /** A snapshot that a run has requested, and that no longer exists. */
+  gone: ({ policy, account, accounts, slot = '' }: Report, { name, server, region, image = '' }: Entry) =>
+    `the snapshot ${image} of ${name || server} in ${region}${accounts ? ` (${account})` : ''}, ${policy}, taken ${minuteText(slot)}, does not exist any more: if nobody deleted or renamed it, the cloud could not finish it, and the next run takes another`,
+  notCopied: (name: string, place: string, policy: string, obstacle: Reason) =>
+    `${name} in ${place}, ${policy}: ${sentenceOf(obstacle)}`,
   uncovered: (name: string, place: string) => `${name} in ${place}`,
   more: (count: number) => `… and ${count} more`,
   /** "web-1 in DFW, daily: 2026-11-20 00:00, 2026-11-19 00:00" */
@@ -88,24 +98,34 @@ export function unlistedText(
 
 /** What the runs of a day did. */
 interface LastDay {
-  /** The snapshots that were requested, without the failed and unfinished ones. */
+  /** The snapshots that were requested, without those that failed, are not finished or are gone. */
   taken: number;
   failed: number;
   unfinished: number;
+  gone: number;
   /** Undefined if no run made copies. */
   copied: number | undefined;
   deleted: number;
+  copiesDeleted: number;
   /** How many failures a later run has repaired. */
   repaired: number;
 }
 
 /** " 1 more snapshot failed in the cloud. 2 more snapshots are not finished." */
-function notGoodText({ failed, unfinished }: LastDay): string {
+function notGoodText({ failed, unfinished, gone }: LastDay): string {
   const more = (count: number, what: string) =>
     count > 0 ? ` ${counted(count, 'more snapshot')} ${what}.` : '';
   return (
-    more(failed, 'failed in the cloud') + more(unfinished, `${unfinished === 1 ? 'is' : 'are'} not finished`)
+    more(failed, 'failed in the cloud') +
+    more(unfinished, `${unfinished === 1 ? 'is' : 'are'} not finished`) +
+    more(gone, gone === 1 ? 'no longer exists' : 'no longer exist')
   );
+}
+
+/** " 2 copies were deleted." */
+function copiesText({ copiesDeleted: count }: LastDay): string {
+  if (count === 0) return '';
+  return ` ${count === 1 ? '1 copy was' : `${count} copies were`} deleted.`;
 }
 
 /** " 2 failures were repaired by a later run." */

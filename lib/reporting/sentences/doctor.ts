@@ -1,4 +1,5 @@
-import { firstNames } from './format.ts';
+import type { Dormancy } from '../../config/dormancy.ts';
+import { firstNames, minuteText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { remedyForStatus } from './snapshot.ts';
 
@@ -66,13 +67,13 @@ export const doctorSentences = {
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
     `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
   SCHEDULE_NEXT: (next) => nextText(next),
-  SCHEDULE_OVER: () => 'it never fires again: no snapshot is taken any more',
+  SCHEDULE_OVER: (dormancy) => dormantFieldText('snapshot', dormancy),
   CLEANUP_NEXT: (next) => nextText(next),
-  CLEANUP_OVER: () => 'it never fires again: all snapshots are kept',
+  CLEANUP_OVER: (dormancy) => dormantFieldText('cleanup', dormancy),
   CLEANUP_TOO_RARE: ({ most }) =>
     `more than ${most} snapshots of a server are taken between two cleanups on average, and a cleanup deletes ${most} at most (maxDeletes)`,
   OFFSITE_NEXT: (next) => nextText(next),
-  OFFSITE_OVER: () => 'its schedule never fires again: nothing is copied any more',
+  OFFSITE_OVER: (dormancy) => dormantFieldText('offsite', dormancy, 'its schedule'),
   CONTAINER_MISSING: ({ where, container }) =>
     `${where}: there is no container ${container} yet: the first copy creates it`,
   CONTAINER_UNREADABLE: ({ where, container, message }) =>
@@ -80,7 +81,7 @@ export const doctorSentences = {
   OFFSITE_FIELD_OF_RACKSPACE: ({ field }) =>
     `offsite.${field}: is for Rackspace's own cloud, and this account is of another: leave it out`,
   DRILL_NEXT: (next) => nextText(next),
-  DRILL_OVER: () => 'its schedule never fires again: nothing is proven any more',
+  DRILL_OVER: (dormancy) => dormantFieldText('drill', dormancy, 'its schedule'),
   DRILL_PART_MISSING: ({ where, part, missing, known }) =>
     `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${firstNames(known) || 'none'}`,
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
@@ -88,6 +89,27 @@ export const doctorSentences = {
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
+
+/** What a job does not do while its schedule is dormant. */
+const UNDONE = {
+  snapshot: 'no snapshot is taken',
+  cleanup: 'all snapshots are kept',
+  offsite: 'nothing is copied',
+  drill: 'nothing is proven',
+};
+
+/** "it never fires again: no snapshot is taken any more", of a field of a policy. */
+export function dormantFieldText(
+  job: keyof typeof UNDONE,
+  { begins, resumes }: Dormancy,
+  schedule = 'it',
+): string {
+  if (begins !== undefined)
+    return `${schedule} begins only at ${minuteText(begins)} UTC: ${UNDONE[job]} before`;
+  return resumes === undefined
+    ? `${schedule} never fires again: ${UNDONE[job]}${job === 'cleanup' ? '' : ' any more'}`
+    : `${schedule} pauses until ${minuteText(resumes)} UTC: ${UNDONE[job]} until then`;
+}
 
 const CORRECT_YEAR = () => 'Correct it: its last field is the year, * for every one.';
 

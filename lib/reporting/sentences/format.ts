@@ -1,6 +1,7 @@
 import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../config/dates.ts';
 import { printable } from '../../openstack/printable.ts';
 import { statusOfVolumeSnapshot } from '../../snapshots/volume-snapshot-status.ts';
+import type { BusyCode, BusyServer } from '../reasons.ts';
 
 /** How many names {@link firstNames} has. */
 const MOST_NAMES = 10;
@@ -106,4 +107,18 @@ export function joinedByAnd(things: readonly string[]): string {
 export function statusText(status: string): string {
   const ofVolumeSnapshot = statusOfVolumeSnapshot(status);
   return ofVolumeSnapshot === undefined ? status : `volume snapshot ${ofVolumeSnapshot}`;
+}
+
+const BUSY_WITH: Partial<Record<BusyCode, string>> = { SERVER_BUSY: 'task ', SNAPSHOT_PENDING: 'image ' };
+
+/** "busy for 12 hours (task migrating)" */
+export function busyText({ seconds, by, state }: BusyServer): string {
+  const why = state === undefined ? '' : ` (${BUSY_WITH[by] ?? ''}${state})`;
+  return `busy for ${durationText(1000 * seconds)}${why}`;
+}
+
+/** "3 snapshots of web do not count: deactivated" */
+export function uncountedText(count: number, of: string, statuses: readonly string[]): string {
+  const states = statuses.map((status) => (status === 'active' ? 'active without data' : status));
+  return `${counted(count, 'snapshot')}${of} ${count === 1 ? 'does' : 'do'} not count: ${states.join(', ')}`;
 }

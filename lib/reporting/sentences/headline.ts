@@ -2,7 +2,7 @@ import type { AuditedSeries, Dropped } from '../../audit/model.ts';
 import { printable } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
 import { sentenceOf, titleOf } from '../sentences.ts';
-import { counted, durationText, joinedByAnd, quotaRoom, shortName } from './format.ts';
+import { counted, durationText, joinedByAnd, quotaRoom, shortName, uncountedText } from './format.ts';
 import type { Sentence } from './sentence.ts';
 
 /** The clauses of the headline of an audit; lib/audit/headline.ts decides which of them it has. */
@@ -17,12 +17,16 @@ export const CLAUSES = {
   late: lateClause,
   nothingSelected: (policy: string, isEmpty: boolean) =>
     isEmpty ? `${policy} selects no server` : `a selector of ${policy} matches no server`,
+  regionUnknown: ({ policy, where }: { policy: string; where: string }) =>
+    `${policy} names the region ${where}, which its account does not have`,
   runsMissing: ({ job, policy }: { job: string; policy: string }) =>
     `no ${job} run of ${policy} has succeeded in time`,
   snapshotsIn: {
     failed: (servers: string) => `a snapshot of ${servers} failed`,
     stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
   },
+  uncounted: (servers: string, count: number, statuses: readonly string[]) =>
+    uncountedText(count, ` of ${servers}`, statuses),
   quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) => `the quota of ${where} has ${quotaRoom(days)}`,
   failures: (count: number) => `${counted(count, 'failure')} in the last day`,
   notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,

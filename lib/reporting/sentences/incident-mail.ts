@@ -28,7 +28,16 @@ export function problemTitle({ account, namesAccount, reasons: [first] }: Proble
 
 /** The problem with its causes. */
 export function problemText({ account, namesAccount, reasons }: ProblemText): Sentence {
-  return namesAccount ? `${account}: ${sentencesOf(reasons)}` : sentencesOf(reasons);
+  const text = sentencesOf(reasons.map((reason, i) => continuing(reasons[i - 1], reason)));
+  return namesAccount ? `${account}: ${text}` : text;
+}
+
+/** A trouble that follows another one of the same series, which it need not name again. */
+function continuing(before: Reason | undefined, reason: Reason): Reason {
+  if (before?.code !== 'SERVER_IN_TROUBLE' || reason.code !== 'SERVER_IN_TROUBLE') return reason;
+  const [a, b] = [before.problem, reason.problem];
+  const isSame = a.server === b.server && a.where === b.where && a.policy === b.policy;
+  return isSame ? { ...reason, problem: { ...b, isContinued: true } } : reason;
 }
 
 /** The parts of an e-mail about incidents. */

@@ -2,8 +2,8 @@ import { acceptanceOf } from '../../audit/acceptance.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
-import type { BusyServers, Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
-import { counted, durationText, shortName } from './format.ts';
+import type { Reason, ReasonCode, SeriesProblem } from '../reasons.ts';
+import { busyText, counted, durationText, firstNames, shortName } from './format.ts';
 import { JOB_REMEDIES } from './job-remedies.ts';
 import type { Sentences } from './makers.ts';
 import type { Sentence } from './sentence.ts';
@@ -25,6 +25,8 @@ export const incidentSentences = {
   RUNS_MISSING: ({ job, policy }, say) => `${policy}: ${say({ code: 'POLICY_RUN_MISSING', job })}`,
   NOTHING_SELECTED: ({ policy, selector }, say) =>
     `${policy}: ${selector === undefined ? 'it selects no server' : say({ code: 'SELECTOR_UNMATCHED', selector, isPart: false })}`,
+  MESSAGES_REJECTED: ({ count }, say) =>
+    `${rejectedText(count)} (${say({ code: 'MESSAGE_INVALID' })}). Its work was not done; the next scheduled run does it. The message stays in the queue of failed runs for 14 days, and a rerun passes it over.`,
   RUNS_WAITING: ({ count }) =>
     `${waitingText(count)}, and ${count === 1 ? 'waits' : 'wait'} for a rerun. A run that was killed, or was no scheduled one, has left no report.`,
 } satisfies Partial<Sentences>;
@@ -33,9 +35,9 @@ export const incidentSentences = {
 export const incidentTitles = {
   POLICY_ACCOUNT_UNREADABLE: ({ account }) => `account ${account} can't be read`,
   POLICY_REGION_UNREADABLE: ({ where }) => `${where} can't be read`,
-  RUN_FAILED: ({ job, policy, failures, busy }) =>
-    `${job} ${policy} failed${failures.every(({ code }) => code === 'BUSY_TOO_LONG') ? `: ${busyText(busy)}` : ''}`,
-  SERVER_FAILED: ({ job, policy, ...server }) => `${nameOf(server)}: ${job} ${policy} failed`,
+  RUN_FAILED: ({ job, policy }) => `${job} ${policy} failed`,
+  SERVER_FAILED: ({ job, policy, busy, ...server }) =>
+    `${nameOf(server)}: ${busy ? busyText(busy) : `${job} ${policy} failed`}`,
   SERVER_IN_TROUBLE: ({ problem, ageSeconds, ...server }, say) => {
     const cause = problem.code === 'SERIES_LATE' ? problem.cause : undefined;
     return `${nameOf(server)}: ${cause ? say(cause) : TROUBLES[problem.code](ageSeconds)}`;
@@ -45,6 +47,7 @@ export const incidentTitles = {
     `${policy}: ${selector === undefined ? 'it selects no server' : 'a selector matches no server'}`,
   COVERAGE_NOT_RECORDED: () => 'what policies cover is not recorded',
   COVERAGE_UNREADABLE: () => "the record of what policies covered can't be read",
+  MESSAGES_REJECTED: ({ count }) => rejectedText(count),
   RUNS_WAITING: ({ count }) => waitingText(count),
   DROPPED_ACCOUNT: ({ account }) => uncoveredText(`account ${shortName(account)}`),
   DROPPED_PROJECT: ({ account, project }) =>
@@ -66,13 +69,15 @@ const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) =
   SERIES_FAILED: () => 'a snapshot failed',
   SERIES_ADHOC_FAILED: () => 'an ad-hoc snapshot failed',
   SERIES_STUCK: () => 'a snapshot never finished',
+  SERIES_UNCOUNTED: () => 'snapshots do not count',
   SERIES_NOT_ROTATED: () => 'its snapshots are not rotating',
 };
 
-/** The deployment's stage, and the account of the problem. */
+/** The deployment, and the accounts that have the problem. */
 interface Place {
+  service: string;
   stage: string;
-  account: string;
+  accounts: readonly string[];
 }
 
 /** What to do about a problem, each with the command. */
@@ -96,6 +101,8 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_ADHOC_FAILED:
     'Take others. Cleanup deletes the images after their ends; delete those without an end by hand.',
   SERIES_STUCK: 'Delete these images by hand.',
+  SERIES_UNCOUNTED:
+    "Ask the cloud's operator to reactivate a deactivated image (openstack image set --activate <image id>). Delete by hand what has no data (openstack image delete <image id>).",
   SERIES_NOT_ROTATED: "Look at the report of the policy's cleanup.",
 };
 
@@ -107,6 +114,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...TROUBLE_REMEDIES,
   ...JOB_REMEDIES,
   SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
+  BUSY_TOO_LONG: `Look at its task and its status (openstack server show). Wait if they still change; ask the cloud's support to end a task that hangs, or a build that does not end. Or ${EXCEPT}`,
   SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
   VOLUME_SERVER_AT_RACKSPACE: `Set volumes: attached in the policy, and deploy it. Or ${EXCEPT}`,
   CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
@@ -153,7 +161,8 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
 // What has dropped out has a command of its own: see acceptance.ts.
 type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
 const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
-  POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, place) => repairAccount(account, problem, place),
+  POLICY_ACCOUNT_UNREADABLE: ({ problem }, place) =>
+    repairAccount(firstNames(place.accounts), problem, place),
   POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [
     `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
@@ -174,14 +183,33 @@ const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   ],
   COVERAGE_NOT_RECORDED: repairRecord,
   COVERAGE_UNREADABLE: repairRecord,
+  MESSAGES_REJECTED: (_, { stage }) => [
+    `remove what can't be read from the queue of failed runs, which also runs again what failed: npx serverless rerun --stage ${stage} --discard`,
+  ],
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
 };
 
-function repairAccount(what: string, problem: Reason, { stage, account }: Place): string[] {
-  const remedy = problem.code === 'CLOUD' && cloudRemedy(problem.error);
+/** The causes that another secret removes. */
+const WITH_NEW_SECRET: readonly string[] = [
+  'UNAUTHORIZED',
+  'MFA_REQUIRED',
+  'SECRET_MISSING',
+  'SECRET_INVALID',
+] satisfies (CloudErrorCode | ReasonCode)[];
+
+function repairAccount(what: string, problem: Reason, { service, stage, accounts }: Place): string[] {
+  const error = problem.code === 'CLOUD' ? problem.error : undefined;
+  const remedy = error && cloudRemedy(error);
+  const [account = ''] = accounts;
+  const others = accounts.length > 1 ? ', and likewise of the others' : '';
   return [
-    ...(remedy ? [`${what} (${problem.error}): ${remedy}`] : []),
-    `look whether the cloud is up and the secret of ${account} is right: npx serverless invoke -f doctor --stage ${stage}`,
+    ...(remedy ? [`${what} (${error}): ${remedy}`] : []),
+    ...(WITH_NEW_SECRET.includes(error ?? problem.code)
+      ? [
+          `put the credentials of ${account} into its secret${others}: aws secretsmanager ${problem.code === 'SECRET_MISSING' ? 'create-secret --name' : 'put-secret-value --secret-id'} ${service}/${stage}/${account} --secret-string file:///dev/stdin`,
+        ]
+      : []),
+    `look whether the cloud is up and the ${accounts.length > 1 ? 'secrets' : 'secret'} of ${firstNames(accounts)} ${accounts.length > 1 ? 'are' : 'is'} right: npx serverless invoke -f doctor --stage ${stage}`,
     rerun(stage),
   ];
 }
@@ -231,15 +259,12 @@ export function dropRemedies(dropped: readonly Dropped[], stage: string): Senten
   ];
 }
 
-function waitingText(count: number): string {
-  return `${counted(count, 'run')} failed in all tries`;
+function rejectedText(count: number): string {
+  return `${counted(count, 'message')} of the queue can't be read`;
 }
 
-/** "web-1 was busy", or "servers were busy" */
-function busyText({ servers, more }: BusyServers = { servers: [], more: 0 }): string {
-  const [first] = servers;
-  if (!first || servers.length + more > 1) return 'servers were busy';
-  return `${nameOf({ name: first.name, server: 'a server' })} was busy`;
+function waitingText(count: number): string {
+  return `${counted(count, 'run')} failed in all tries`;
 }
 
 /** "web-1", or "server 5b9c…" if a subject can't have the name. */

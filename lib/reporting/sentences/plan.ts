@@ -7,11 +7,24 @@ const WORDS: Partial<Record<Outcome, string>> = {
   deferred: 'waits because',
 };
 
+/** "2 stay, 1 go, 1 wait" */
+function countsText({ kept = 0, planned = 0, deferred = 0, failed = 0 }: Report['totals']): string {
+  const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
+  return [`${kept} stay`, `${planned} go`, ...others].join(', ');
+}
+
 /** The lines of a plan as text. */
 export const PLAN = {
   heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
-    const goes = snapshots.filter(({ outcome }) => outcome === 'planned').length;
-    return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${snapshots.length + omittedSnapshots - goes} stay, ${goes} go (times in UTC)`;
+    const count = (wanted: Outcome) => snapshots.filter(({ outcome }) => outcome === wanted).length;
+    // Kept snapshots are left out first.
+    const totals = {
+      kept: count('kept') + omittedSnapshots,
+      planned: count('planned'),
+      deferred: count('deferred'),
+      failed: count('failed'),
+    };
+    return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${countsText(totals)} (times in UTC)`;
   },
   line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {
     const size = sizeBytes === undefined ? '-' : sizeText(sizeBytes);
@@ -19,13 +32,7 @@ export const PLAN = {
   },
   more: (count: number) => `… and ${count} more`,
   moreSeries: (count: number) => `… and ${count} more series`,
-  sum({ planned = 0, deferred = 0, kept = 0, failed = 0 }: Report['totals']): string {
-    const others = [
-      ...(deferred > 0 ? [`${deferred} wait`] : []),
-      ...(failed > 0 ? [`${failed} failed`] : []),
-    ];
-    return [`All: ${kept} stay, ${planned} go`, ...others].join(', ');
-  },
+  sum: (totals: Report['totals']) => `All: ${countsText(totals)}`,
 };
 
 /** The end of a text that lacks so many lines, because it would be too long. */

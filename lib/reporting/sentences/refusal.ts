@@ -13,7 +13,7 @@ const REFUSED = {
 export const refusalSentences = {
   EVENT_INVALID: ({ problems }) => `The event is refused${problemList(problems)}`,
   POLICY_UNKNOWN: ({ policy, deployed }) =>
-    `The event is refused: policy: there is no policy "${policy}" in this deployment, only ${deployed.join(', ') || 'none'}: nothing is created, copied or deleted`,
+    `The event is refused: policy: there is no policy "${policy}" in this deployment, ${deployed.length > 0 ? `only ${deployed.join(', ')}` : 'which has no policies'}: nothing is created, copied or deleted`,
   POLICY_OF_OTHER_ACCOUNT: ({ policy, account }) =>
     `The event is refused: account: the policy "${policy}" is not deployed for the account "${account}": nothing is created, copied or deleted`,
   POLICIES_MISSING: ({ isDeployed }) =>

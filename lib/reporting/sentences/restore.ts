@@ -1,6 +1,6 @@
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
-import { firstNames, statusText } from './format.ts';
+import { counted, firstNames, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** Where a part of a new server comes from. */
@@ -70,7 +70,7 @@ export const restoreSentences = {
       Object.entries(metadata)
         .map((pair) => pair.join('='))
         .join(', ') || 'none'
-    }${FROM[from]}`,
+    }${FROM[from]}${Object.keys(metadata).length > 0 ? '; a policy that selects servers by this metadata takes snapshots of the new one, too' : ''}`,
   RESTORE_NAME_TAKEN: ({ name, server }) =>
     `there is a server "${name}" already (${server}), so two servers will have this name: "name" gives another`,
   RESTORE_PART_UNCHECKED: ({ field, message }) =>
@@ -79,6 +79,13 @@ export const restoreSentences = {
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
+
+  RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
+    `an earlier call${byRequest ? ' of this request' : ''} has requested a server${byRequest ? ', or is doing so now' : ''}`,
+  RESTORE_NOT_LISTED: ({ request }) =>
+    `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
+  RESTORE_CHECK_AGAIN: () =>
+    'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
 
   // The volumes of a restore.
   RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot }) =>
@@ -110,13 +117,6 @@ export const restoreSentences = {
     'another call of this request is making volumes: call again with "next" in a while',
   RESTORED_VOLUME: ({ volume, name }) =>
     `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server> ${volume}`,
-
-  RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
-    `an earlier call${byRequest ? ' of this request' : ''} has requested a server${byRequest ? ', or is doing so now' : ''}`,
-  RESTORE_NOT_LISTED: ({ request }) =>
-    `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
-  RESTORE_CHECK_AGAIN: () =>
-    'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
 
   // What a restore in place does.
   RESTORE_SAFETY_FIRST: ({ name, server }) =>
@@ -224,19 +224,26 @@ export const restoreSentences = {
     const list = others.map(({ snapshot, status }) => `${snapshot} is ${statusText(status)}`).join(', ');
     return `at: there is no good snapshot of the volume ${name}${at === 'latest' ? '' : ` for ${at}`}${list ? `: ${list}` : ''}: give another "at"`;
   },
-  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted }, say) => {
+  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted, earlier }, say) => {
     const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
     const when = until === undefined ? '' : ` at or before ${until}`;
-    const without = uncounted.length > 0 ? '' : ': take one, or give the id of an image';
+    const isElsewhere = uncounted.length + earlier.length > 0;
+    const without = isElsewhere ? '' : ': take one, or give the id of an image';
     return [
       `at: there is no good snapshot ${scope}${when}${insteadText(others, oldest) || without}`,
       ...uncounted.map((one) => say(one)),
+      ...earlier.map(
+        (gone) =>
+          `an earlier server of this name, ${gone.server}, which is gone, has ${counted(gone.snapshots, 'good snapshot')}: restore it with ${printableJson({ server: gone.server, to: 'new' })}`,
+      ),
     ].join('; ');
   },
   RESTORE_NO_IMAGE: ({ image, where, server }) =>
     `at: this project has no image ${image} in ${where}, where ${server} is`,
-  RESTORE_OTHER_SERVERS_IMAGE: ({ image, server }) =>
-    `at: image ${image} was not made from ${server}: give that server, or another image`,
+  RESTORE_OTHER_SERVERS_IMAGE: ({ image, server, of }) =>
+    of === undefined
+      ? `at: image ${image} was not made from ${server}: give another image`
+      : `at: image ${image} was made from the server ${of}, and not from ${server}: give "server": "${of}", or another image`,
   RESTORE_IMAGE_UNFINISHED: ({ image, status }) =>
     `at: image ${image} is still ${statusText(status)}: wait until it is active`,
   RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>

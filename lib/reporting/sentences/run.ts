@@ -1,4 +1,4 @@
-import { counted, firstNames, quotaRoom, sizeText, statusText } from './format.ts';
+import { busyText, counted, firstNames, quotaRoom, sizeText, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { idText } from './snapshot.ts';
 
@@ -47,8 +47,7 @@ export const runSentences = {
   RUN_CRASHED: ({ problem }, say) => `the whole run failed: ${say(problem)}`,
   LEFT_TO_NEXT_RUN: (left) => `run deadline reached: ${deferredText(left)} to the next run`,
   LEFT_TO_NEXT_TRY: (left) => `run deadline reached: ${deferredText(left)} to the next try`,
-  BUSY_TOO_LONG: ({ servers, more }) =>
-    `busy until half the interval had passed: ${servers.map(({ name, region }) => `${name} in ${region}`).join(', ')}${more > 0 ? ` and ${more} more` : ''}`,
+  BUSY_TOO_LONG: (busy) => `${busyText(busy)}, for as long as the run was repeated`,
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
     `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${sizeText(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>

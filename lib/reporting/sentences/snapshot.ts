@@ -32,7 +32,7 @@ export const snapshotSentences = {
   REQUEST_ENDS_SOONER: ({ image, until }) =>
     `this request already made image ${image}, which expires at ${until}, earlier than you now ask: hold it, or use another request name`,
   REQUEST_OVER: ({ since }) =>
-    `the request of ${since} is more than a day old, so it takes no more snapshots; its snapshot of this server is gone or has expired: use another request name`,
+    `the request of ${since} is more than a day old, so it takes no more snapshots; it has no snapshot of this server, or no longer has one: use another request name`,
   REQUEST_TOOK_IT_BEFORE: ({ image }) =>
     `this request already made image ${image}, which was deleted or renamed: use another request name`,
   SERVER_IN_STATE: ({ status }) =>
