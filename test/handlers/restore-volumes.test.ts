@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
-import { answers } from '../../local/cloud/faults.ts';
+import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { again } from '../restore/world.ts';
@@ -356,6 +356,52 @@ describe.each(KINDS)('a new server in a cloud by %s', (kind) => {
     await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(slots()).toEqual(['24', '24', '24']);
   });
+});
+
+/** Each request of a restore with volumes, and which calls of the function send it. */
+const STEPS: [string, Pick<Fault, 'service' | 'method' | 'path'>, occurrences: number][] = [
+  ['a volume', { service: 'volume', method: 'POST', path: /\/volumes$/ }, 2],
+  ['the server', { service: 'compute', method: 'POST', path: /\/servers$/ }, 1],
+  ['an attachment', { service: 'compute', method: 'POST', path: /os-volume_attachments$/ }, 2],
+  ['the list of volumes', { service: 'volume', method: 'GET', path: /\/volumes\/detail$/ }, 3],
+  ['the list of volume snapshots', { service: 'volume', method: 'GET', path: /\/snapshots\/detail$/ }, 1],
+  ['one volume', { service: 'volume', method: 'GET', path: /\/volumes\/[0-9a-f-]{36}$/ }, 3],
+];
+const INTERRUPTIONS = STEPS.flatMap(([what, request, occurrences]) =>
+  Array.from({ length: occurrences }, (_, skip) => ({ what, request, skip })).flatMap((step) =>
+    (['drop', 'lose', 'truncate'] as const)
+      // A server that was requested without an answer, and that is not there, is never requested
+      // again; see test/restore/resume.test.ts.
+      .filter((answer) => what !== 'the server' || answer !== 'drop')
+      .filter((answer) => request.method === 'POST' || answer === 'drop')
+      .map((answer) => ({ ...step, answer })),
+  ),
+);
+
+describe.each(KINDS)('interrupted in a cloud by %s', (kind) => {
+  test.each(INTERRUPTIONS)('$what, number $skip: $answer', async ({ request, skip, answer }) => {
+    useKind(kind);
+    await take();
+    // As many as the client repeats a request.
+    h.cloud.faults.push({ ...request, skip, times: request.method === 'GET' ? 4 : 1, answer });
+    let event: object = { ...TO_NEW, request: 'mine' };
+    for (let call = 0; ; call++) {
+      const { error, report } = await attempt(event);
+      if (report?.state === 'done') break;
+      event = report?.next ?? event;
+      later();
+      if (call > 12) throw error ?? new Error(report?.lines.join('; '));
+    }
+    expect(newVolumes()).toHaveLength(2);
+    expect(newServers()).toHaveLength(1);
+    expect(attached()).toEqual(['db-logs', 'db-data']);
+    expect(deleted()).toEqual([]);
+  });
+
+  async function attempt(event: object): Promise<{ error?: Error; report?: Restoration }> {
+    const { error, report } = await h.fail('restore', event);
+    return { error, ...(report ? { report } : {}) };
+  }
 });
 
 test('a volume that several servers may have is attached with the API version for that', async () => {
