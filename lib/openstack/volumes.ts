@@ -36,15 +36,13 @@ const CinderVolume = v.looseObject({
   multiattach: v.fallback(v.boolean(), false),
   snapshot_id: v.nullish(v.string()),
   created_at: v.fallback(v.optional(cinderDate), undefined),
-  attachments: v.fallback(
-    v.array(
-      v.looseObject({
-        server_id: v.string(),
-        device: v.nullish(v.string()),
-        attached_at: v.fallback(v.optional(cinderDate), undefined),
-      }),
-    ),
-    [],
+  // Without the attachments, a volume would seem to belong to no server, and get no snapshot.
+  attachments: v.array(
+    v.looseObject({
+      server_id: v.string(),
+      device: v.nullish(v.string()),
+      attached_at: v.fallback(v.optional(cinderDate), undefined),
+    }),
   ),
 });
 

@@ -252,19 +252,6 @@ export class OpenStack {
     return volume.id;
   }
 
-  /** Detaches a volume from a server, and waits until it is available. */
-  async detachVolume(server: string, volume: string): Promise<void> {
-    const path = `/servers/${server}/os-volume_attachments/${volume}`;
-    await this.#call('compute', path, { method: 'DELETE', expect: [202, 404] });
-    await this.#volumeIn(volume, 'available');
-  }
-
-  /** Deletes a detached volume that has no snapshots. */
-  async deleteVolume(id: string): Promise<void> {
-    await this.#call('volumev3', `/volumes/${id}`, { method: 'DELETE', expect: [202, 404] });
-    await eventually(`volume ${id} gone`, async () => ((await this.#volume(id)) ? undefined : true));
-  }
-
   async #volume(id: string): Promise<{ status: string } | undefined> {
     const answer = await this.#call('volumev3', `/volumes/${id}`, { expect: [200, 404] });
     return answer.status === 404

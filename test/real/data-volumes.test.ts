@@ -1,0 +1,63 @@
+import { describe, expect, test } from 'vitest';
+import { setTime } from '../harness.ts';
+import { bench, daysLater, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
+import { environment } from './environment.ts';
+import type { CinderSnapshot } from './openstack.ts';
+
+const { serverIds, volumeServerId } = environment;
+
+/**
+ * A new server with a new volume. The server and the snapshots of the volume are deleted at the
+ * end. The volume is not, because the compute driver of the test cloud never ends a detachment.
+ */
+async function withVolume() {
+  const running = await bench();
+  const { cloud, restore, volumeSnapshots } = running;
+  const [like = ''] = serverIds;
+  const server = await restore('with-data', (await cloud.server(like))!.image.id, like);
+  const volume = await cloud.attachNewVolume(server, 'data');
+  const snapshots = async () => (await volumeSnapshots()).filter((one) => one.volume_id === volume);
+  return { ...running, server, volume, snapshots };
+}
+
+const slotsOf = (all: readonly CinderSnapshot[]) => all.map(({ metadata }) => metadata.autosnap_slot).sort();
+
+describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_SERVER_ID)', () => {
+  test('its volume has a snapshot in each slot, with the marker, and is rotated with the images', async () => {
+    const running = await withVolume();
+    const { run, owner, ours, server, settle, snapshots, volume } = running;
+    const keepOne = policyOf([server], { keep: { last: 1 } });
+    await takeSlots(running, [server], [-3, -2, -1]);
+    expect(slotsOf(await snapshots())).toEqual([-3, -2, -1].map((n) => slotOf(slotAt(n))));
+    const [one] = await snapshots();
+    expect(one).toMatchObject({
+      status: 'available',
+      metadata: { autosnap_owner: owner, autosnap_policy: 'daily', autosnap_server: server },
+    });
+    const again = await run('snapshot', policyOf([server]));
+    expect(again.entries[0]?.volumes).toMatchObject([{ volume }]);
+
+    const [oldest] = await ours(server);
+    await run('hold', { hold: oldest!.id });
+    await run('cleanup', keepOne);
+    await settle();
+    expect(slotsOf(await snapshots())).toContain(slotOf(slotAt(-3)));
+    expect(slotsOf(await snapshots())).not.toContain(slotOf(slotAt(-2)));
+    await run('hold', { release: oldest!.id });
+    await run('cleanup', keepOne);
+    await settle();
+    expect(slotsOf(await snapshots())).not.toContain(slotOf(slotAt(-3)));
+    expect((await snapshots()).length).toBeGreaterThan(0);
+  });
+
+  test('the snapshots of a volume stay after its server was deleted', async () => {
+    const running = await withVolume();
+    const { cloud, run, server, snapshots } = running;
+    await takeSlots(running, [server], [-3, -2, -1]);
+    await cloud.deleteServer(server);
+    setTime(daysLater(2));
+    const keepOne = policyOf([server], { keep: { last: 1 }, orphans: { after: '1h', keep: 1 } });
+    await run('cleanup', { ...keepOne, servers: { all: true } });
+    expect(await snapshots()).toHaveLength(3);
+  });
+});
