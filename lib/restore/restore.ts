@@ -135,7 +135,7 @@ async function reportProgress(
     const reasons = [...progress.reasons, sourceOf(context, begun), ...doubled];
     return restoreReport(context, begun.image, { ...progress, reasons, restored: id, ...next });
   }
-  refuseUnreadVolumes(session, { ...context, event });
+  const unread = checkVolumesRead(session, { ...context, event });
   const volumes = await findMadeVolumes(session, { ...context, event });
   const isReady = progress.state === 'done' && server !== undefined && event.volumes !== 'none';
   const attached = isReady
@@ -149,6 +149,7 @@ async function reportProgress(
     reasons: [
       ...progress.reasons,
       ...attached.reasons,
+      ...unread,
       ...(event.volumes === 'none' ? [] : without),
       sourceOf(context, begun),
       ...doubled,
@@ -169,7 +170,7 @@ function sourceOf({ inventory }: RestoreContext, { image, region, at }: Restored
 async function create(session: Session, context: RestoreContext<NewServerEvent>): Promise<Restoration> {
   const { event, origin, inventory, run } = context;
   const { region } = origin;
-  refuseUnreadVolumes(session, context);
+  const unread = checkVolumesRead(session, context);
   const before = await findMadeVolumes(session, context);
   for (const { mark } of before.made) refuseOtherRestore(context, mark);
   const begun = before.made[0]?.mark.image;
@@ -193,7 +194,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   const { name } = plan.server;
   const same = inventory.servers.filter((server) => server.region === region && server.name === name);
   const taken = same.map((server): Reason => ({ code: 'RESTORE_NAME_TAKEN', name, server: server.id }));
-  const reasons = [...why, ...plan.reasons, ...volumes.plan, ...taken];
+  const reasons = [...why, ...plan.reasons, ...unread, ...volumes.plan, ...taken];
   // Volumes take long, so what is wrong with the server is said before they are made.
   const isFirstCall = volumes.parts.length > before.made.length && before.made.length === 0;
   const unchecked =
@@ -241,14 +242,23 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   });
 }
 
-/** @throws {ValidationError} when the volumes of the region can't be listed. */
-function refuseUnreadVolumes(
+/**
+ * Checks whether the volumes of the region could be listed. A server without attached volumes is
+ * restored in any case, because it probably had none.
+ *
+ * @returns the reason that the volumes could not be listed, if the restore goes on.
+ * @throws {ValidationError} when the server may have had volumes.
+ */
+function checkVolumesRead(
   session: Session,
-  { event, origin: { region }, inventory }: RestoreContext<NewServerEvent>,
-): void {
+  { event, origin: { region, server }, inventory }: RestoreContext<NewServerEvent>,
+): Reason[] {
   const problem = inventory.volumesUnread.get(region);
-  if (!problem || event.volumes === 'none' || session.missingEndpoint('volume', region)) return;
-  refuse({ code: 'RESTORE_VOLUMES_UNREAD', where: region, problem });
+  if (!problem || event.volumes === 'none' || session.missingEndpoint('volume', region)) return [];
+  const reason = { code: 'RESTORE_VOLUMES_UNREAD', where: region, problem } as const;
+  // Rackspace's servers do not show their volumes.
+  const hasNone = session.provider !== 'rackspace' && server?.volumeIds.length === 0;
+  return hasNone ? [reason] : refuse(reason);
 }
 
 /**
