@@ -62,8 +62,15 @@ export function image(changes: Partial<Image> & Pick<Image, 'name' | 'createdAt'
 /** A volume that is attached to nothing. */
 export function volume(changes: Partial<Volume> = {}): Volume {
   return {
-    ...{ id: 'volume', region: 'DFW', name: '', status: 'available', sizeGb: 1, metadata: {} },
-    ...{ snapshotId: undefined, createdAt: undefined, attachments: [] },
+    ...{ id: 'volume', region: 'DFW', name: '', description: '', status: 'available', sizeGb: 1 },
+    ...{
+      type: undefined,
+      multiattach: false,
+      metadata: {},
+      snapshotId: undefined,
+      createdAt: undefined,
+      attachments: [],
+    },
     ...changes,
   };
 }

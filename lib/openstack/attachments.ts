@@ -2,10 +2,40 @@ import * as v from 'valibot';
 import type { Server } from './compute.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
+import type { Volume } from './volumes.ts';
 
 const Attachments = v.object({
   volumeAttachments: v.array(v.looseObject({ volumeId: v.string(), device: v.nullish(v.string()) })),
 });
+
+/**
+ * Attaches a volume to a server. The cloud does so asynchronously: the volume is then `in-use`. The
+ * cloud chooses the device, which is the first free one. A volume for several servers needs compute
+ * API 2.60.
+ *
+ * `POST /servers/{id}/os-volume_attachments`:
+ * https://docs.openstack.org/api-ref/compute/#attach-a-volume-to-an-instance and
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference
+ *
+ * @throws {CloudError} BAD_REQUEST if the volume is not available, CONFLICT if the server is busy
+ *   or in a status without attachments. After an error without an answer, the attachments of the
+ *   volume show whether the cloud has attached it.
+ */
+export async function attachVolume(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+  { id: volumeId, multiattach }: Pick<Volume, 'id' | 'multiattach'>,
+): Promise<void> {
+  await session.request({
+    service: 'compute',
+    region,
+    method: 'POST',
+    ...(multiattach && session.provider === 'keystone' ? { microversion: '2.60' } : {}),
+    path: `/servers/${encodeURIComponent(id)}/os-volume_attachments`,
+    json: { volumeAttachment: { volumeId } },
+    expect: [200, 202],
+  });
+}
 
 /**
  * Whether an attachment is the root disk of a server: its device is the first disk of any bus. An

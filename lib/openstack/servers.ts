@@ -66,6 +66,8 @@ export interface NewServer {
   name: string;
   /** An image id. */
   image: string;
+  /** The id of an available volume to boot from, instead of the image. */
+  rootVolume?: string | undefined;
   flavor: string;
   /** Network ids; no network if empty; the cloud's default networks if undefined. */
   networks: readonly string[] | undefined;
@@ -89,7 +91,7 @@ export interface NewServer {
  *   creates the server: look for the server before a retry.
  */
 export async function createServer(session: Session, region: string, server: NewServer): Promise<string> {
-  const { name, image, flavor, networks, keyName, securityGroups, metadata, configDrive } = server;
+  const { name, flavor, networks, keyName, securityGroups, metadata, configDrive } = server;
   const request = { service: 'compute', region, path: '/servers' } as const;
   const { body } = await session.request({
     ...request,
@@ -98,7 +100,7 @@ export async function createServer(session: Session, region: string, server: New
     json: {
       server: {
         name,
-        imageRef: image,
+        ...diskOf(server),
         flavorRef: flavor,
         metadata,
         ...(networks ? { networks: networks.length > 0 ? networks.map((uuid) => ({ uuid })) : 'none' } : {}),
@@ -114,6 +116,13 @@ export async function createServer(session: Session, region: string, server: New
   const answer = v.safeParse(v.object({ server: v.object({ id: v.string() }) }), body);
   if (!answer.success) throw unreadableAnswer(request, 'server.id');
   return answer.output.server.id;
+}
+
+/** The image or the volume that a new server boots from. */
+function diskOf({ image, rootVolume: uuid }: Pick<NewServer, 'image' | 'rootVolume'>): object {
+  if (uuid === undefined) return { imageRef: image };
+  const volume = { boot_index: 0, uuid, source_type: 'volume', destination_type: 'volume' };
+  return { imageRef: '', block_device_mapping_v2: [{ ...volume, delete_on_termination: false }] };
 }
 
 /**

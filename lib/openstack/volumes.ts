@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { cinderDate, listBlockStorage, namingFields } from './block-storage.ts';
+import { cinderDate, listBlockStorage, namingFields, namingOf } from './block-storage.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
@@ -10,9 +10,14 @@ export interface Volume {
   region: string;
   /** Empty if the volume has no name. */
   name: string;
+  description: string;
   /** In lower case; empty if the cloud does not say, as Cinder v1 in listings. */
   status: string;
   sizeGb: number;
+  /** The name of the volume type; undefined if the volume has none. */
+  type: string | undefined;
+  /** Whether the volume may be attached to several servers. */
+  multiattach: boolean;
   metadata: Record<string, string>;
   /** The volume snapshot that the volume was created from. */
   snapshotId: string | undefined;
@@ -27,6 +32,8 @@ const CinderVolume = v.looseObject({
   status: v.nullish(v.string()),
   size: v.fallback(v.number(), 0),
   metadata: v.fallback(v.record(v.string(), v.string()), {}),
+  volume_type: v.nullish(v.string()),
+  multiattach: v.fallback(v.boolean(), false),
   snapshot_id: v.nullish(v.string()),
   created_at: v.fallback(v.optional(cinderDate), undefined),
   // Without the attachments, a volume would seem to belong to no server, and get no snapshot.
@@ -75,14 +82,68 @@ export async function getVolume(session: Session, region: string, id: string): P
   }
 }
 
+/** A volume to create from a volume snapshot. */
+export interface NewVolume {
+  snapshotId: string;
+  name: string;
+  description: string;
+  /** At least the size of the volume snapshot, which is the default. */
+  sizeGb: number | undefined;
+  /** Undefined for the default of the cloud. */
+  type: string | undefined;
+  metadata: Record<string, string>;
+}
+
+/**
+ * Creates a volume from a volume snapshot. The cloud fills the volume asynchronously; at Rackspace
+ * this can take hours.
+ *
+ * `POST /volumes`: https://docs.openstack.org/api-ref/block-storage/v3/#create-a-volume and
+ * https://docs.rackspace.com/docs/cloud-block-storage. The type is sent only to Rackspace, where
+ * the default is not the type of the original. Cinder takes it from the volume snapshot, and
+ * refuses many others.
+ *
+ * @throws {CloudError} OVER_QUOTA for a quota, BAD_REQUEST for a volume snapshot that is not
+ *   available. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates
+ *   the volume: look for the volume before a retry.
+ */
+export async function createVolume(
+  session: Session,
+  region: string,
+  { snapshotId, name, description, sizeGb, type, metadata }: NewVolume,
+): Promise<Volume> {
+  const request = { service: 'volume', region, path: '/volumes' } as const;
+  const { body } = await session.request({
+    ...request,
+    method: 'POST',
+    json: {
+      volume: {
+        ...{ snapshot_id: snapshotId, metadata },
+        ...(sizeGb === undefined ? {} : { size: sizeGb }),
+        ...namingOf(session, { name, description }),
+        ...(session.provider === 'rackspace' && type !== undefined ? { volume_type: type } : {}),
+      },
+    },
+    expect: [200, 202],
+  });
+  const answer = v.safeParse(v.object({ volume: CinderVolume }), body);
+  if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a volume');
+  return volumeFromCinder(answer.output.volume, region);
+}
+
 function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: string): Volume {
   const { id, name, display_name: oldName, status, size, metadata, snapshot_id, attachments } = volume;
+  const { description, display_description: oldDescription, volume_type: type } = volume;
   return {
     id,
     region,
     name: name ?? oldName ?? '',
+    description: description ?? oldDescription ?? '',
+    // Rackspace shows the text "None" for old volumes without a type.
+    type: type && type !== 'None' ? type : undefined,
     status: status?.toLowerCase() ?? '',
     sizeGb: size,
+    multiattach: volume.multiattach,
     metadata,
     snapshotId: snapshot_id || undefined,
     createdAt: volume.created_at,

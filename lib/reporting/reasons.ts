@@ -9,6 +9,12 @@ interface OfVolume {
   count: number;
 }
 
+/** A volume that a restore has made. */
+interface OfNewVolume {
+  volume: string;
+  name: string;
+}
+
 /** An image, or a volume snapshot. */
 export interface SnapshotId {
   image: string;
@@ -448,7 +454,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_SOURCE: { image: string; slot?: string; at: string };
 
   // The steps of a restore to a new server.
-  RESTORE_NEW: { name: string; image: string; imageName: string; flavor: string; from: Provenance };
+  RESTORE_NEW: SnapshotId & { name: string; imageName: string; flavor: string; from: Provenance };
   RESTORE_NETWORKS: { networks: readonly string[]; from: Provenance };
   RESTORE_NETWORKS_UNKNOWN: None;
   RESTORE_KEY_PAIR: { keyName?: string; from: Provenance };
@@ -466,6 +472,23 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
   RESTORE_CHECK_AGAIN: None;
+
+  // The volumes of a restore. `snapshot` is the id of a volume snapshot.
+  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean };
+  RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
+  RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
+  RESTORE_VOLUME_REQUESTED: OfNewVolume;
+  RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };
+  RESTORE_VOLUME_FAILED: OfNewVolume & { status: string };
+  RESTORE_VOLUME_REFUSED: { name: string; error: string; message: string };
+  RESTORE_VOLUME_TWIN: OfNewVolume & { snapshot: string };
+  RESTORE_VOLUME_GONE: { volume: string };
+  RESTORE_VOLUME_ELSEWHERE: OfNewVolume & { servers: readonly string[] };
+  RESTORE_VOLUME_ATTACHING: OfNewVolume;
+  RESTORE_VOLUME_ATTACHED: OfNewVolume;
+  RESTORE_VOLUME_NOT_ATTACHED: OfNewVolume & { error: string; message: string };
+  RESTORE_VOLUMES_BY_OTHER_CALL: None;
+  RESTORED_VOLUME: OfNewVolume;
 
   // The steps of a restore in place.
   RESTORE_SAFETY_FIRST: { name: string; server: string };
@@ -519,7 +542,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     missing: readonly string[];
     known?: readonly string[];
   };
-  RESTORE_REFUSED_BY_CLOUD: { error: string; message: string; to: 'new' | 'in-place' };
+  RESTORE_REFUSED_BY_CLOUD: {
+    error: string;
+    message: string;
+    to: 'new' | 'in-place';
+    /** Whether the restore has made volumes before. */
+    hasVolumes?: true;
+  };
   RESTORE_NO_SERVER: { server: string; regions: readonly string[] };
   RESTORE_SEVERAL_SERVERS: {
     server: string;
@@ -529,6 +558,20 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_REGION_UNKNOWN: { where: string; known: readonly string[] };
   RESTORE_REGION_UNREADABLE: { where: string; problem: Reason };
   RESTORE_SERVER_UNCERTAIN: None;
+  RESTORE_VOLUME_UNCERTAIN: None;
+  RESTORE_VOLUMES_UNREAD: { where: string; problem: Reason };
+  RESTORE_VOLUME_UNFINISHED: { name: string; snapshot: string; status: string };
+  RESTORE_VOLUME_OF_OTHER: { volume: string; request: string };
+  RESTORE_NO_VOLUME: { volume: string; regions: readonly string[] };
+  RESTORE_SEVERAL_VOLUMES: {
+    volume: string;
+    found: readonly { id: string; region: string; isGone: boolean }[];
+  };
+  RESTORE_NO_VOLUME_SNAPSHOT: {
+    name: string;
+    at: string;
+    others: readonly { snapshot: string; status: string }[];
+  };
   RESTORE_NO_GOOD_SNAPSHOT: {
     server: string;
     policy?: string;

@@ -1,7 +1,7 @@
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { sendOnce } from '../openstack/send-once.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { RestoreEvent } from './event.ts';
+import type { ServerRestoreEvent } from './event.ts';
 import { refuse } from './refusal.ts';
 
 /**
@@ -9,13 +9,15 @@ import { refuse } from './refusal.ts';
  * its result is returned.
  *
  * @param to `new` for the request for a new server, `in-place` for a safety snapshot or a rebuild.
- * @throws {ValidationError} when the cloud refuses the request. Then nothing has been made or
- *   changed.
+ * @param left what earlier requests of this restore have made, and what stays.
+ * @throws {ValidationError} when the cloud refuses the request. Then it has made or changed
+ *   nothing.
  */
 export async function send<T>(
   request: () => Promise<T>,
   findResult: () => Promise<T | undefined>,
-  to: RestoreEvent['to'],
+  to: ServerRestoreEvent['to'],
+  left: readonly Reason[] = [],
 ): Promise<{ done: T } | { unsure: Reason }> {
   try {
     const sent = await sendOnce(request, findResult);
@@ -26,6 +28,7 @@ export async function send<T>(
     if (!isCloudError(error)) throw error;
     const done = error.code === 'CONFLICT' ? await findResult() : undefined;
     if (done !== undefined) return { done };
-    refuse({ code: 'RESTORE_REFUSED_BY_CLOUD', ...errorFactsOf(error), to });
+    const hasVolumes = left.length > 0 ? { hasVolumes: true as const } : {};
+    refuse({ code: 'RESTORE_REFUSED_BY_CLOUD', ...errorFactsOf(error), to, ...hasVolumes }, ...left);
   }
 }

@@ -7,7 +7,7 @@ import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
-import type { RestoreEvent } from './event.ts';
+import type { RestoreEvent, ServerRestoreEvent } from './event.ts';
 import {
   type Choice,
   chosenById,
@@ -23,7 +23,7 @@ import type { Restoration } from './restoration.ts';
 import type { Origin } from './source.ts';
 
 /** The context of one restore call. */
-export interface RestoreContext<E extends RestoreEvent = RestoreEvent> {
+export interface RestoreContext<E extends RestoreEvent = ServerRestoreEvent> {
   event: E;
   origin: Origin;
   request: string;
@@ -32,7 +32,10 @@ export interface RestoreContext<E extends RestoreEvent = RestoreEvent> {
 }
 
 /** The {@link RestoreParameters} of a restore of `image`. */
-export function parametersOf({ request, event, origin }: RestoreContext, image: string): RestoreParameters {
+export function parametersOf(
+  { request, event, origin }: RestoreContext<RestoreEvent>,
+  image: string,
+): RestoreParameters {
   return { request, to: event.to, region: origin.region, server: origin.id, image };
 }
 
@@ -40,15 +43,40 @@ export function parametersOf({ request, event, origin }: RestoreContext, image: 
  * Chooses the image that the event requests. If the event has the id of an image, the image is
  * requested by that id.
  */
-export async function chooseImage(
+export async function chooseImage(session: Session, context: RestoreContext): Promise<Choice> {
+  const { event, origin, inventory, run } = context;
+  if (momentMs(event.at) === undefined) return chooseById(session, context, event.at);
+  return findImage(inventory, origin, event, { now: run.now });
+}
+
+async function chooseById(
   session: Session,
-  { event, origin, inventory, run }: RestoreContext,
+  { origin, inventory, run }: RestoreContext,
+  id: string,
 ): Promise<Choice> {
-  const { at } = event;
-  const choiceContext = { projectId: session.projectId, now: run.now };
-  return momentMs(at) === undefined
-    ? chosenById(inventory, origin, at, await getImage(session, origin.region, at), choiceContext)
-    : findImage(inventory, origin, event, choiceContext);
+  const { region } = origin;
+  const onVolume = inventory.rootDisks.find((one) => one.id === id && one.region === region);
+  const image = onVolume ?? (await getImage(session, region, id));
+  return chosenById(inventory, origin, id, image, { projectId: session.projectId, now: run.now });
+}
+
+/**
+ * The image that an earlier call has chosen. A newer snapshot may have become `latest` since then.
+ *
+ * @throws {ValidationError} when the image has been deleted since, with the reasons `left`.
+ */
+export async function chosenEarlier(
+  session: Session,
+  context: RestoreContext,
+  id: string,
+  left: readonly Reason[] = [],
+): Promise<Choice> {
+  const { origin, inventory } = context;
+  const isOnVolume = inventory.rootDisks.some((one) => one.id === id);
+  if (!isOnVolume && !(await getImage(session, origin.region, id))) {
+    refuse({ code: 'RESTORE_IMAGE_DELETED', image: id, server: origin.name }, ...left);
+  }
+  return chooseById(session, context, id);
 }
 
 /**
@@ -117,13 +145,14 @@ function hadNewer(
  * earlier calls of the restore have made. A restore in place needs `confirm` in addition.
  */
 export function eventToRun(
-  { event, origin, request }: RestoreContext,
+  { event, origin, request }: RestoreContext<RestoreEvent>,
   image: string,
 ): Record<string, unknown> {
-  const { dryRun: _, restored: __, asked, account, ...rest } = event;
+  const { dryRun: _, account, ...choices } = event;
+  const { restored: __, asked, ...rest } = { restored: undefined, asked: undefined, ...choices };
   return {
     ...rest,
-    server: origin.id,
+    ...(event.to === 'volume' ? {} : { server: origin.id }),
     region: origin.region,
     request,
     ...(asked ? { asked } : {}),
@@ -133,14 +162,14 @@ export function eventToRun(
 }
 
 /**
- * The event that resumes a restore. It repeats all choices, and has the ids of the server and the
- * safety snapshots that the restore has made so far. The event of a dry run gets that of another
- * dry run.
+ * The event that resumes a restore. It repeats all choices, and has the ids of the server, the
+ * volumes and the safety snapshots that the restore has made so far. The event of a dry run gets
+ * that of another dry run.
  */
 export function eventToResume(
-  context: RestoreContext,
+  context: RestoreContext<RestoreEvent>,
   image: string,
-  made: { restored?: string; safeties?: string[]; asked?: true } = {},
+  made: { restored?: string; made?: string[]; safeties?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
   const dryRun = context.event.dryRun ? { dryRun: true } : {};
   return { ...eventToRun(context, image), ...made, ...dryRun };
@@ -153,7 +182,7 @@ export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safe
 
 /** The report of a restore call. */
 export function restoreReport(
-  { event, origin, request, run }: RestoreContext,
+  { event, origin, request, run }: RestoreContext<RestoreEvent>,
   image: string,
   { reasons, ...outcome }: Progress,
 ): Restoration {

@@ -3,13 +3,13 @@ import { parseDate } from '../config/dates.ts';
 import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
 import { quotable, recordOf, strict, UUID } from '../config/schema.ts';
 
-const AT = 'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image';
+const AT =
+  'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image or a volume snapshot';
 
 const id = (of: string) =>
   v.pipe(v.string(`must be the id of ${of}`), v.regex(UUID, `must be the id of ${of}`));
 
 const common = {
-  server: text('the name or the id of a server'),
   at: v.optional(
     v.pipe(
       v.string(AT),
@@ -27,16 +27,23 @@ const common = {
     ),
   ),
   dryRun,
+};
+const ofServer = {
+  server: text('the name or the id of a server'),
+  ...common,
   restored: v.optional(id('a server')),
 };
+const made = v.optional(v.array(id('a volume'), 'must be a list of the ids of volumes'));
 
 const only = (to: string, why: string) => v.optional(v.never(`is for "to": "${to}" only: ${why}`));
 const keeps = only('new', 'a rebuild keeps what the server has');
 const metadata = recordOf(quotable('must be a text'), 'must be texts: {"autosnap": "daily"}');
 
 const NewEvent = strict({
-  ...common,
+  ...ofServer,
   to: v.literal('new', 'must be "new" or "in-place"'),
+  volumes: v.optional(v.literal('none', 'must be "none", or be left out to restore the volumes')),
+  made,
   name: v.optional(text('a name for the new server')),
   flavor: v.optional(text('the id or the name of a flavor')),
   networks: v.optional(
@@ -53,10 +60,12 @@ const NewEvent = strict({
 });
 
 const InPlaceEvent = strict({
-  ...common,
+  ...ofServer,
   to: v.literal('in-place'),
   confirm: v.optional(quotable('must be the name of the server')),
   safeties: v.optional(v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots')),
+  volumes: only('new', 'a rebuild replaces no volume'),
+  made: only('new', 'a rebuild makes no volume'),
   asked: only('new', 'the metadata of a rebuilt server name the request'),
   name: keeps,
   flavor: keeps,
@@ -66,25 +75,36 @@ const InPlaceEvent = strict({
   metadata: keeps,
 });
 
+const VolumeEvent = strict({
+  ...common,
+  to: v.optional(v.literal('volume', 'must be left out for a volume'), 'volume'),
+  volume: text('the name or the id of a volume'),
+  made,
+});
+
 /**
  * Restores a snapshot as a new server. The fields of the event override those of the original
- * server. `restored`, `safeties` and `asked` come from `next` in an earlier report: the id of the
- * server that was made, the ids of the safety snapshots that were taken, and whether a server was
- * requested without an answer.
+ * server. `restored`, `made`, `safeties` and `asked` come from `next` in an earlier report: the id
+ * of the server that was made, the ids of the volumes that were made, the ids of the safety
+ * snapshots that were taken, and whether a server was requested without an answer.
  */
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
 /** Restores a snapshot onto the server that it was made from. */
 export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
-export type RestoreEvent = NewServerEvent | RebuildEvent;
+export type ServerRestoreEvent = NewServerEvent | RebuildEvent;
+/** Makes a volume from one of its snapshots, and attaches it to no server. */
+export type VolumeRestoreEvent = v.InferOutput<typeof VolumeEvent>;
+export type RestoreEvent = ServerRestoreEvent | VolumeRestoreEvent;
 
 /**
  * Reads
- * `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`, or
- * the `next` of an earlier report.
+ * `{"server": "web-1", "to": "new" | "in-place", "at": "latest" | "<date>" | "<image id>", …}`,
+ * `{"volume": "db-data", "at": …}`, or the `next` of an earlier report.
  *
  * @throws {ValidationError} that names every problem at once, each with its path and the remedy.
  */
 export function parseRestore(event: unknown): RestoreEvent {
+  if (isKeyOf('volume', event)) return readEvent(event, VolumeEvent);
   const inPlace = isKeyOf('to', event) && (event as { to: unknown }).to === 'in-place';
   return readEvent(event, inPlace ? InPlaceEvent : NewEvent);
 }

@@ -39,14 +39,16 @@ interface ChoiceContext {
  *   exist.
  */
 export function findImage(
-  inventory: Pick<RestoreInventory, 'images' | 'snapshots' | 'suspects'>,
+  inventory: Pick<RestoreInventory, 'images' | 'rootDisks' | 'snapshots' | 'suspects'>,
   origin: Pick<Origin, 'id' | 'name' | 'region'> & Partial<Pick<Origin, 'namesakes'>>,
   { at, policy }: Pick<RestoreEvent, 'at' | 'policy'>,
   { now }: Pick<ChoiceContext, 'now'>,
 ): Choice {
   const { id, name, region } = origin;
   const imageOf = new Map(
-    inventory.images.filter((i) => i.region === region).map((image) => [image.id, image]),
+    [...inventory.images, ...inventory.rootDisks]
+      .filter((i) => i.region === region)
+      .map((image) => [image.id, image]),
   );
   const untilMs = momentMs(at) ?? Infinity;
   const series = inventory.snapshots

@@ -1,14 +1,29 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Volume } from '../openstack/volumes.ts';
+import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot, Suspect } from '../snapshots/marker.ts';
+import type { VolumePlace } from '../volumes/marker.ts';
 
 /** The servers and images to restore from, in the regions that were read. */
 export interface RestoreInventory {
   regions: readonly string[];
   servers: readonly Server[];
   images: readonly Image[];
-  /** The images that are snapshots of this deployment. */
+  /**
+   * The snapshots of root volumes at Rackspace, each like an image: Rackspace makes no image of a
+   * server that boots from a volume.
+   */
+  rootDisks: readonly Image[];
+  /**
+   * The images that are snapshots of this deployment, and the volume snapshots of `rootDisks`.
+   */
   snapshots: readonly Snapshot[];
+  volumes: readonly Volume[];
+  /** The volume snapshots of this deployment. */
+  volumeSnapshots: readonly VolumeCopy[];
+  /** Why the volumes of a region can't be read, by region. */
+  volumesUnread: ReadonlyMap<string, Reason>;
   /**
    * The images that are marked as snapshots of this deployment but do not count, for example
    * because they were renamed.
@@ -19,6 +34,15 @@ export interface RestoreInventory {
    * is not such a snapshot.
    */
   read(image: Image): Snapshot | undefined;
+}
+
+/** A volume snapshot of this deployment. */
+export interface VolumeCopy extends Snapshot {
+  volume: string;
+  /** The size that a new volume needs; undefined if the cloud does not say. */
+  sizeGb: number | undefined;
+  /** Where the volume was, as far as it is known. */
+  place: VolumePlace;
 }
 
 /** An image that is marked as a snapshot of this deployment but does not count, and why. */

@@ -1,6 +1,7 @@
 import { isoSeconds, parseDate } from '../config/dates.ts';
 import { percentDecoded } from '../config/percent-encoding.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import { isSafety } from '../snapshots/marker.ts';
 import type { RestoreEvent } from './event.ts';
 
@@ -14,11 +15,11 @@ export interface RestoreParameters {
   region: string;
   /** The id of the original server. */
   server: string;
-  /** The id of the image that is restored. */
+  /** The id of the image, or of the volume snapshot instead of an image, that is restored. */
   image: string;
 }
 
-/** The metadata key of a server that a restore has made or rebuilt. */
+/** The metadata key of a server or a volume that a restore has made, or of one it has rebuilt. */
 export const RESTORED_KEY = 'autosnap_restore';
 
 /**
@@ -34,10 +35,46 @@ export function readRestoredMark(
   metadata: Record<string, string>,
 ): (RestoreParameters & { at: Date }) | undefined {
   const [, request, to, region, server, image, time] =
-    /^([\w-]+) (new|in-place) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
+    /^([\w-]+) (new|in-place|volume) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
   const at = parseDate(time);
   if (!request || !region || !server || !image || !at) return undefined;
-  return { request, to: to === 'new' ? to : 'in-place', region: percentDecoded(region), server, image, at };
+  return { request, to: to as RestoreParameters['to'], region: percentDecoded(region), server, image, at };
+}
+
+/** The mark of a volume that a restore has made. */
+export interface VolumeMark extends RestoreParameters {
+  at: Date;
+  /** The volume snapshot that the volume was made from. */
+  snapshot: string;
+  /** The order in which the volumes are attached: 0 for the root volume, the others from 1 on. */
+  position: number;
+}
+
+/** The first word of the mark in the description of a volume. */
+const SIGNATURE = 'autosnap';
+
+/**
+ * The metadata and the description that mark a volume. Cinder v1 may lose metadata, so either is
+ * enough. Both are at most 255 characters.
+ */
+export function volumeMark(mark: VolumeMark): Pick<Volume, 'metadata' | 'description'> {
+  const text = [restoredMark(mark, mark.at), mark.snapshot, mark.position].join(' ');
+  return { metadata: { [RESTORED_KEY]: text }, description: `${SIGNATURE} ${text}` };
+}
+
+/** Reads the mark of a volume; undefined when it is missing or invalid. */
+export function readVolumeMark({
+  metadata,
+  description,
+}: Pick<Volume, 'metadata' | 'description'>): VolumeMark | undefined {
+  const inDescription = description.startsWith(`${SIGNATURE} `)
+    ? description.slice(SIGNATURE.length + 1)
+    : '';
+  const [, begun = '', snapshot, position] =
+    /^(.+) (\S+) (\d+)$/.exec(metadata[RESTORED_KEY] ?? inDescription) ?? [];
+  const parameters = readRestoredMark({ [RESTORED_KEY]: begun });
+  if (!parameters || !snapshot) return undefined;
+  return { ...parameters, snapshot, position: Number(position) };
 }
 
 /** Whether the metadata of a server name a request, even if the rest of the mark is invalid. */

@@ -28,6 +28,8 @@ interface PlanFacts {
   mark: string;
   now: Date;
   flavors: readonly Flavor[];
+  /** Whether `image` stands for the snapshot of a root volume; see inventory.ts. */
+  isOnVolume: boolean;
 }
 
 /**
@@ -42,7 +44,7 @@ export function planNew(
   event: NewServerEvent,
   { name: originalName, id, detail, blueprint, networks }: OriginalServer,
   image: Image,
-  { mark, now, flavors }: PlanFacts,
+  { mark, now, flavors, isOnVolume }: PlanFacts,
 ): { server: NewServer; reasons: Reason[] } {
   const flavor = flavorFor(event.flavor, detail?.flavorId ?? blueprint?.flavor, image, flavors);
   const gone = detail === undefined;
@@ -66,6 +68,7 @@ export function planNew(
       code: 'RESTORE_NEW',
       name: server.name,
       image: image.id,
+      ...(isOnVolume ? { isVolumeSnapshot: true as const } : {}),
       imageName: image.name,
       flavor: flavor.name,
       from: from(event.flavor),

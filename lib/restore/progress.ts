@@ -1,5 +1,6 @@
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Progress } from './context.ts';
+import type { ServerRestoreEvent } from './event.ts';
 import type { RestoreParameters } from './marks.ts';
 
 /**
@@ -8,7 +9,7 @@ import type { RestoreParameters } from './marks.ts';
  */
 export function progressOf(
   server: ServerDetail | undefined,
-  { to, image }: Pick<RestoreParameters, 'to' | 'image'>,
+  { to, image }: Pick<RestoreParameters, 'image'> & Pick<ServerRestoreEvent, 'to'>,
 ): Pick<Progress, 'state' | 'reasons'> {
   // Nova still shows a deleted server for a moment.
   if (!server || /DELETED$/.test(server.status))

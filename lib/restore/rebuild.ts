@@ -1,12 +1,10 @@
 import { isoSeconds } from '../config/dates.ts';
 import { rootVolumeOf } from '../openstack/attachments.ts';
 import { listFlavors } from '../openstack/flavors.ts';
-import { getImage } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { chooseImage, eventToRun, type RestoreContext, restoreReport } from './context.ts';
-import { type Choice, chosenById } from './image-choice.ts';
+import { chooseImage, chosenEarlier, eventToRun, restoreReport } from './context.ts';
 import { type InPlaceContext, type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
 import { type InPlaceStep, planInPlace } from './in-place-plan.ts';
 import { refuse } from './refusal.ts';
@@ -38,7 +36,7 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
   const step: InPlaceStep = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
 
   const { image, reasons: why } = safeties[0]
-    ? await chosenEarlier(session, context, safeties[0])
+    ? await chosenEarlier(session, context, safeties[0].mark.image)
     : await chooseImage(session, context);
   const [flavors, rootVolume] = await Promise.all([
     listFlavors(session, origin.region),
@@ -57,23 +55,6 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
   if (pending) return waitFor(work, pending, now);
   if (hasFailed) return failWith(work, safeties[0]!);
   return takeSafety(session, work, [...why, ...whyAnother(context, judged), ...plan]);
-}
-
-/**
- * The image that was chosen when the first safety snapshot was requested. A newer snapshot may have
- * become `latest` since then.
- */
-async function chosenEarlier(
-  session: Session,
-  { inventory, origin, run }: RestoreContext,
-  { mark }: Safety,
-): Promise<Choice> {
-  const image = await getImage(session, origin.region, mark.image);
-  if (!image) {
-    refuse({ code: 'RESTORE_IMAGE_DELETED', image: mark.image, server: origin.name });
-  }
-  const { projectId } = session;
-  return chosenById(inventory, origin, mark.image, image, { projectId, now: run.now });
 }
 
 /**

@@ -7,9 +7,11 @@ import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
 import type { Run } from '../runtime/run.ts';
+import { attachVolumes } from './attach-volumes.ts';
 import { send } from './cloud-request.ts';
 import {
   chooseImage,
+  chosenEarlier,
   eventToResume,
   eventToRun,
   parametersOf,
@@ -18,6 +20,8 @@ import {
   restoreReport,
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
+import { findMadeVolumes, statusReasons } from './made-volumes.ts';
+import { makeVolumes } from './make-volumes.ts';
 import { namesRequest, type RestoreParameters, readRestoredMark, restoredMark } from './marks.ts';
 import { checkNewServer } from './new-server-check.ts';
 import { planNew } from './new-server-plan.ts';
@@ -25,28 +29,31 @@ import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
+import { restoreVolume } from './restore-volume.ts';
 import { findSafeties } from './safety.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
+import { type VolumeParts, volumePartsOf } from './volume-parts.ts';
 
 /** How long a request holds its lease: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * DAY_MS;
 
 /**
- * Takes the next step of a restore without waiting: requests a new server, a safety snapshot or the
- * rebuild. A later call with the same request finds the results of the earlier calls in the cloud,
- * and resumes the restore.
+ * Takes the next step of a restore without waiting: requests volumes, a new server, a safety
+ * snapshot or the rebuild, or attaches volumes. A later call with the same request finds the
+ * results of the earlier calls in the cloud, and resumes the restore.
  *
  * @throws {ValidationError} when the event can't be carried out, or differs from the event that the
  *   restore began with. In both cases nothing has been made or changed.
  */
 export async function restore(session: Session, event: RestoreEvent, run: Run): Promise<Restoration> {
+  if (event.to === 'volume') return restoreVolume(session, event, run);
   const request = event.request ?? run.requestId;
   const inventory = await takeInventory(session, event, run);
   const origin = findOrigin(inventory, event.server);
   const context = { origin, request, inventory, run };
   const restored = await findRestored(session, { ...context, event });
-  if (restored) return reportProgress({ ...context, event }, restored);
+  if (restored) return reportProgress(session, { ...context, event }, restored);
   const { safeties, missing } = await findSafeties(session, { ...context, event });
   for (const { snapshot, mark } of safeties) {
     const { region, server, createdAt: at } = snapshot;
@@ -65,7 +72,7 @@ interface Restored {
   id: string;
   /** Undefined when the server is gone. */
   server: ServerDetail | undefined;
-  begun: RestoreParameters & { at: Date };
+  begun: RestoreParameters & { at: Date; to: 'new' | 'in-place' };
   /** The ids of other servers with the same request in their metadata. */
   twins: string[];
 }
@@ -81,7 +88,7 @@ async function findRestored(session: Session, context: RestoreContext): Promise<
   const candidates = inventory.servers.filter((server) => namesRequest(server, request));
   const marked = candidates.flatMap((server) => {
     const begun = readRestoredMark(server.metadata);
-    if (!begun) {
+    if (!isOfServer(begun)) {
       refuse({ code: 'RESTORE_REQUEST_UNREADABLE', server: server.id, request });
     }
     // Metadata may have been copied from one server to another, and the mark with them.
@@ -106,18 +113,51 @@ async function findRestored(session: Session, context: RestoreContext): Promise<
   return { id, begun: first.begun, twins, server: await getServer(session, region, id) };
 }
 
-/** Reports the progress of the server that an earlier call has requested. */
-function reportProgress(context: RestoreContext, { id, server, begun, twins }: Restored): Restoration {
-  const { state, reasons } = progressOf(server, begun);
+function isOfServer(begun: ReturnType<typeof readRestoredMark>): begun is Restored['begun'] {
+  return begun !== undefined && begun.to !== 'volume';
+}
+
+/**
+ * Reports the progress of the server that an earlier call has requested. Attaches its volumes once
+ * it is ready.
+ */
+async function reportProgress(
+  session: Session,
+  context: RestoreContext,
+  { id, server, begun, twins }: Restored,
+): Promise<Restoration> {
+  const progress = progressOf(server, begun);
   const doubled = twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other }));
-  const { safeties } = context.event;
-  const made = { restored: id, ...(safeties ? { safeties } : {}) };
-  const next = state === 'building' ? { next: eventToResume(context, begun.image, made) } : {};
+  const { event } = context;
+  const made = { restored: id, ...(event.safeties ? { safeties: event.safeties } : {}) };
+  if (event.to === 'in-place') {
+    const next = progress.state === 'building' ? { next: eventToResume(context, begun.image, made) } : {};
+    const reasons = [...progress.reasons, sourceOf(context, begun), ...doubled];
+    return restoreReport(context, begun.image, { ...progress, reasons, restored: id, ...next });
+  }
+  const unread = checkVolumesRead(session, { ...context, event });
+  const volumes = await findMadeVolumes(session, { ...context, event });
+  const isReady = progress.state === 'done' && server !== undefined && event.volumes !== 'none';
+  const attached = isReady
+    ? await attachVolumes(session, server, volumes)
+    : { state: progress.state, reasons: statusReasons(volumes) };
+  const { without } = volumePartsOf(context.inventory, context.origin, begun.image);
+  const ids = volumes.made.map(({ volume }) => volume.id);
+  const isOpen = attached.state === 'building' || (isReady && attached.state === 'failed');
   return restoreReport(context, begun.image, {
-    state,
-    reasons: [...reasons, sourceOf(context, begun), ...doubled],
+    state: attached.state,
+    reasons: [
+      ...progress.reasons,
+      ...attached.reasons,
+      ...unread,
+      ...(event.volumes === 'none' ? [] : without),
+      sourceOf(context, begun),
+      ...doubled,
+    ],
     restored: id,
-    ...next,
+    ...(isOpen
+      ? { next: eventToResume(context, begun.image, { ...made, ...(ids.length > 0 ? { made: ids } : {}) }) }
+      : {}),
   });
 }
 
@@ -129,8 +169,16 @@ function sourceOf({ inventory }: RestoreContext, { image, region, at }: Restored
 
 async function create(session: Session, context: RestoreContext<NewServerEvent>): Promise<Restoration> {
   const { event, origin, inventory, run } = context;
-  const { image, reasons: why } = await chooseImage(session, context);
   const { region } = origin;
+  const unread = checkVolumesRead(session, context);
+  const before = await findMadeVolumes(session, context);
+  for (const { mark } of before.made) refuseOtherRestore(context, mark);
+  const begun = before.made[0]?.mark.image;
+  const { image, reasons: why } =
+    begun === undefined
+      ? await chooseImage(session, context)
+      : await chosenEarlier(session, context, begun, statusReasons(before));
+  const volumes = volumesOf(context, image.id);
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
     origin.server ? getServer(session, region, origin.id) : undefined,
@@ -141,40 +189,101 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     mark: restoredMark(parametersOf(context, image.id), cloudTime(session)),
     now: run.now,
     flavors,
+    isOnVolume: inventory.rootDisks.some(({ id }) => id === image.id),
   });
   const { name } = plan.server;
   const same = inventory.servers.filter((server) => server.region === region && server.name === name);
   const taken = same.map((server): Reason => ({ code: 'RESTORE_NAME_TAKEN', name, server: server.id }));
-  const reasons = [...why, ...plan.reasons, ...taken];
+  const reasons = [...why, ...plan.reasons, ...unread, ...volumes.plan, ...taken];
+  // Volumes take long, so what is wrong with the server is said before they are made.
+  const isFirstCall = volumes.parts.length > before.made.length && before.made.length === 0;
+  const unchecked =
+    event.dryRun || isFirstCall ? await checkNewServer(session, origin, event, plan.server) : [];
   if (event.dryRun) {
-    const unchecked = await checkNewServer(session, origin, event, plan.server);
     return restoreReport(context, image.id, {
       state: 'planned',
-      reasons: [...reasons, ...unchecked],
+      reasons: [...reasons, ...unchecked, ...statusReasons(before)],
       apply: eventToRun(context, image.id),
     });
   }
   if (event.asked)
     return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: false });
+  const step = await makeVolumes(session, context, { image: image.id, parts: volumes.parts, before });
+  const ids = step.made.map(({ volume }) => volume.id);
+  const made = ids.length > 0 ? { made: ids } : {};
+  if (step.state !== 'ready') {
+    return restoreReport(context, image.id, {
+      state: step.state,
+      reasons: [...(isFirstCall ? reasons : volumes.without), ...step.reasons],
+      next: eventToResume(context, image.id, made),
+    });
+  }
+  const resumed = { ...context, event: { ...event, ...made } };
+  const root = step.made.find(({ mark }) => mark.position === 0);
   const lease = await takeLease(context);
   if (lease && 'heldUntil' in lease)
-    return unanswered(context, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
+    return unanswered(resumed, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
   const sent = await send(
-    () => createServer(session, region, plan.server),
+    () => createServer(session, region, { ...plan.server, rootVolume: root?.volume.id }),
     () => findMade(session, context),
     'new',
+    step.reasons,
   ).catch(async (error) => {
     // No server was created, so a corrected event may use the same request.
     if (lease) await lease.release().catch(() => undefined);
     throw error;
   });
-  if ('unsure' in sent) return unanswered(context, image.id, sent.unsure);
+  if ('unsure' in sent) return unanswered(resumed, image.id, sent.unsure);
   return restoreReport(context, image.id, {
     state: 'building',
     restored: sent.done,
-    reasons: [...reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
-    next: eventToResume(context, image.id, { restored: sent.done }),
+    reasons: [...reasons, ...step.reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
+    next: eventToResume(resumed, image.id, { restored: sent.done }),
   });
+}
+
+/**
+ * Checks whether the volumes of the region could be listed. A server without attached volumes is
+ * restored in any case, because it probably had none.
+ *
+ * @returns the reason that the volumes could not be listed, if the restore goes on.
+ * @throws {ValidationError} when the server may have had volumes.
+ */
+function checkVolumesRead(
+  session: Session,
+  { event, origin: { region, server }, inventory }: RestoreContext<NewServerEvent>,
+): Reason[] {
+  const problem = inventory.volumesUnread.get(region);
+  if (!problem || event.volumes === 'none' || session.missingEndpoint('volume', region)) return [];
+  const reason = { code: 'RESTORE_VOLUMES_UNREAD', where: region, problem } as const;
+  // Rackspace's servers do not show their volumes.
+  const hasNone = session.provider !== 'rackspace' && server?.volumeIds.length === 0;
+  return hasNone ? [reason] : refuse(reason);
+}
+
+/**
+ * The volumes that a new server gets, and the reasons for them. The root volume of a server that
+ * boots from one is always among them.
+ *
+ * @throws {ValidationError} when snapshots of the volumes are still being made.
+ */
+function volumesOf(
+  { event, origin, inventory }: RestoreContext<NewServerEvent>,
+  image: string,
+): Pick<VolumeParts, 'parts' | 'without'> & { plan: Reason[] } {
+  const found = volumePartsOf(inventory, origin, image);
+  if (event.volumes === 'none') {
+    const parts = found.parts.filter(({ position }) => position === 0);
+    return { parts, without: [], plan: [] };
+  }
+  if (found.unfinished.length > 0) refuse(...found.unfinished);
+  const plan = found.parts.map(
+    ({ copy, name, position }): Reason => ({
+      ...{ code: 'RESTORE_VOLUME', name, snapshot: copy.id, isRoot: position === 0 },
+      ...(copy.sizeGb === undefined ? {} : { sizeGb: copy.sizeGb }),
+    }),
+  );
+  return { ...found, plan: [...plan, ...found.without] };
 }
 
 /**

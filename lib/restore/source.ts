@@ -83,9 +83,10 @@ export function goneServers({
 
 /**
  * The name of the server, read from the name of its snapshot; "" when the snapshot's name does not
- * have the format of this deployment.
+ * have the format of this deployment, or is that of a volume.
  */
-function serverIn({ name, policy }: Snapshot, image: Image | undefined): string {
+function serverIn({ name, policy, volume }: Snapshot, image: Image | undefined): string {
+  if (volume !== undefined) return '';
   const label = image && readSafetyMark(image) ? SAFETY_LABEL : policy;
   return name.slice(0, Math.max(0, name.lastIndexOf(`-${label}-`)));
 }
@@ -106,6 +107,7 @@ export function findBlueprint(
     .sort(
       (a, b) => Number(b.id === image.id) - Number(a.id === image.id) || b.slot.getTime() - a.slot.getTime(),
     )
-    .map((snapshot) => blueprintIn(imageOf.get(snapshot.id)!))
+    .flatMap(({ id: its }) => imageOf.get(its) ?? [])
+    .map(blueprintIn)
     .find((found) => found !== undefined);
 }

@@ -1,4 +1,5 @@
 import { UUID } from '../config/schema.ts';
+import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
@@ -10,43 +11,55 @@ import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { canonical } from '../snapshots/selector.ts';
-import type { RestoreEvent } from './event.ts';
-import type { RestoreInventory } from './inventory.ts';
+import { volumePlaceIn, volumeReaderOf } from '../volumes/marker.ts';
+import { deviceOf } from '../volumes/plan.ts';
+import type { RestoreInventory, VolumeCopy } from './inventory.ts';
 import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
 
+/** The fields of an event that name what to look for. */
+interface Wanted {
+  region?: string | undefined;
+  /** The id or the name of a server. */
+  server?: string;
+  /** The id or the name of a volume. */
+  volume?: string;
+  /** The id of a server that the restore has made or rebuilt. */
+  restored?: string | undefined;
+}
+
 /**
- * Reads the servers and images to restore from: in all regions by default, because servers in
- * several regions may have the same name. A server may exist although a listing lacks it, so each
- * server that the event may mean is requested by its id.
+ * Reads the servers, images and volumes to restore from: in all regions by default, because servers
+ * in several regions may have the same name. A server may exist although a listing lacks it, so
+ * each server that the event may mean is requested by its id.
  *
  * @throws {ValidationError} when a region that can't be read may have another server of that name.
  * @throws {CloudError} when the cloud does not answer whether a server exists.
  */
-export async function takeInventory(
-  session: Session,
-  event: RestoreEvent,
-  run: Run,
-): Promise<RestoreInventory> {
+export async function takeInventory(session: Session, event: Wanted, run: Run): Promise<RestoreInventory> {
   const { owner, policies } = run;
   if (event.region && !session.regions.includes(event.region)) {
     refuse({ code: 'RESTORE_REGION_UNKNOWN', where: event.region, known: session.regions });
   }
   const { regions, unreadable } = await listInventory(session, event.region ? [event.region] : undefined, {
     owner,
+    volumes: 'all',
   });
-  const listed = inventoryOf(regions, { owner, projectId: session.projectId, policies });
+  const { projectId, provider } = session;
+  const listed = inventoryOf(regions, { owner, projectId, provider, policies });
   const unlisted = await getUnlisted(session, listed, event);
   const inventory = { ...listed, servers: [...listed.servers, ...unlisted] };
   // A region that can't be read may have another server with the same name, but not with the same
   // id.
-  const found = inventory.servers.some(({ id }) => id === event.server);
+  const found =
+    inventory.servers.some(({ id }) => id === event.server) ||
+    inventory.volumeSnapshots.some(({ volume }) => volume === event.volume);
   if (unreadable.length > 0 && !found) {
     refuse(
       ...unreadable.map(
         ({ region, problem }): Reason => ({ code: 'RESTORE_REGION_UNREADABLE', where: region, problem }),
       ),
-      { code: 'RESTORE_SERVER_UNCERTAIN' },
+      { code: event.volume === undefined ? 'RESTORE_SERVER_UNCERTAIN' : 'RESTORE_VOLUME_UNCERTAIN' },
     );
   }
   return inventory;
@@ -54,7 +67,7 @@ export async function takeInventory(
 
 function inventoryOf(
   regions: readonly RegionInventory[],
-  options: Parameters<typeof readerOf>[2],
+  options: Parameters<typeof readerOf>[2] & Pick<Session, 'provider'>,
 ): RestoreInventory {
   const adopting = options.policies?.find((one) => one.adopt);
   const everyPolicy = {
@@ -69,20 +82,67 @@ function inventoryOf(
     const reader = readers.get(image.region);
     return reader?.read(image, reader.regionInventory.volumeSnapshots);
   };
+  const volumes = regions.flatMap(({ volumes: its }) => its);
+  const volumeSnapshots = copiesIn(regions, options);
+  const roots = options.provider === 'rackspace' ? volumeSnapshots.filter(isOfRootVolume) : [];
+  const rootOf = new Map(roots.map((root) => [root.id, root]));
   const images = regions.flatMap(({ images: its }) => its);
   const judged = images.map((image) => ({ image, found: readImage(image) }));
   return {
     regions: regions.map(({ region }) => region),
     servers: regions.flatMap(({ servers }) => servers),
     images,
-    snapshots: judged.flatMap(({ found }) => (isSnapshot(found) ? [found] : [])),
+    rootDisks: roots.map((root) => rootDisk(root, options.projectId)),
+    snapshots: [...judged.flatMap(({ found }) => (isSnapshot(found) ? [found] : [])), ...roots],
+    volumes,
+    volumeSnapshots,
+    volumesUnread: new Map(
+      regions.flatMap(({ region, volumesUnread }) => (volumesUnread ? [[region, volumesUnread]] : [])),
+    ),
     suspects: judged.flatMap(({ image, found }) =>
       found && !isSnapshot(found) ? [{ image, problem: found.problem }] : [],
     ),
     read(image) {
-      const found = readImage(image);
+      const found = rootOf.get(image.id) ?? readImage(image);
       return isSnapshot(found) ? found : undefined;
     },
+  };
+}
+
+/** The volume snapshots of this deployment. A volume that still exists shows where it is. */
+function copiesIn(
+  regions: readonly RegionInventory[],
+  { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
+): VolumeCopy[] {
+  const read = volumeReaderOf({ owner, policies });
+  return regions.flatMap(({ volumes, volumeSnapshots }) => {
+    const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
+    return volumeSnapshots.flatMap((one): VolumeCopy[] => {
+      const snapshot = read(one);
+      if (!isSnapshot(snapshot) || snapshot.volume === undefined) return [];
+      const { volume, server } = snapshot;
+      const existing = volumeOf.get(volume);
+      const recorded = volumePlaceIn(one);
+      const place = {
+        device: recorded.device ?? (existing && deviceOf(existing, server)),
+        type: recorded.type ?? existing?.type,
+      };
+      return [{ ...snapshot, volume, sizeGb: one.sizeGb, place }];
+    });
+  });
+}
+
+function isOfRootVolume({ place: { device } }: VolumeCopy): boolean {
+  return device !== undefined && isFirstDisk({ device });
+}
+
+/** The snapshot of a root volume, with the fields of an image. */
+function rootDisk(root: VolumeCopy, owner: string): Image {
+  const { id, name, region, state, status, createdAt } = root;
+  return {
+    ...{ id, name, region, owner, createdAt, sizeBytes: undefined, properties: {}, volumeSnapshotIds: [] },
+    ...{ status: state === 'good' ? 'active' : status, visibility: 'private', hidden: false },
+    protected: false,
   };
 }
 
@@ -90,7 +150,7 @@ function inventoryOf(
 async function getUnlisted(
   session: Session,
   inventory: RestoreInventory,
-  { server: wanted, restored }: RestoreEvent,
+  { server: wanted = '', restored }: Wanted,
 ) {
   const listed = new Set(inventory.servers.map(({ id }) => id));
   const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));

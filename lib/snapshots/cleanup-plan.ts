@@ -3,7 +3,7 @@ import { ADHOC, type Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { fillingFrom } from '../volumes/in-use.ts';
+import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
 import { type InUse, inUseIn } from './in-use.ts';
@@ -154,10 +154,10 @@ export function planCleanup(
   warn(...foreign);
   const inUse = inUseIn({ servers, images }, policy, now);
   const imageOf = new Map(images.map((image) => [image.id, image]));
-  const filling = fillingFrom(volumes);
+  const used = usedByVolumes(volumes, now);
   const keptIfInUse = (item: PlanItem): PlanItem => {
     const image = item.action === 'keep' ? undefined : imageOf.get(item.snapshot.id);
-    const reason = filling.get(item.snapshot.id) ?? (image && inUse(image));
+    const reason = used.get(item.snapshot.id) ?? (image && inUse(image));
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const limited = series.map((plan) => ({

@@ -24,7 +24,7 @@ import { listVolumes } from '../openstack/volumes.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
-import { fillingFrom } from '../volumes/in-use.ts';
+import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { snapshotId } from '../volumes/plan.ts';
 import type { PlanItem, SeriesPlan } from './cleanup-plan.ts';
@@ -290,7 +290,7 @@ async function listOtherUses(
   for (const id of beingBuilt(servers)) inUse.set(id, { code: 'SERVER_BUILDING' });
   for (const id of restoredAsNew(servers, now)) inUse.set(id, { code: 'RESTORED_AS_NEW' });
   if (first && plans.some(({ volume }) => volume !== undefined)) {
-    for (const [id, reason] of fillingFrom(await listVolumes(session, region))) inUse.set(id, reason);
+    for (const [id, reason] of usedByVolumes(await listVolumes(session, region), now)) inUse.set(id, reason);
   }
   await visitImages(session, region, (image) => {
     if (image.volumeSnapshotIds.length > 0) needs.set(image.id, image.volumeSnapshotIds);

@@ -58,8 +58,8 @@ function isSystemDiskOf(server: string): (volume: Volume) => boolean {
 /** A volume that the server names, and that the listing of volumes lacks. */
 function unlistedVolume(id: string, region: string): Volume {
   return {
-    ...{ id, region, name: '', status: '', sizeGb: 0, metadata: {} },
-    ...{ snapshotId: undefined, createdAt: undefined, attachments: [] },
+    ...{ id, region, name: '', description: '', status: '', sizeGb: 0, type: undefined, multiattach: false },
+    ...{ metadata: {}, snapshotId: undefined, createdAt: undefined, attachments: [] },
   };
 }
 

@@ -1,16 +1,34 @@
+import { DAY_MS } from '../config/dates.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { readVolumeMark } from '../restore/marks.ts';
+
+/** For how long a restore uses the snapshots that it began with. */
+const RESTORE_MS = DAY_MS;
 
 /**
- * The volume snapshots that volumes are being created from. Rackspace copies the data for a long
- * time, and accepts the deletion of the snapshot meanwhile, which then fails.
+ * The volume snapshots that volumes are being created from, and the images and volume snapshots
+ * that restores of the last 24 hours use, according to the marks of the volumes that these have
+ * made. Rackspace copies the data for a long time, and accepts the deletion of the snapshot
+ * meanwhile, which then fails.
  *
  * @returns why each of them is in use, by its id.
  */
-export function fillingFrom(volumes: readonly Volume[]): Map<string, Reason> {
+export function usedByVolumes(volumes: readonly Volume[], now: Date): Map<string, Reason> {
   return new Map(
-    volumes.flatMap(({ status, snapshotId }): [string, Reason][] =>
-      status === 'creating' && snapshotId !== undefined ? [[snapshotId, { code: 'VOLUME_FILLING' }]] : [],
-    ),
+    volumes.flatMap((volume): [string, Reason][] => {
+      const { status, snapshotId } = volume;
+      const mark = readVolumeMark(volume);
+      const isRecent = mark && now.getTime() - mark.at.getTime() < RESTORE_MS;
+      return [
+        ...(isRecent ? [mark.image, mark.snapshot] : []).map((id): [string, Reason] => [
+          id,
+          { code: 'RESTORED_AS_NEW' },
+        ]),
+        ...(status === 'creating' && snapshotId !== undefined
+          ? [[snapshotId, { code: 'VOLUME_FILLING' }] as [string, Reason]]
+          : []),
+      ];
+    }),
   );
 }

@@ -26,8 +26,16 @@ const NONE = '-';
 const GIGABYTE = 2 ** 30;
 
 /** The fields of the marker in the order of the description. */
-const KEYS = ['owner', 'policy', 'server', 'slot', 'expires', 'request', 'hold'] as const;
+const KEYS = ['owner', 'policy', 'server', 'slot', 'expires', 'request', 'hold', 'device', 'type'] as const;
 type Fields = Partial<Record<(typeof KEYS)[number], string>>;
+
+/** What a restore needs to make a volume like the original, when that is gone. */
+export interface VolumePlace {
+  /** Where the volume was attached: "/dev/vdb". */
+  device?: string | undefined;
+  /** The name of the volume type. */
+  type?: string | undefined;
+}
 
 /**
  * The name, the description and the metadata of a new volume snapshot. The marker is in the
@@ -36,7 +44,7 @@ type Fields = Partial<Record<(typeof KEYS)[number], string>>;
  * @param volume the volume, with the name that the snapshot's name begins with.
  */
 export function newVolumeSnapshot(
-  volume: { id: string; name: string },
+  volume: VolumePlace & { id: string; name: string },
   fields: MarkerFields,
 ): NewVolumeSnapshot {
   const policy = 'policy' in fields ? fields.policy : ADHOC;
@@ -48,6 +56,7 @@ export function newVolumeSnapshot(
     ...('policy' in fields
       ? {}
       : { expires: fields.expires ? isoSeconds(fields.expires) : 'never', request: fields.request }),
+    ...placeOf(volume),
   };
   return {
     volumeId: volume.id,
@@ -57,6 +66,18 @@ export function newVolumeSnapshot(
   };
 }
 
+/** The place of a volume, without values that are too long or have spaces, such as some types. */
+function placeOf({ device = '', type = '' }: VolumePlace): Pick<Fields, 'device' | 'type'> {
+  const isShort = (text: string) => /^[\w/.-]{2,20}$/.test(text);
+  return { ...(isShort(device) ? { device } : {}), ...(isShort(type) ? { type } : {}) };
+}
+
+/** The place in the marker of a volume snapshot of this deployment. */
+export function volumePlaceIn({ metadata, description }: VolumeSnapshot): VolumePlace {
+  const { device, type } = fieldsInMetadata(metadata) ?? fieldsInDescription(description) ?? {};
+  return { device, type };
+}
+
 /** The name of a snapshot: starts with the name of the volume, ends with {@link nameEnding}. */
 function volumeSnapshotName({ id, name }: { id: string; name: string }, policy: string, slot: Date): string {
   const ending = nameEnding(policy, slot);
@@ -64,7 +85,7 @@ function volumeSnapshotName({ id, name }: { id: string; name: string }, policy: 
   return printable.slice(0, LONGEST_NAME - ending.length).toWellFormed() + ending;
 }
 
-/** `autosnap <owner> <policy> <server> <slot> <expires> <request> <hold>` */
+/** `autosnap <owner> <policy> <server> <slot> <expires> <request> <hold> <device> <type>` */
 function descriptionOf(fields: Fields): string {
   return [SIGNATURE, ...KEYS.map((key) => fields[key] ?? NONE)].join(' ');
 }

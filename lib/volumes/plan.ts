@@ -67,8 +67,10 @@ export function planVolumes(
       return { action: 'skip', volume, reason };
     }
     if (isBusy(volume)) return { action: 'skip', volume, reason: { code: 'VOLUME_SNAPSHOT_IN_PROGRESS' } };
-    const name = volume.name || `${server.name || server.id}-${deviceOf(volume, server)}`;
-    const snapshot = newVolumeSnapshot({ id: volume.id, name }, due.marker(server));
+    const { id, type } = volume;
+    const device = deviceOf(volume, server.id);
+    const name = volume.name || `${server.name || server.id}-${device?.split('/').at(-1) || id}`;
+    const snapshot = newVolumeSnapshot({ id, name, device, type }, due.marker(server));
     return { action: 'take', volume, snapshot };
   });
 }
@@ -83,8 +85,7 @@ export function isStuckCreating({ state, createdAt }: Snapshot, now: Date): bool
   return state === 'pending' && now.getTime() - createdAt.getTime() > STUCK_AFTER_MS;
 }
 
-/** "vdb", or the volume's id if the cloud does not say where it is attached. */
-function deviceOf({ id, attachments }: Volume, server: Server): string {
-  const { device } = attachments.find(({ serverId }) => serverId === server.id) ?? {};
-  return device?.split('/').at(-1) || id;
+/** "/dev/vdb"; undefined if the cloud does not say where the volume is attached. */
+export function deviceOf({ attachments }: Pick<Volume, 'attachments'>, server: string): string | undefined {
+  return attachments.find(({ serverId }) => serverId === server)?.device;
 }

@@ -4,6 +4,10 @@ import { novaMinor } from './flavors.ts';
 import { bodyOf } from './json-body.ts';
 import { fault } from './nova-fault.ts';
 import type { CloudServer, Region } from './state.ts';
+import { volumeStatus } from './volume-status.ts';
+
+/** The statuses of a server in which Nova attaches volumes. */
+const ATTACHABLE = ['ACTIVE', 'SHUTOFF', 'PAUSED', 'VERIFY_RESIZE', 'SHELVED', 'SHELVED_OFFLOADED'];
 
 /** Nova's os-volume_attachments: list, attach and detach the volumes of a server. */
 export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
@@ -34,12 +38,28 @@ export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
       c,
       'volumeAttachment',
     );
-    if (!region.volume(volumeId)) {
+    const volume = region.volume(volumeId);
+    if (!volume) {
       return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
     }
+    const taskState = region.taskState(server);
+    if (!ATTACHABLE.includes(region.status(server)) || taskState !== null) {
+      const state = taskState === null ? `vm_state ${server.vmState}` : `task_state ${taskState}`;
+      const message = `Cannot 'attach_volume' instance ${server.id} while it is in ${state}`;
+      return c.json(fault('conflictingRequest', 409, message), 409);
+    }
+    if (volume.multiattach && novaMinor(c) < 60) {
+      const message = `Multiattach volumes are only supported starting with compute API version 2.60.`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
     const others = region.servers.filter(({ volumeIds }) => volumeIds.includes(volumeId));
-    if (others.length > 0) {
+    if (others.length > 0 && !volume.multiattach) {
       const message = `Invalid volume: volume ${volumeId} is already attached to instances: ${others.map(({ id }) => id)}`;
+      return c.json(fault('badRequest', 400, message), 400);
+    }
+    const status = volumeStatus(volume, region);
+    if (status !== 'available') {
+      const message = `Invalid input received: Invalid volume: Volume ${volumeId} status must be available or downloading to reserve, but the current status is ${status}.`;
       return c.json(fault('badRequest', 400, message), 400);
     }
     server.volumeIds.push(volumeId);

@@ -1,5 +1,6 @@
 import { imageMetadataOf } from './inheritance.ts';
 import type { CloudServer, CloudVolume, Region } from './state.ts';
+import { volumeStatus } from './volume-status.ts';
 
 /**
  * A disk in the request for a new server, or in the block device mapping of a volume-backed
@@ -60,6 +61,11 @@ export function refuseDevices(
           : kind === 'image'
             ? region.image(uuid ?? '')
             : true;
+    const volume = kind === 'volume' ? region.volume(uuid ?? '') : undefined;
+    const status = volume ? volumeStatus(volume, region) : 'available';
+    if (status !== 'available') {
+      return `Block Device Mapping is Invalid: failed to get volume ${uuid}: its status is ${status}.`;
+    }
     if (!isThere) return `Block Device Mapping is Invalid: failed to get ${kind} ${uuid}.`;
   }
   return undefined;

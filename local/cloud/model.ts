@@ -81,6 +81,11 @@ export interface CloudVolume {
   metadata: Record<string, string>;
   /** The metadata of the image that the volume was created from; empty otherwise. */
   imageMetadata: Record<string, string>;
+  description?: string | null;
+  /** The name of the volume type. */
+  type: string;
+  /** Whether several servers may have the volume. */
+  multiattach?: boolean;
   snapshotId: string | null;
   createdAt: Date;
   /** Until this time the volume is "creating". */
@@ -98,6 +103,9 @@ export interface CloudVolumeSnapshot {
   /** In GB. */
   size?: number;
   metadata?: Record<string, string>;
+  /** The type of the volume, and whether several servers may have it. */
+  volumeType?: string;
+  multiattach?: boolean;
   /** The image metadata of the volume at the time of the snapshot. */
   imageMetadata?: Record<string, string>;
   createdAt?: Date;

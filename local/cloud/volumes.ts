@@ -6,11 +6,11 @@ import { imageMetadataOf } from './inheritance.ts';
 import { BadBody, bodyOf } from './json-body.ts';
 import { microversions } from './microversions.ts';
 import { fault } from './nova-fault.ts';
-import type { CloudVolume, Region } from './state.ts';
+import type { CloudVolume, CloudVolumeSnapshot, Region } from './state.ts';
 import { addVolumeVersions } from './versions.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
 import { addSnapshotRoutes } from './volume-snapshots.ts';
-import { volumeStatus } from './volume-status.ts';
+import { CINDER_V1, volumeStatus } from './volume-status.ts';
 
 interface VolumeOptions {
   region: Region;
@@ -20,6 +20,8 @@ interface VolumeOptions {
 
 interface WantedVolume {
   name?: string;
+  description?: string;
+  volume_type?: string;
   size?: number;
   metadata?: Record<string, string>;
   imageRef?: string;
@@ -65,7 +67,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
     const absolute = {
       maxTotalSnapshots: region.maxVolumeSnapshots,
       totalSnapshotsUsed: volumeSnapshots.length,
-      maxTotalVolumes: 1000,
+      maxTotalVolumes: region.maxVolumes,
       totalVolumesUsed: volumes.length,
       maxTotalVolumeGigabytes: region.maxVolumeGigabytes,
       totalGigabytesUsed: sizes.reduce((sum, size) => sum + size, 0),
@@ -116,8 +118,20 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       const message = `Snapshot ${wanted.snapshot_id} could not be found.`;
       return c.json(fault('itemNotFound', 404, message), 404);
     }
+    const isV1 = c.req.header(CINDER_V1) !== undefined;
+    const refused = refuseVolume(wanted, snapshot, isV1);
+    if (refused) return c.json(fault('badRequest', 400, refused), 400);
+    const overQuota = volumeQuota(region, wanted.size ?? snapshot?.size ?? 1);
+    if (overQuota) {
+      const limit = { code: 413, message: overQuota, retryAfter: '0' };
+      return c.json({ overLimit: limit }, 413, { 'retry-after': '0' });
+    }
     const volume = region.addVolume({
       name: wanted.name ?? '',
+      description: wanted.description ?? null,
+      // Rackspace does not look at the volume of the snapshot.
+      type: wanted.volume_type ?? (isV1 ? 'SATA' : (snapshot?.volumeType ?? '__DEFAULT__')),
+      multiattach: snapshot?.multiattach ?? false,
       size: wanted.size ?? snapshot?.size ?? 1,
       metadata: wanted.metadata ?? {},
       snapshotId: snapshot?.id ?? null,
@@ -125,6 +139,15 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       availableAt: region.volumeReadyAt,
     });
     return c.json({ volume: volumeJson(volume, region) }, 202);
+  });
+
+  app.put('/volumes/:id', async (c) => {
+    const volume = region.volume(c.req.param('id'));
+    if (!volume) return missing(c);
+    const { name, description } = await bodyOf<{ name?: string; description?: string }>(c, 'volume');
+    if (name !== undefined) volume.name = name;
+    if (description !== undefined) volume.description = description;
+    return c.json({ volume: volumeJson(volume, region) });
   });
 
   app.post('/volumes/:id/action', async (c) => {
@@ -155,6 +178,40 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   return root;
 }
 
+/** Why Cinder refuses to create a volume; undefined if it does not. */
+function refuseVolume(
+  { size, name, description, metadata = {} }: WantedVolume,
+  snapshot: CloudVolumeSnapshot | undefined,
+  isV1: boolean,
+): string | undefined {
+  const long = [name ?? '', description ?? '', ...Object.values(metadata)].find((text) => text.length > 255);
+  if (long) return `Invalid input for field/attribute volume. '${long}' is too long`;
+  // Cinder v1 requires the size; later versions take that of the snapshot.
+  if (size === undefined && (isV1 || !snapshot)) {
+    return "Invalid input for field/attribute size. Value: None. Invalid input received: Volume size 'None' must be an integer and greater than 0";
+  }
+  if (!snapshot) return undefined;
+  if (snapshot.status !== 'available') {
+    return `Invalid snapshot: Originating snapshot status must be one of 'available' values`;
+  }
+  const { size: least = 1 } = snapshot;
+  return size !== undefined && size < least
+    ? `Invalid input received: Volume size '${size}'GB cannot be smaller than the snapshot size ${least}GB. They must be >= original snapshot size.`
+    : undefined;
+}
+
+/** Why a quota refuses another volume; undefined if it does not. */
+function volumeQuota(region: Region, size: number): string | undefined {
+  const { volumes, volumeSnapshots, maxVolumes, maxVolumeGigabytes } = region;
+  if (volumes.length >= maxVolumes) {
+    return `VolumeLimitExceeded: Maximum number of volumes allowed (${maxVolumes}) exceeded for quota 'volumes'.`;
+  }
+  const used = [...volumes, ...volumeSnapshots].reduce((sum, { size: its = 1 }) => sum + its, 0);
+  return used + size > maxVolumeGigabytes
+    ? `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested ${size}G, quota is ${maxVolumeGigabytes}G and ${used}G has been consumed.`
+    : undefined;
+}
+
 function volumeJson(volume: CloudVolume, region: Region) {
   const { id, name, size, metadata, imageMetadata, createdAt, snapshotId } = volume;
   const created_at = cinderTime(createdAt);
@@ -168,14 +225,14 @@ function volumeJson(volume: CloudVolume, region: Region) {
     availability_zone: 'nova',
     created_at,
     updated_at: created_at,
-    description: null,
-    volume_type: '__DEFAULT__',
+    description: volume.description ?? null,
+    volume_type: volume.type,
     snapshot_id: snapshotId,
     source_volid: null,
     metadata,
     bootable: String(isFromImage || servers.some(({ rootVolume }) => rootVolume === id)),
     encrypted: false,
-    multiattach: false,
+    multiattach: volume.multiattach ?? false,
     attachments: servers.map((server) => ({
       id,
       volume_id: id,

@@ -4,6 +4,8 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { policyBlockProblems } from '../../deploy/policies.ts';
 import { consoleDomain } from '../../lib/reporting/report-store.ts';
+import { newVolumeSnapshot } from '../../lib/volumes/marker.ts';
+import type { Cloud } from '../../local/cloud/cloud.ts';
 import { addFleet } from '../../local/fleet.ts';
 import type { AnyJob } from '../functions.ts';
 import { deploy, harness, setTime } from '../harness.ts';
@@ -137,6 +139,15 @@ function withDrill(block: string): string {
   return block.replace('# drill:', 'drill:').replace('<network id>', '11111111-1111-1111-1111-111111111111');
 }
 
+/** A volume that is gone, and the snapshot of it that a restore in the docs uses. */
+function addDatabaseVolume(cloud: Cloud): void {
+  const slot = new Date('2026-11-21T00:00:00Z');
+  const volume = { id: crypto.randomUUID(), name: 'db-data' };
+  const marker = { owner: 'autosnap-test', policy: 'daily', server: crypto.randomUUID(), slot };
+  const createdAt = new Date(slot.getTime() + 10_000);
+  cloud.region('DFW').addVolumeSnapshot({ ...newVolumeSnapshot(volume, marker), createdAt });
+}
+
 /** A call of `npx serverless invoke`: the function and its event. */
 function invocationIn({ text }: Command): { job: AnyJob; event: Record<string, unknown> } {
   const [, job, , data, file] = / -f (\w+) --stage prod( -d '(.+?)'| -p (events\/\S+))?( --log)?$/.exec(
@@ -177,6 +188,7 @@ test.each([
   Object.assign(cloud.region('DFW').servers.find(({ name }) => name === 'db-2')!, {
     snapshotOutcome: 'active',
   });
+  addDatabaseVolume(cloud);
   deploy([{ policy: 'daily', ...shownPolicy(), account }]);
   const image = cloud.region('DFW').images.find(({ name }) => name.startsWith('web-1-daily-'))!;
   expect(its).not.toEqual([]);

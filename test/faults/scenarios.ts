@@ -4,6 +4,7 @@ import type { Restoration } from '../../lib/restore/restoration.ts';
 import { policy } from '../harness.ts';
 import { addCopies, addExport, allCopied, exported } from './copies.ts';
 import {
+  addDataVolumes,
   addHistory,
   addVolumeBacked,
   allTaken,
@@ -19,6 +20,7 @@ const QUARTER_OF_AN_HOUR_MS = HOUR_MS / 4;
 const rotated = ({ dfw, mayGo }: World) =>
   ![...dfw.images, ...dfw.volumeSnapshots].some(({ id }) => mayGo.has(id));
 const restoredIn = ({ dfw }: World) => dfw.servers.filter(({ metadata }) => metadata.autosnap_restore);
+const newVolumesIn = ({ dfw }: World) => dfw.volumes.filter(({ metadata }) => metadata.autosnap_restore);
 const stateOf = (result: unknown) => (result as Restoration | undefined)?.state;
 
 /** Only cleanup may delete images. */
@@ -153,6 +155,43 @@ export const scenarios: Scenario[] = [
       await restoreBefore(world, { ...toNew, account: world.account });
     },
     done: (_, result) => stateOf(result) === 'done',
+  },
+  {
+    name: 'restore to a new server, its volumes',
+    job: 'restore',
+    identity: 'rackspace',
+    prepare(world) {
+      addHistory(world);
+      addDataVolumes(world);
+      nothingGoes(world);
+      world.event = { ...toNew, account: world.account };
+    },
+    done: (world) => newVolumesIn(world).length === 2,
+  },
+  {
+    name: 'restore to a new server, the attachments',
+    job: 'restore',
+    identity: 'password',
+    async prepare(world) {
+      addHistory(world);
+      addDataVolumes(world);
+      nothingGoes(world);
+      await restoreBefore(world, { ...toNew, account: world.account });
+      await restoreBefore(world);
+    },
+    done: (world) => restoredIn(world).every(({ volumeIds }) => volumeIds.length === 2),
+  },
+  {
+    name: 'restore of a volume',
+    job: 'restore',
+    identity: 'password',
+    prepare(world) {
+      addHistory(world);
+      addDataVolumes(world);
+      nothingGoes(world);
+      world.event = { volume: 'data', account: world.account };
+    },
+    done: (world) => newVolumesIn(world).length === 1,
   },
   {
     name: 'restore in place, the safety snapshot',

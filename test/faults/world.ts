@@ -1,5 +1,6 @@
 import { type Policy, parsePolicy } from '../../lib/config/policy.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';
+import { newVolumeSnapshot } from '../../lib/volumes/marker.ts';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
@@ -157,6 +158,18 @@ export function addHistory(world: World, newest = 0): { web: CloudImage[]; held:
   mayGo.add(failed.id);
   if (newest === 0) addSnapshot(h, api, 0, { status: 'saving', size: null });
   return { web: images, held };
+}
+
+/** Gives the server "web" two volumes, with snapshots of the newest slot. */
+export function addDataVolumes({ dfw, web }: World): void {
+  const slot = slotOf(0);
+  for (const name of ['data', 'logs']) {
+    const { id } = dfw.addVolume({ name });
+    web.volumeIds.push(id);
+    const marker = { owner: 'autosnap-test', policy: 'daily', server: web.id, slot };
+    const snapshot = newVolumeSnapshot({ id, name, device: dfw.deviceOf(web, id) }, marker);
+    dfw.addVolumeSnapshot({ ...snapshot, createdAt: new Date(slot.getTime() + 20_000) });
+  }
 }
 
 /**

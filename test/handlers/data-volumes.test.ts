@@ -74,8 +74,10 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
         autosnap_policy: 'daily',
         autosnap_server: db.id,
         autosnap_slot: '2026-11-23T00:00:00Z',
+        autosnap_device: '/dev/vdb',
+        autosnap_type: '__DEFAULT__',
       },
-      description: `autosnap ${OWNER} daily ${db.id} 2026-11-23T00:00:00Z - - -`,
+      description: `autosnap ${OWNER} daily ${db.id} 2026-11-23T00:00:00Z - - - /dev/vdb __DEFAULT__`,
     });
     expect(made).toHaveLength(2);
   });

@@ -46,6 +46,8 @@ describe('a volume created from an image', () => {
     const { body } = await client.send('volumev3', 'POST', '/volumes', { volume });
     expect(body.volume).toMatchObject({ status: 'creating', bootable: 'true' });
     dfw.removeImage(imageRef);
+    // Nova boots only from an available volume.
+    await client.until(async () => (await client.volume(body.volume.id)).status === 'available');
     const server = await client.makeServerOn(body.volume.id, 'b');
     expect(await client.makeImage(server, 'golden')).toMatchObject(MARKER);
     expect(await client.volume(body.volume.id)).toMatchObject({

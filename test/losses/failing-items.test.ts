@@ -152,6 +152,7 @@ test('without the volume service, a server without volumes is drilled, and resto
   expect(image?.properties.autosnap_proven).toContain(image!.id);
   const report = await h.run('restore', { server: 'web', to: 'new', dryRun: true });
   expect(report).toMatchObject({ state: 'planned', image: image!.id });
+  expect(report.codes).toContain('RESTORE_VOLUMES_UNREAD');
 });
 
 test('without the volume service, the audit reports that the region cannot be read', async () => {

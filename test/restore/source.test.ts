@@ -39,6 +39,7 @@ function inventory(servers: Server[], images: Image[] = []): RestoreInventory {
     regions: ['DFW', 'ORD'],
     servers,
     images,
+    ...{ rootDisks: [], volumes: [], volumeSnapshots: [], volumesUnread: new Map() },
     snapshots: images.flatMap((image) => read(image) ?? []),
     suspects: [],
     read,

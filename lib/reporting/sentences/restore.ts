@@ -56,8 +56,8 @@ export const restoreSentences = {
     `from ${slot === undefined ? `image ${image}` : `the snapshot of ${slot} (${image})`}, chosen by the call of ${at}; to start another restore, omit "request"`,
 
   // What a restore to a new server does.
-  RESTORE_NEW: ({ name, image, imageName, flavor, from }) =>
-    `a new server "${name}" from image ${imageName} (${image}), flavor ${flavor}${FROM[from]}`,
+  RESTORE_NEW: ({ name, image, isVolumeSnapshot, imageName, flavor, from }) =>
+    `a new server "${name}" from ${isVolumeSnapshot ? 'volume snapshot' : 'image'} ${imageName} (${image}), flavor ${flavor}${FROM[from]}`,
   RESTORE_NETWORKS: ({ networks, from }) =>
     `networks: ${networks.join(', ') || 'none'}${FROM[from]}; its addresses are new`,
   RESTORE_NETWORKS_UNKNOWN: () =>
@@ -79,12 +79,44 @@ export const restoreSentences = {
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
+
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
     `an earlier call${byRequest ? ' of this request' : ''} has requested a server${byRequest ? ', or is doing so now' : ''}`,
   RESTORE_NOT_LISTED: ({ request }) =>
     `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
   RESTORE_CHECK_AGAIN: () =>
     'call again with "next" to look again; once you are sure that there is none, start a new restore, without "request" and "asked"',
+
+  // The volumes of a restore.
+  RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot }) =>
+    `a new volume "${name}"${sizeGb === undefined ? '' : ` (${sizeGb} GB)`} from volume snapshot ${snapshot}${isRoot ? ', which the server boots from' : ''}`,
+  RESTORE_VOLUME_SNAPSHOT: ({ snapshot, slot, policy }) =>
+    `the volume snapshot of ${slot} (${snapshot}), policy "${policy}"`,
+  RESTORE_WITHOUT_VOLUME: ({ name, snapshot, status }) =>
+    `without ${name} (${status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is ${statusText(status)}`})`,
+  RESTORE_VOLUME_REQUESTED: ({ volume, name }) => `the cloud is creating the volume "${name}" (${volume})`,
+  RESTORE_VOLUME_STATUS: ({ volume, name, status }) =>
+    `the new volume "${name}" (${volume}) is ${statusText(status)}`,
+  RESTORE_VOLUME_FAILED: ({ volume, name, status }) =>
+    `the new volume "${name}" (${volume}) is ${statusText(status)}: delete it (openstack volume delete ${volume}), and call again with "next", which makes another one`,
+  RESTORE_VOLUME_REFUSED: ({ name, error, message }) => {
+    const remedy = QUOTA_REMEDIES[error];
+    return `the volume "${name}" was not made: ${message}${remedy ? `: ${remedy}` : ''}. Call again with "next" to resume, or with "volumes": "none" in it to restore without volumes`;
+  },
+  RESTORE_VOLUME_TWIN: ({ volume, name, snapshot }) =>
+    `another volume "${name}" (${volume}) was made from volume snapshot ${snapshot} for this restore, and is not used: look at it before you delete it`,
+  RESTORE_VOLUME_GONE: ({ volume }) =>
+    `the new volume ${volume} has been deleted since: restore it alone with "volume", and attach it`,
+  RESTORE_VOLUME_ELSEWHERE: ({ volume, name, servers }) =>
+    `the new volume "${name}" (${volume}) is attached to ${servers.join(', ')}: detach it, and call again with "next"`,
+  RESTORE_VOLUME_ATTACHING: ({ volume, name }) => `the cloud is attaching the volume "${name}" (${volume})`,
+  RESTORE_VOLUME_ATTACHED: ({ volume, name }) => `the volume "${name}" (${volume}) is attached`,
+  RESTORE_VOLUME_NOT_ATTACHED: ({ volume, name, message }) =>
+    `the volume "${name}" (${volume}) is not attached yet: ${message}. Call again with "next"`,
+  RESTORE_VOLUMES_BY_OTHER_CALL: () =>
+    'another call of this request is making volumes: call again with "next" in a while',
+  RESTORED_VOLUME: ({ volume, name }) =>
+    `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server> ${volume}`,
 
   // What a restore in place does.
   RESTORE_SAFETY_FIRST: ({ name, server }) =>
@@ -164,9 +196,12 @@ export const restoreSentences = {
         ? `it has ${firstNames(known) || 'none'}`
         : `give the name of a key pair of the secret's user, or null for none`
     }`,
-  RESTORE_REFUSED_BY_CLOUD: ({ error, message, to }) => {
+  RESTORE_REFUSED_BY_CLOUD: ({ error, message, to, hasVolumes }) => {
     const remedy = { ...QUOTA_REMEDIES, ...REFUSAL_REMEDIES[to] }[error];
-    return `${message}${remedy ? `: ${remedy}` : ''}. Nothing was made or changed`;
+    const left = hasVolumes
+      ? 'The new volumes stay: correct the last "next", and call again with it'
+      : 'Nothing was made or changed';
+    return `${message}${remedy ? `: ${remedy}` : ''}. ${left}`;
   },
   RESTORE_NO_SERVER: ({ server, regions }) =>
     `server: there is no "${server}" in ${regions.join(', ')}, nor a snapshot of one: give its id`,
@@ -176,6 +211,21 @@ export const restoreSentences = {
     `region: the account has no region "${where}": it has ${known.join(', ')}`,
   RESTORE_REGION_UNREADABLE: ({ where, problem }, say) => `region ${where} can't be read: ${say(problem)}`,
   RESTORE_SERVER_UNCERTAIN: () => 'server: give the id of the server, or its "region"',
+  RESTORE_VOLUME_UNCERTAIN: () => 'volume: give the id of the volume, or its "region"',
+  RESTORE_VOLUMES_UNREAD: ({ where, problem }, say) =>
+    `volumes: those of ${where} can't be read: ${say(problem)}: try again, or restore without volumes: "volumes": "none"`,
+  RESTORE_VOLUME_UNFINISHED: ({ name, snapshot, status }) =>
+    `at: the snapshot ${snapshot} of the volume ${name} is still ${statusText(status)}: try again when it is available, give an earlier "at", or restore without volumes: "volumes": "none"`,
+  RESTORE_VOLUME_OF_OTHER: ({ volume, request }) =>
+    `made: the volume ${volume} was not made by the restore "${request}": use the "next" of the last answer`,
+  RESTORE_NO_VOLUME: ({ volume, regions }) =>
+    `volume: there is no snapshot of a volume "${volume}" in ${regions.join(', ')}: give its id`,
+  RESTORE_SEVERAL_VOLUMES: ({ volume, found }) =>
+    `volume: ${found.length} volumes are called "${volume}": ${found.map(whichText).join('; ')}: give the id of one of them as "volume"`,
+  RESTORE_NO_VOLUME_SNAPSHOT: ({ name, at, others }) => {
+    const list = others.map(({ snapshot, status }) => `${snapshot} is ${statusText(status)}`).join(', ');
+    return `at: there is no good snapshot of the volume ${name}${at === 'latest' ? '' : ` for ${at}`}${list ? `: ${list}` : ''}: give another "at"`;
+  },
   RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted, earlier }, say) => {
     const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
     const when = until === undefined ? '' : ` at or before ${until}`;

@@ -1,0 +1,201 @@
+import { isoSeconds } from '../config/dates.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Run } from '../runtime/run.ts';
+import { canonical } from '../snapshots/selector.ts';
+import { eventToResume, eventToRun, type RestoreContext, restoreReport } from './context.ts';
+import type { VolumeRestoreEvent } from './event.ts';
+import { isAtOrBefore, momentMs } from './image-choice.ts';
+import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import { findMadeVolumes, type MadeVolumes, statusReasons } from './made-volumes.ts';
+import { makeVolumes, type VolumesStep } from './make-volumes.ts';
+import type { VolumeMark } from './marks.ts';
+import { refuse } from './refusal.ts';
+import type { Restoration } from './restoration.ts';
+import { takeInventory } from './take-inventory.ts';
+import { volumeName } from './volume-parts.ts';
+
+/**
+ * Takes the next step of the restore of one volume: makes it from one of its snapshots, and reports
+ * it until it is available. It is attached to no server. The original may be gone.
+ *
+ * @throws {ValidationError} when the event can't be carried out. Then nothing has been made.
+ */
+export async function restoreVolume(
+  session: Session,
+  event: VolumeRestoreEvent,
+  run: Run,
+): Promise<Restoration> {
+  const request = event.request ?? run.requestId;
+  const inventory = await takeInventory(session, event, run);
+  refuseUnreadVolumes(inventory);
+  const { volume, region, name } = findVolume(inventory, event.volume);
+  const copies = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
+  const server = copies[0]?.server ?? '';
+  const origin = { id: server, name, region, server: undefined, namesakes: [] };
+  const context = { event: { ...event, volume }, origin, request, inventory, run };
+  const before = await findMadeVolumes(session, context);
+  const begun = before.made[0]?.mark;
+  if (begun) {
+    refuseOther(context, begun);
+    return reportMade(session, context, before, begun);
+  }
+  const { copy, reasons } = choose(copies, event, name);
+  const its = { ...context, origin: { ...origin, id: copy.server } };
+  if (event.dryRun) {
+    const apply = eventToRun(its, copy.id);
+    return restoreReport(its, copy.id, {
+      state: 'planned',
+      reasons: [...reasons, planOf(copy, name)],
+      apply,
+    });
+  }
+  const parts = [{ copy, name, position: 0 }];
+  const step = await makeVolumes(session, its, { image: copy.id, parts, before });
+  return reportStep(its, copy.id, { ...step, reasons: [...reasons, ...step.reasons] });
+}
+
+type VolumeContext = RestoreContext<VolumeRestoreEvent>;
+
+/** Reports the volume that an earlier call has made. Once it is available, it may be used. */
+async function reportMade(
+  session: Session,
+  context: VolumeContext,
+  before: MadeVolumes,
+  { image, server }: VolumeMark,
+): Promise<Restoration> {
+  const its = { ...context, origin: { ...context.origin, id: server } };
+  const { id, status } = before.made[0]!.volume;
+  if (context.event.dryRun || !/^(available|in-use|attaching|reserved)$/.test(status)) {
+    const step = await makeVolumes(session, its, { image, parts: [], before });
+    return reportStep(its, image, step);
+  }
+  const done = { code: 'RESTORED_VOLUME', volume: id, name: its.origin.name } as const;
+  const reasons = [done, ...statusReasons(before)];
+  return restoreReport(its, image, { state: 'done', restored: id, reasons });
+}
+
+function reportStep(
+  context: VolumeContext,
+  image: string,
+  { state, made, reasons }: VolumesStep,
+): Restoration {
+  const ids = made.map(({ volume }) => volume.id);
+  return restoreReport(context, image, {
+    state: state === 'failed' ? 'failed' : 'waiting',
+    reasons,
+    ...(ids[0] === undefined ? {} : { restored: ids[0] }),
+    next: eventToResume(context, image, ids.length > 0 ? { made: ids } : {}),
+  });
+}
+
+function planOf({ id, sizeGb }: VolumeCopy, name: string): Reason {
+  const size = sizeGb === undefined ? {} : { sizeGb };
+  return { code: 'RESTORE_VOLUME', name, snapshot: id, isRoot: false, ...size };
+}
+
+/** @throws {ValidationError} when a region may have another volume of that name. */
+function refuseUnreadVolumes({ volumesUnread }: RestoreInventory): void {
+  if (volumesUnread.size === 0) return;
+  refuse(
+    ...[...volumesUnread].map(
+      ([where, problem]): Reason => ({ code: 'RESTORE_REGION_UNREADABLE', where, problem }),
+    ),
+    { code: 'RESTORE_VOLUME_UNCERTAIN' },
+  );
+}
+
+/**
+ * Finds the volume that an event names by its id or its name. A deleted volume is found by its
+ * snapshots. Of several volumes with the name, those with snapshots count, and of these, the
+ * existing ones.
+ *
+ * @throws {ValidationError} when there is no such volume, or there are several.
+ */
+function findVolume(
+  { regions, volumes, volumeSnapshots }: RestoreInventory,
+  wanted: string,
+): { volume: string; region: string; name: string } {
+  const newest = new Map(
+    volumeSnapshots
+      .toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
+      .map((copy) => [`${copy.region} ${copy.volume}`, copy]),
+  );
+  const known = [...newest.values()].map((copy) => {
+    const { volume, region } = copy;
+    const isGone = !volumes.some((one) => one.id === volume && one.region === region);
+    return { volume, region, name: volumeName(volumes, copy), isGone };
+  });
+  const byId = known.filter(({ volume }) => volume === wanted);
+  const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
+  const existing = named.filter(({ isGone }) => !isGone);
+  const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
+  const [only, ...others] = found;
+  if (!only) refuse({ code: 'RESTORE_NO_VOLUME', volume: wanted, regions });
+  if (others.length > 0) {
+    refuse({
+      code: 'RESTORE_SEVERAL_VOLUMES',
+      volume: wanted,
+      found: found.map(({ volume, region, isGone }) => ({ id: volume, region, isGone })),
+    });
+  }
+  return only;
+}
+
+/**
+ * Chooses the newest good snapshot of a volume that `at` permits, or the one with the id `at`.
+ *
+ * @throws {ValidationError} when there is none.
+ */
+function choose(
+  copies: readonly VolumeCopy[],
+  { at, policy }: Pick<VolumeRestoreEvent, 'at' | 'policy'>,
+  name: string,
+): { copy: VolumeCopy; reasons: Reason[] } {
+  const untilMs = momentMs(at);
+  const newestFirst = copies
+    .filter((one) => policy === undefined || one.policy === policy)
+    .filter((one) => (untilMs === undefined ? one.id === at : isAtOrBefore(one, untilMs)))
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
+  const copy = newestFirst.find(({ state }) => state === 'good');
+  const others = newestFirst.slice(0, copy ? newestFirst.indexOf(copy) : undefined);
+  if (!copy) {
+    refuse({
+      code: 'RESTORE_NO_VOLUME_SNAPSHOT',
+      ...{ name, at },
+      others: others.slice(0, 5).map(({ id: snapshot, status }) => ({ snapshot, status })),
+    });
+  }
+  const passedOver = others.map(
+    ({ id, slot, status }): Reason => ({
+      code: 'RESTORE_PASSED_OVER',
+      image: id,
+      slot: isoSeconds(slot),
+      status,
+    }),
+  );
+  const { id, slot, policy: of } = copy;
+  return {
+    copy,
+    reasons: [
+      { code: 'RESTORE_VOLUME_SNAPSHOT', snapshot: id, slot: isoSeconds(slot), policy: of },
+      ...passedOver,
+    ],
+  };
+}
+
+/** @throws {ValidationError} when the restore has begun with another volume or snapshot. */
+function refuseOther(
+  { event, request, inventory }: VolumeContext,
+  { to, image }: Pick<VolumeMark, 'to' | 'image'>,
+): void {
+  const began = inventory.volumeSnapshots.find(({ id }) => id === image);
+  const isById = momentMs(event.at) === undefined;
+  const differences = [
+    ...(to === 'volume' ? [] : [{ field: 'to', was: to }]),
+    ...(!began || began.volume === event.volume ? [] : [{ field: 'volume', was: began.volume }]),
+    ...(isById && event.at !== image ? [{ field: 'at', was: image }] : []),
+  ];
+  if (differences.length === 0) return;
+  refuse(...differences.map((one): Reason => ({ code: 'RESTORE_DIFFERS', ...one, request })));
+}
