@@ -61,7 +61,7 @@ const focused = (page: Page) => page.locator(':focus');
 test('the page shows the state of all servers, and sends no requests', async () => {
   const page = await openReport(FLEET);
   expect(await page.getByRole('heading', { level: 1 }).innerText()).toBe(
-    '2 of 5 servers protected; 2 servers have no fresh snapshot, the worst is db-9 in DFW, which has no good weekly snapshot; 1 waits for its first snapshot; a snapshot of web-7 in ORD failed; a snapshot of web-7 in ORD is stuck',
+    '2 of 5 servers protected; 2 servers have no fresh snapshot, the worst is db-9 in DFW, which has no good weekly snapshot; 1 waits for its first snapshot; a snapshot of web-7 in ORD failed; a snapshot of web-7 in ORD is stuck; 1 snapshot of web-7 in ORD does not count: deactivated',
   );
   expect(await page.title()).toContain('2 of 5 servers protected');
   expect(await page.getByRole('heading', { level: 2 }).allInnerTexts()).toEqual([
