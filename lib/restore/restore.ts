@@ -25,6 +25,7 @@ import { makeVolumes } from './make-volumes.ts';
 import { namesRequest, type RestoreParameters, readRestoredMark, restoredMark } from './marks.ts';
 import { checkNewServer } from './new-server-check.ts';
 import { planNew } from './new-server-plan.ts';
+import { checkVolumesRead, newServerVolumes } from './new-server-volumes.ts';
 import { progressOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { refuse } from './refusal.ts';
@@ -33,7 +34,7 @@ import { restoreVolume } from './restore-volume.ts';
 import { findSafeties } from './safety.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
-import { type VolumeParts, volumePartsOf } from './volume-parts.ts';
+import { volumePartsOf } from './volume-parts.ts';
 
 /** How long a request holds its lease: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * DAY_MS;
@@ -178,7 +179,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     begun === undefined
       ? await chooseImage(session, context)
       : await chosenEarlier(session, context, begun, statusReasons(before));
-  const volumes = volumesOf(context, image.id);
+  const volumes = newServerVolumes(context, image.id);
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
     origin.server ? getServer(session, region, origin.id) : undefined,
@@ -240,50 +241,6 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     reasons: [...reasons, ...step.reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
     next: eventToResume(resumed, image.id, { restored: sent.done }),
   });
-}
-
-/**
- * Checks whether the volumes of the region could be listed. A server without attached volumes is
- * restored in any case, because it probably had none.
- *
- * @returns the reason that the volumes could not be listed, if the restore goes on.
- * @throws {ValidationError} when the server may have had volumes.
- */
-function checkVolumesRead(
-  session: Session,
-  { event, origin: { region, server }, inventory }: RestoreContext<NewServerEvent>,
-): Reason[] {
-  const problem = inventory.volumesUnread.get(region);
-  if (!problem || event.volumes === 'none' || session.missingEndpoint('volume', region)) return [];
-  const reason = { code: 'RESTORE_VOLUMES_UNREAD', where: region, problem } as const;
-  // Rackspace's servers do not show their volumes.
-  const hasNone = session.provider !== 'rackspace' && server?.volumeIds.length === 0;
-  return hasNone ? [reason] : refuse(reason);
-}
-
-/**
- * The volumes that a new server gets, and the reasons for them. The root volume of a server that
- * boots from one is always among them.
- *
- * @throws {ValidationError} when snapshots of the volumes are still being made.
- */
-function volumesOf(
-  { event, origin, inventory }: RestoreContext<NewServerEvent>,
-  image: string,
-): Pick<VolumeParts, 'parts' | 'without'> & { plan: Reason[] } {
-  const found = volumePartsOf(inventory, origin, image);
-  if (event.volumes === 'none') {
-    const parts = found.parts.filter(({ position }) => position === 0);
-    return { parts, without: [], plan: [] };
-  }
-  if (found.unfinished.length > 0) refuse(...found.unfinished);
-  const plan = found.parts.map(
-    ({ copy, name, position }): Reason => ({
-      ...{ code: 'RESTORE_VOLUME', name, snapshot: copy.id, isRoot: position === 0 },
-      ...(copy.sizeGb === undefined ? {} : { sizeGb: copy.sizeGb }),
-    }),
-  );
-  return { ...found, plan: [...plan, ...found.without] };
 }
 
 /**
