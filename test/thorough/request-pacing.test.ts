@@ -3,8 +3,8 @@ import { describe, expect, test as pure } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
 import { paceOf, type Rate, slackMs } from '../../lib/openstack/pacing.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { connected, receivedBy, test } from '../openstack/connected.ts';
 import { always } from '../properties/always.ts';
-import { connected, receivedBy, test } from './connected.ts';
 
 const MINUTE_MS = 60_000;
 
