@@ -103,11 +103,15 @@ interface Row {
   isRequired: boolean;
 }
 
-function rowsOf({ properties = {}, required = [] }: JsonSchema, parent = ''): Row[] {
-  return Object.entries(properties as Record<string, JsonSchema>).flatMap(([key, field]) => {
+/** The fields of an object, or of the objects among the values that a field may have. */
+function rowsOf({ properties = {}, required = [], anyOf = [], oneOf = [] }: JsonSchema, parent = ''): Row[] {
+  const own = Object.entries(properties as Record<string, JsonSchema>).flatMap(([key, field]) => {
     const path = `${parent}${key}`;
     return [{ path, field, isRequired: required.includes(key) }, ...rowsOf(field, `${path}.`)];
   });
+  const ofValues = [...anyOf, ...oneOf].flatMap((value) => rowsOf(value as JsonSchema, parent));
+  // Other values of the field do without them.
+  return [...own, ...ofValues.map((row) => ({ ...row, isRequired: false }))];
 }
 
 function tableOf(rows: readonly Row[]): string {

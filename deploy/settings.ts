@@ -108,7 +108,9 @@ export const Settings = v.looseObject({
       v.union(
         [
           v.pipe(v.string(), v.regex(/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/, bucketRemedy)),
-          v.strictObject({ Ref: v.literal('Copies') }),
+          v.strictObject({
+            Ref: field('As `!Ref Copies`: the bucket of this deployment.', v.literal('Copies')),
+          }),
         ],
         bucketRemedy,
       ),

@@ -1,11 +1,11 @@
 import { recentAdhocSnapshots } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
-import { coverageStoreIn } from '../lib/audit/coverage-store.ts';
+import { withCoverage } from '../lib/audit/coverage/compare-and-record.ts';
+import { coverageStoreIn } from '../lib/audit/coverage/store.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, jobsWithoutRecord } from '../lib/audit/missing-runs.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
-import { withCoverage } from '../lib/audit/record-coverage.ts';
 import { summaryOf } from '../lib/audit/summary.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
@@ -51,7 +51,7 @@ export const handler = invocation(
         return undefined;
       });
     const runs = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
-    const byHand = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
+    const adhocSnapshots = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
     const compared = await withCoverage(coverageStore, acceptDropped, {
       auditOf: async (coverage, isFirst) => {
         if (isFirst) deployedIn(job);
@@ -60,7 +60,7 @@ export const handler = invocation(
           goodRuns: runs?.good,
           failedRuns: runs?.failed,
           coverage,
-          byHand,
+          adhocSnapshots,
           ...(copiesBucket
             ? { bucketUntil: (deadline: Deadline) => bucketNamed(copiesBucket, deadline) }
             : {}),

@@ -69,10 +69,10 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
   for (const [region, server, age, passed] of drills) addVerdict(cloud, region, server, age, passed);
   const expires = daysAgo(cloud, -20);
   const slot = daysAgo(cloud, 9.4);
-  const byHand = addSnapshot(cloud, ord, mail, owner, 9.4);
-  byHand.name = imageName(mail, ADHOC, slot);
+  const adhoc = addSnapshot(cloud, ord, mail, owner, 9.4);
+  adhoc.name = imageName(mail, ADHOC, slot);
   const asked = { owner, server: mail.id, slot, expires, request: idOf('request') };
-  byHand.properties = { ...madeFrom(mail), ...markerOf(asked) };
+  adhoc.properties = { ...madeFrom(mail), ...markerOf(asked) };
   addForeign(cloud, ord, 'mail-1 before the upgrade');
 }
 

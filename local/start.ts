@@ -53,7 +53,7 @@ How well every server is protected now, as a page for a browser: ${await writeRe
 
 Next steps:
   an ad-hoc snapshot:             npx serverless invoke local -f snapshot --stage local -p events/adhoc.json
-  what would be deleted:          npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep -wE 'go|goes'
+  what would be deleted:          npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep 'to delete'
   schedules firing, until Ctrl-C: npm run dev
   for real, see the README:       npx serverless deploy --stage prod`);
   await cloud.close();

@@ -11,7 +11,7 @@ import type { Fault } from '../local/cloud/faults.ts';
 import { lambdaContext } from '../local/context.ts';
 import { coldStart } from './cold-start.ts';
 import { type AnyJob, FUNCTIONS } from './functions.ts';
-import { hangAfter } from './hanging.ts';
+import { hangAfter } from './hanging-requests.ts';
 
 export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
 

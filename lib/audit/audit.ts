@@ -32,15 +32,15 @@ import {
 import { selectServers } from '../snapshots/selector.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
-import type { AccountCoverage, CoveredServer } from './coverage.ts';
+import type { AccountCoverage, CoveredServer } from './coverage/record.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
-import { isExpected } from './headline.ts';
 import { awaitedSlot, type GoodRun, missingRuns, runOverdue } from './missing-runs.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeenCleanups, SeenSchedules } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 import { protectionOf, type SelectedSince } from './protection.ts';
 import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
 import { schedulesSeen } from './seen-schedules.ts';
+import { isExpected } from './series-states.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
@@ -58,7 +58,7 @@ interface Extras {
    */
   coverage?: readonly AccountCoverage[] | undefined;
   /** The ad-hoc snapshots of the last day. */
-  byHand?: readonly AdhocSnapshot[] | undefined;
+  adhocSnapshots?: readonly AdhocSnapshot[] | undefined;
 }
 
 /**
@@ -214,8 +214,8 @@ async function auditAccount(
     bucketUntil,
     coverage,
     goodRuns,
-    byHand = [],
-  }: Pick<Extras, 'bucketUntil' | 'coverage' | 'goodRuns' | 'byHand'> & {
+    adhocSnapshots = [],
+  }: Pick<Extras, 'bucketUntil' | 'coverage' | 'goodRuns' | 'adhocSnapshots'> & {
     run: Run;
     login: (account: string) => Promise<Session>;
   },
@@ -244,7 +244,7 @@ async function auditAccount(
         const before = recorded(policy);
         return coverage && schedulesSeen(own && (before ? before.schedules : {}), policy, run.now);
       },
-      byHand: byHand.filter((one) => one.account === account),
+      adhocSnapshots: adhocSnapshots.filter((one) => one.account === account),
     });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
@@ -284,14 +284,14 @@ async function auditRegions(
     selectedSince,
     cleanupsOf,
     schedulesOf,
-    byHand,
+    adhocSnapshots,
   }: {
     run: Run;
     remembered: readonly CoveredServer[];
     selectedSince: SelectedSince | undefined;
     cleanupsOf: (policy: Policy) => SeenCleanups | undefined;
     schedulesOf: (policy: Policy) => SeenSchedules | undefined;
-    byHand: readonly AdhocSnapshot[];
+    adhocSnapshots: readonly AdhocSnapshot[];
   },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
@@ -477,7 +477,7 @@ async function auditRegions(
   }
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
-  result.warnings.push(...(await missingAdhocImages(session, found.regions, byHand)));
+  result.warnings.push(...(await missingAdhocImages(session, found.regions, adhocSnapshots)));
   for (const { region, id, name, imageSchedule } of [...regions, ...withoutImages].flatMap(
     (r) => r.servers,
   )) {

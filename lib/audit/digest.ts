@@ -1,19 +1,21 @@
 import { HOUR_MS } from '../config/dates.ts';
 import { ADHOC } from '../config/policy.ts';
 import { printable } from '../openstack/printable.ts';
-import type { Reason } from '../reporting/reasons.ts';
+import { keyOf, type Reason } from '../reporting/reasons.ts';
 import type { Entry, Report } from '../reporting/report.ts';
 import { DIGEST, type PageLinks, unlistedText } from '../reporting/sentences/digest.ts';
 import { droppedText } from '../reporting/sentences/dropped.ts';
 import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
 import { provenServers } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
-import { clausesOf, isExpected, worstFirst } from './headline.ts';
+import { clausesOf } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 import { unreportedWarnings } from './reported-warnings.ts';
+import { isExpected, worstFirst } from './series-states.ts';
 import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
@@ -27,8 +29,8 @@ const QUOTA_DAYS = 7;
 /** The e-mail about a day, in plain text. */
 export interface Digest {
   /** Only ASCII characters, as SNS requires. */
-  subject: string;
-  text: string;
+  subject: Sentence;
+  text: Sentence;
   /**
    * Whether nothing failed, no server is late, no quota is used up within a week, and everything
    * could be read.
@@ -103,7 +105,7 @@ export function digest(
     section('To be looked at', [
       ...problems,
       ...unreportedWarnings(audit.warnings, reported).map(findingText),
-      // The audit itself warns of those by hand.
+      // The audit itself warns of ad-hoc snapshots.
       ...gone.filter(({ run }) => run.policy !== ADHOC).map(({ run, entry }) => DIGEST.gone(run, entry)),
     ]),
     section(
@@ -136,7 +138,7 @@ export function digest(
 function policyProblems({ policies }: Audit, { policyOf }: Naming): string[] {
   const all = policies.flatMap((policy) => policy.problems.map((problem) => ({ ...policy, problem })));
   const isOfSeveral = new Set(policies.map(({ account }) => account)).size > 1;
-  return Map.groupBy(all, ({ account, problem }) => JSON.stringify([account, problem]))
+  return Map.groupBy(all, ({ account, problem }) => keyOf({ account, problem }))
     .values()
     .map((same) => {
       const [first] = same as [(typeof all)[number]];
@@ -197,7 +199,7 @@ function requestedMs({ slot = '' }: Report, { delaySeconds = 0 }: Entry): number
   return Date.parse(slot) + 1000 * delaySeconds;
 }
 
-/** Whether snapshots of a run are in the series of a policy; those by hand are in any. */
+/** Whether snapshots of a run are in the series of a policy; ad-hoc snapshots are in any. */
 function isOf(run: string, policy: string): boolean {
   return run === ADHOC || run === policy;
 }
@@ -206,7 +208,7 @@ function deletedImages({ snapshots = [] }: Entry): string[] {
   return snapshots.flatMap(({ image, outcome }) => (outcome === 'deleted' ? image : []));
 }
 
-function section(title: string, lines: readonly string[]): string | undefined {
+function section(title: string, lines: readonly Sentence[]): string | undefined {
   if (lines.length === 0) return undefined;
   const more = lines.length > MOST_LINES ? [DIGEST.more(lines.length - MOST_LINES)] : [];
   return [title, ...[...lines.slice(0, MOST_LINES), ...more].map((line) => `- ${printable(line)}`)].join(

@@ -1,6 +1,6 @@
 import type { Policy } from '../config/policy.ts';
 import { maySelect } from '../snapshots/selector.ts';
-import type { CoveredServer } from './coverage.ts';
+import type { CoveredServer } from './coverage/record.ts';
 import type { AuditedSeries, LateCause } from './model.ts';
 
 /** The series of a server without a known snapshot. */

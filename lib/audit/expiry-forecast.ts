@@ -19,8 +19,8 @@ export const WITHOUT_HOLD_OR_DRILL = {
 } satisfies Partial<Snapshot>;
 
 /**
- * The earliest time at which a snapshot can be released. Whatever happens to the other snapshots of
- * its series, it is not released before `at`.
+ * The earliest time at which a snapshot can be deleted. Whatever happens to the other snapshots of
+ * its series, it is not deleted before `at`.
  */
 export interface Expiry {
   at: Date;
@@ -36,10 +36,10 @@ export interface ExpiryForecastInput {
 }
 
 /**
- * Forecasts the earliest release of each snapshot of a series, if the schedule continues and no
+ * Forecasts the earliest deletion of each snapshot of a series, if the schedule continues and no
  * hold changes. Simulates the schedule slot by slot with the retention function itself. The
  * simulation assumes that every snapshot succeeds, including the pending ones, and that a newer
- * snapshot soon passes a drill, so that each snapshot is released as early as possible. A snapshot
+ * snapshot soon passes a drill, so that each snapshot is deleted as early as possible. A snapshot
  * that is missing in the result stays longer than the simulation: because of a hold, a yearly rule,
  * or a schedule that has ended.
  *
@@ -90,14 +90,14 @@ function proofsIn(series: readonly Snapshot[], now: Date): Set<string> {
 }
 
 /**
- * Simulates when the retention function releases each snapshot, as time passes and new snapshots
+ * Simulates when the retention function deletes each snapshot, as time passes and new snapshots
  * are taken.
  */
 function simulate({ series, grows, now }: ExpiryForecastInput, policy: Policy): Map<string, Date> {
-  const goes = new Map<string, Date>();
+  const expiries = new Map<string, Date>();
   const { schedule, keep, timezone } = policy;
   const model = series[0];
-  if (!model) return goes;
+  if (!model) return expiries;
   let kept: Snapshot[] = [...series];
   let waiting = series.filter(mayGo);
   const newest = newestSlot(series, now);
@@ -122,12 +122,12 @@ function simulate({ series, grows, now }: ExpiryForecastInput, policy: Policy): 
     const decisions = retain(kept, keep, { now: time, timezone });
     kept = decisions.flatMap((decision) => (decision.keep ? [decision.snapshot] : []));
     const stays = new Set(kept);
-    for (const snapshot of waiting) if (!stays.has(snapshot)) goes.set(snapshot.id, time);
+    for (const snapshot of waiting) if (!stays.has(snapshot)) expiries.set(snapshot.id, time);
     waiting = waiting.filter((snapshot) => stays.has(snapshot));
     while (changes[0] && changes[0] <= time) changes.shift();
     at = [changes[0], slot].filter((one) => one !== undefined).sort(byTime)[0];
   }
-  return goes;
+  return expiries;
 }
 
 /** The slot of the newest snapshot, from which the next run of a rate is counted. */
@@ -139,7 +139,7 @@ export function newestSlot(series: readonly Snapshot[], now: Date): Date | undef
     .at(-1);
 }
 
-/** Whether a snapshot will be released one day without an operator. */
+/** Whether a snapshot will be deleted one day without an operator. */
 function mayGo({ hold, exposure, state }: Snapshot): boolean {
   const isFinished = state === 'good' || state === 'failed';
   return isFinished && hold !== 'forever' && hold !== 'protected' && exposure === undefined;

@@ -5,7 +5,7 @@ import type { AuditedSeries, AuditedSnapshot } from './model.ts';
  * The failed snapshots that are trouble. One that is held stays until somebody releases it, so it
  * is none once a newer snapshot is good; nor is an ad-hoc snapshot that was taken again.
  */
-export function failedIn({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
+export function failedSnapshotsOf({ snapshots, newestGood = '' }: AuditedSeries): AuditedSnapshot[] {
   const failed = snapshots.filter(({ state }) => state === 'failed');
   return failed.filter((one) => !one.takenAgain && (!isHeld(one) || one.slot > newestGood));
 }

@@ -92,14 +92,14 @@ function failuresOf(report: Report): FailureOfRun[] {
 }
 
 /** What failed of a server: the failed snapshots, or the server as a whole. */
-function partsOf({ code, error, reason, snapshots = [] }: Entry): {
+function partsOf({ code, cause, error, reason, snapshots = [] }: Entry): {
   facts: unknown[];
   text: Sentence;
   slot?: string;
 }[] {
   const failed = snapshots.filter(({ outcome }) => outcome === 'failed');
   return failed.length === 0
-    ? [{ facts: [code, error], text: reason ?? 'failed' }]
+    ? [{ facts: [code, cause, error], text: reason ?? 'failed' }]
     : failed.map((one) => ({
         facts: [one.codes, one.error],
         text: failedSnapshotText(one),

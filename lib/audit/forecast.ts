@@ -9,7 +9,7 @@ import type { Gap } from './model.ts';
 /** The expiries and the gaps of a series, which follow from its snapshots and its policy. */
 export interface RunForecast {
   /** When a snapshot will be deleted at the earliest; undefined without a forecast. */
-  goes(snapshot: Snapshot): Expiry | undefined;
+  expiryOf(snapshot: Snapshot): Expiry | undefined;
   gaps: Gap[];
 }
 
@@ -22,7 +22,7 @@ export function forecastRuns(
   policy: Policy,
   now: Date,
 ): (series: readonly Snapshot[], grows: boolean) => RunForecast {
-  const known = new Map<string, { goes: Map<string, Expiry>; gaps: Gap[] }>();
+  const known = new Map<string, { expiries: Map<string, Expiry>; gaps: Gap[] }>();
   return (series, grows) => {
     // The position in the history replaces the id, so that equal histories have equal results.
     const history = series.map((snapshot, i) => ({ ...snapshot, id: String(i) }));
@@ -30,14 +30,15 @@ export function forecastRuns(
     let found = known.get(key);
     if (!found) {
       found = {
-        goes: forecastExpiry({ series: history, grows, now }, policy),
+        expiries: forecastExpiry({ series: history, grows, now }, policy),
         gaps: grows ? gaps(history, policy, now) : [],
       };
       known.set(key, found);
     }
-    const { goes } = found;
+    const { expiries } = found;
     return {
-      goes: (snapshot) => withFailureExpiry(snapshot, goes.get(String(series.indexOf(snapshot))), now),
+      expiryOf: (snapshot) =>
+        withFailureExpiry(snapshot, expiries.get(String(series.indexOf(snapshot))), now),
       gaps: found.gaps,
     };
   };
@@ -82,7 +83,7 @@ export function forecastOrphan(
   series: readonly Snapshot[],
   policy: Policy,
   now: Date,
-): RunForecast['goes'] | undefined {
+): RunForecast['expiryOf'] | undefined {
   const { orphans } = policy;
   const having = (state: Snapshot['state']) => series.filter((s) => s.state === state);
   const counted = having('good').length > 0 ? having('good') : having('pending');
@@ -93,12 +94,14 @@ export function forecastOrphan(
   // The ownership of snapshots with volume snapshots can't be proven without their server, so they
   // stay.
   const provable = series.filter(({ volumeSnapshots }) => volumeSnapshots.length === 0);
-  const goes = forecastExpiry(
+  const expiries = forecastExpiry(
     { series: provable, grows: false, now: orphansFrom },
     { ...policy, keep: { last: floor, atLeast: floor } },
   );
   return (snapshot) =>
-    provable.includes(snapshot) ? withFailureExpiry(snapshot, goes.get(snapshot.id), orphansFrom) : undefined;
+    provable.includes(snapshot)
+      ? withFailureExpiry(snapshot, expiries.get(snapshot.id), orphansFrom)
+      : undefined;
 }
 
 /** When an ad-hoc snapshot will be deleted at the earliest, from its expiry and its hold. */

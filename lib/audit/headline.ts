@@ -1,28 +1,21 @@
-import type { Reason } from '../reporting/reasons.ts';
 import { counted } from '../reporting/sentences/format.ts';
 import {
   CLAUSES,
   firstOf,
   headlineText,
   serverNameText,
-  UNREADABLE,
+  UNREADABLE_PLACES,
 } from '../reporting/sentences/headline.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
-import { failedIn } from './failed-snapshots.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
-import { type Naming, namingOf } from './naming.ts';
-
-/**
- * The states of servers that are expected to have snapshots, the worst last. `protected` comes
- * after `waiting`, so that a server counts as protected if one policy protects it and another one
- * waits for its first snapshot.
- */
-const RANKS: SeriesState[] = ['waiting', 'protected', 'late', 'never'];
+import { namingOf } from './naming.ts';
+import { isExpected, worstFirst } from './series-states.ts';
+import { SERIES_TROUBLES } from './troubles.ts';
 
 /**
  * A deployment's state in one sentence: `41 of 42 servers protected; web-7 is 3 days late`, or `33
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
- * sentence starts with the regions that can't be read, and ends with the snapshots that failed,
+ * sentence starts with the regions that can't be read, and ends with the other troubles of servers,
  * with what keeps policies from doing what they are configured for, with quotas that are almost
  * used up, and with the items that dropped out of coverage. A server is protected if none of its
  * series is late. A new server without a snapshot is waiting, not protected.
@@ -35,7 +28,7 @@ export function headline(audit: Audit): Sentence {
 export function clausesOf(audit: Audit): Sentence[] {
   return [
     ...protectionClauses(audit),
-    ...imageClauses(audit),
+    ...troubleClauses(audit),
     ...policyClauses(audit),
     ...quotaClauses(audit),
     ...droppedClauses(audit),
@@ -43,39 +36,19 @@ export function clausesOf(audit: Audit): Sentence[] {
 }
 
 /**
- * The snapshots that failed, are stuck or do not count, also of servers that an older snapshot
- * still protects.
+ * The troubles of servers that a snapshot may still protect; see troubles.ts. Late servers are in
+ * the clauses about protection.
  */
-function imageClauses({ policies, series }: Audit): Sentence[] {
+function troubleClauses({ policies, series }: Audit): Sentence[] {
   const { suffixOf } = namingOf({ policies, series, uncovered: [] });
-  const clauseOf = (
-    isIn: (one: AuditedSeries) => boolean,
-    make: (servers: string, its: readonly AuditedSeries[]) => Sentence,
-  ): Sentence[] => {
-    const its = series.filter((one) => isIn(one) && isWatched(one));
+  return SERIES_TROUBLES.flatMap(({ isIn, clauseOf }) => {
+    const its = series.filter(isIn);
     const servers = new Map(its.map((one) => [serverKey(one), one] as const));
     const [one] = servers.values();
-    if (one === undefined) return [];
+    if (one === undefined || clauseOf === null) return [];
     const { size } = servers;
-    return [make(size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server'), its)];
-  };
-  return [
-    ...clauseOf((one) => failedIn(one).length > 0, CLAUSES.snapshotsIn.failed),
-    ...clauseOf((one) => one.stuck > 0, CLAUSES.snapshotsIn.stuck),
-    ...clauseOf(hasUncounted, (servers, its) => {
-      const uncounted = its.flatMap(({ snapshots }) => snapshots.filter((one) => one.state === 'unknown'));
-      const statuses = [...new Set(uncounted.map(({ status }) => status))];
-      return CLAUSES.uncounted(servers, uncounted.length, statuses);
-    }),
-  ];
-}
-
-/**
- * Whether snapshots of a series have a status that does not count. Without a volume service, which
- * is the cause then, the status of none is known.
- */
-export function hasUncounted({ unknown, cause }: AuditedSeries): boolean {
-  return unknown > 0 && cause?.code !== 'SERIES_REGION_WITHOUT_VOLUMES';
+    return [clauseOf(size === 1 ? serverNameText(one, suffixOf(one)) : counted(size, 'server'), its)];
+  });
 }
 
 /** How soon a quota keeps the policies from taking snapshots: the one with the least room. */
@@ -162,42 +135,6 @@ function serverKey({ account, region, server }: AuditedSeries): string {
 }
 
 /**
- * Whether failed and stuck snapshots of a series count as trouble. They do not if the server is
- * gone or no longer selected, because they would then count forever.
- */
-export function isWatched(series: AuditedSeries): boolean {
-  return isExpected(series) || series.countedBy !== undefined;
-}
-
-/** Whether a series is of a server that is expected to have snapshots. */
-export function isExpected({ state }: AuditedSeries): boolean {
-  return RANKS.includes(state);
-}
-
-/** The reason for a series that is late or has no good snapshot. */
-export function seriesLate(series: AuditedSeries, { nameOf, placeOf }: Naming): Reason<'SERIES_LATE'> {
-  const { policy, newestGood, lateSeconds = 0, cause } = series;
-  return {
-    code: 'SERIES_LATE',
-    server: nameOf(series),
-    where: placeOf(series),
-    policy,
-    ...(newestGood === undefined ? {} : { newestGood }),
-    lateMs: 1000 * lateSeconds,
-    ...(cause ? { cause } : {}),
-  };
-}
-
-/** Orders series: the worst state first, then the most overdue, then by name. */
-export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
-  return (
-    RANKS.indexOf(b.state) - RANKS.indexOf(a.state) ||
-    (b.overdue ?? Infinity) - (a.overdue ?? Infinity) ||
-    a.name.localeCompare(b.name, 'en', { numeric: true })
-  );
-}
-
-/**
  * The regions and accounts that can't be read, each once. A region has its account's name if there
  * are several accounts.
  */
@@ -209,7 +146,7 @@ function unreadableIn({ policies }: Audit): Sentence[] {
   const each = new Map(places.map((place) => [JSON.stringify(place), place]));
   return [...each.values()].map(([account = '', region]) =>
     region === undefined
-      ? UNREADABLE.account(account)
-      : UNREADABLE.region(region, accounts.size > 1 ? account : undefined),
+      ? UNREADABLE_PLACES.account(account)
+      : UNREADABLE_PLACES.region(region, accounts.size > 1 ? account : undefined),
   );
 }

@@ -1,9 +1,9 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
 import { METRICS_NAMESPACE } from '../reporting/metrics.ts';
+import { droppedFrom } from './coverage/dropped-items.ts';
 import { hasFailedDrill } from './drill-results.ts';
-import { droppedFrom } from './dropped-items.ts';
-import { isExpected, isWatched } from './headline.ts';
 import { type Audit, type AuditedSeries, LATE } from './model.ts';
+import { isExpected, isWatched } from './series-states.ts';
 import { troublesIn } from './troubles.ts';
 
 /**
@@ -60,7 +60,7 @@ export function publishMetrics(audit: Audit): void {
 
   for (const [policy, its] of Map.groupBy(audit.policies, (p) => p.policy)) {
     const series = audit.series.filter((s) => s.policy === policy);
-    const byHand = audit.series.filter(({ countedBy }) => countedBy === policy);
+    const adhocSeries = audit.series.filter(({ countedBy }) => countedBy === policy);
     for (const { account, readable } of its.length > 1 ? its : []) {
       if (readable)
         publish({ policy, account }, () => addOverdue(series.filter((s) => s.account === account)));
@@ -72,7 +72,7 @@ export function publishMetrics(audit: Audit): void {
       addAge(series);
       count('Good', sum('good'));
       count('Pending', sum('pending'));
-      const watched = [...series, ...byHand].filter(isWatched);
+      const watched = [...series, ...adhocSeries].filter(isWatched);
       count('Failed', sum('failed', watched));
       count('Stuck', sum('stuck', watched));
       const unknown = sum('unknown', watched);
@@ -87,7 +87,7 @@ export function publishMetrics(audit: Audit): void {
       if (overdue.length > 0) metrics.addMetric('RunOverdue', MetricUnit.NoUnit, Math.max(...overdue));
       const dropped = droppedFrom(policy, audit);
       if (dropped.length > 0) count('Dropped', dropped.length);
-      count('Troubles', troublesIn(its, [...series, ...byHand], dropped).length);
+      count('Troubles', troublesIn(its, [...series, ...adhocSeries], dropped).length);
     });
   }
   const worst = audit.series

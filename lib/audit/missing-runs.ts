@@ -2,8 +2,8 @@ import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import type { AccountJob } from '../reporting/failed-run.ts';
 import { JOBS, scheduleOf, type WorkItem } from '../runtime/work-item.ts';
-import { isExpected } from './headline.ts';
 import type { AuditedSeries, SeenSchedules } from './model.ts';
+import { isExpected } from './series-states.ts';
 
 /** Additional time for a run that starts late, takes long or is retried. */
 const SLACK_MS = 2 * HOUR_MS;
@@ -33,12 +33,14 @@ export function jobsWithoutRecord(
 
 /**
  * For each job of a policy, the time since its last run, divided by the time that its schedule
- * allows. From 1 on, the runs of the job are missing. A run that failed for some servers has done
- * its work for the others, and these failures are reported by themselves. The allowed time ends two
- * hours after the middle between the next scheduled run and the run after that, because a run may
- * resume for half an interval. For snapshots it ends as soon as all servers of the policy are late,
- * so that people are notified once, of the runs. A job without a record counts as last run 28 days
- * ago.
+ * allows. From 1 on, the runs of the job are missing.
+ *
+ * - The allowed time ends at: next scheduled run + half an interval + 2 h. A run may resume for
+ *   half an interval.
+ * - For snapshots it ends earlier if all servers of the policy are late, so that one mail reports
+ *   the missing runs instead of one for each server.
+ * - A run that failed for some servers counts: these failures are reported by themselves.
+ * - A job without a record counts as last run 28 days ago.
  *
  * @param runs the last good runs, and the last ones that failed in part.
  * @param series the series of the policy.
@@ -101,8 +103,8 @@ function dueRun(
 }
 
 /**
- * Whether every server of a policy is late, those aside that wait for their first snapshot, or are
- * late for a reason that is known.
+ * Whether all servers of a policy are late, not counting those that wait for their first snapshot
+ * or are late for a known cause.
  */
 function areAllLate(series: readonly AuditedSeries[]): boolean {
   const due = series.filter((one) => isExpected(one) && one.state !== 'waiting' && !one.cause);

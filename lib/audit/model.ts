@@ -1,4 +1,4 @@
-import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { Finding, Reason, ReasonCode } from '../reporting/reasons.ts';
 
 // The types of an audit's result, from which the report page, the digest and the metrics are made.
 
@@ -104,18 +104,21 @@ export interface AuditedAccount {
   gone: ReadonlySet<string>;
 }
 
+/** The codes of what dropped out of coverage. */
+export const DROPPED_CODES = [
+  'DROPPED_ACCOUNT',
+  'DROPPED_PROJECT',
+  'DROPPED_REGION',
+  'DROPPED_POLICY',
+  'DROPPED_SERVER',
+  'DROPPED_FROM_POLICY',
+] as const satisfies ReasonCode[];
+
 /**
  * An account, project, region, policy or server that an earlier audit recorded as covered, and that
  * is no longer covered.
  */
-export type Dropped = Reason<
-  | 'DROPPED_ACCOUNT'
-  | 'DROPPED_PROJECT'
-  | 'DROPPED_REGION'
-  | 'DROPPED_POLICY'
-  | 'DROPPED_SERVER'
-  | 'DROPPED_FROM_POLICY'
->;
+export type Dropped = Reason<(typeof DROPPED_CODES)[number]>;
 
 /**
  * A series is late this many intervals after its newest good snapshot: the next slot has passed,
@@ -128,11 +131,11 @@ export const LATE = 1.5;
  * - late: the newest good snapshot is too old.
  * - never: there is no good snapshot, although the server is old enough to have one.
  * - waiting: there is no good snapshot yet, because the server is new.
- * - released: the policy no longer selects the server.
+ * - deselected: the policy no longer selects the server.
  * - orphaned: the server is gone: the cloud answers 404 to a GET of the server.
  * - adhoc: the series consists of ad-hoc snapshots.
  */
-export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
+export type SeriesState = 'protected' | 'late' | 'never' | 'waiting' | 'deselected' | 'orphaned' | 'adhoc';
 
 /**
  * Why a series has the state late or never regardless of its age: the schedule of its policy has
@@ -164,8 +167,8 @@ export interface AuditedSnapshot {
   action: 'keep' | 'delete' | 'defer';
   reasons: Reason[];
   /** No cleanup deletes the snapshot before this time; absent without a forecast. */
-  goes?: string;
-  /** The condition for a deletion at `goes`. */
+  expiresAt?: string;
+  /** The condition for a deletion at `expiresAt`. */
   condition?: ExpiryCondition;
   /** A failed ad-hoc snapshot: whether its request has a later good snapshot of the server. */
   takenAgain?: true;

@@ -126,14 +126,14 @@ export function protectionOf(
     const isHere = server !== undefined || placeholder !== undefined;
     const isDeselected = isHere && !grows && !isUnsure;
     const forecast = isHere ? forecastOf(snapshots, grows || isUnsure) : undefined;
-    const goes =
-      forecast?.goes ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
+    const expiryOf =
+      forecast?.expiryOf ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
     const slots = snapshots.map(({ slot }) => slot).filter((slot) => slot <= now);
     const oldest = slots.sort(byTime)[0];
     const newest = newestSlot(snapshots, now);
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const facts = snapshotFacts(items, { server: server ?? placeholder, now, goes });
+    const facts = snapshotFacts(items, { server: server ?? placeholder, now, expiryOf });
     return {
       ...common,
       server: id,
@@ -152,7 +152,7 @@ export function protectionOf(
               ...expected(placeholder, facts.newestGood, nextRun),
               ...lateFor({ code: 'SERIES_SERVER_UNCERTAIN' }, facts),
             }
-          : { state: inventory.gone.has(id) ? 'orphaned' : 'released' }),
+          : { state: inventory.gone.has(id) ? 'orphaned' : 'deselected' }),
       ...(proof ? { proof } : {}),
       ...notRotating(snapshots, overdueDeletions),
       ...(copies && policy.offsite
@@ -174,7 +174,7 @@ export function protectionOf(
       ...facts,
     };
   });
-  const byHand = plan.series.filter((s) => adhoc && s.policy === ADHOC);
+  const adhocSeries = plan.series.filter((s) => adhoc && s.policy === ADHOC);
   const ofVolumes = volumeSeries(plan.series, {
     ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
     overdueDeletions,
@@ -184,7 +184,7 @@ export function protectionOf(
     series: [
       ...series,
       ...ofVolumes.map((one) => ({ ...common, ...one })),
-      ...byHand.map(
+      ...adhocSeries.map(
         ({ server, name, volume, items }): AuditedSeries => ({
           ...common,
           server,
@@ -196,7 +196,7 @@ export function protectionOf(
           ...snapshotFacts(items, {
             server: serverOf.get(server),
             now,
-            goes: serverOf.has(server) ? forecastAdhoc : undefined,
+            expiryOf: serverOf.has(server) ? forecastAdhoc : undefined,
           }),
         }),
       ),
@@ -254,8 +254,8 @@ function volumeSeries(
     const items = plans.get(volume.id)?.items ?? [];
     const snapshots = items.map(({ snapshot }) => snapshot);
     const isAttached = inventory.volumes.some(({ id }) => id === volume.id);
-    const goes = isAttached ? forecastOf(snapshots, grows).goes : undefined;
-    const facts = snapshotFacts(items, { server: serverOf.get(server), now, goes });
+    const expiryOf = isAttached ? forecastOf(snapshots, grows).expiryOf : undefined;
+    const facts = snapshotFacts(items, { server: serverOf.get(server), now, expiryOf });
     return {
       ...{ server, name, volume: { id: volume.id, name: volume.name || volume.id }, policy: policy.policy },
       ...standing(facts, snapshots),
@@ -295,7 +295,7 @@ function volumeSeries(
       .map(({ server, name, volume }) =>
         seriesOf(
           { server, name, volume: volume! },
-          () => ({ state: inventory.goneVolumes.has(volume!.id) ? 'orphaned' : 'released' }),
+          () => ({ state: inventory.goneVolumes.has(volume!.id) ? 'orphaned' : 'deselected' }),
           false,
         ),
       ),
@@ -385,7 +385,11 @@ type SnapshotFacts = Pick<
 
 function snapshotFacts(
   items: SeriesPlan['items'],
-  { server, now, goes }: { server: Server | undefined; now: Date; goes: RunForecast['goes'] | undefined },
+  {
+    server,
+    now,
+    expiryOf,
+  }: { server: Server | undefined; now: Date; expiryOf: RunForecast['expiryOf'] | undefined },
 ): SnapshotFacts {
   const all = items.map(({ snapshot }) => snapshot);
   const snapshots = items.map(({ snapshot, action, reasons }): AuditedSnapshot => {
@@ -395,7 +399,7 @@ function snapshotFacts(
         (snapshot.volume === undefined
           ? isStuck(snapshot, server?.taskState ?? null, now)
           : isStuckCreating(snapshot, now)));
-    const expiry = goes?.(snapshot);
+    const expiry = expiryOf?.(snapshot);
     return {
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),
@@ -405,7 +409,7 @@ function snapshotFacts(
       action,
       reasons,
       ...(isFailedAdhoc(snapshot) && isTakenAgain(snapshot, all) ? { takenAgain: true } : {}),
-      ...(expiry ? { goes: isoSeconds(expiry.at) } : {}),
+      ...(expiry ? { expiresAt: isoSeconds(expiry.at) } : {}),
       ...(expiry?.condition ? { condition: expiry.condition } : {}),
       ...drillResultOf(snapshot),
     };

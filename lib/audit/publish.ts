@@ -7,7 +7,7 @@ import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { LINK_HOURS, type ReportStore } from '../reporting/report-store.ts';
 import type { PageLinks } from '../reporting/sentences/digest.ts';
-import { Acceptance } from './acceptance.ts';
+import { Acceptance } from './coverage/acceptance.ts';
 import { digest } from './digest.ts';
 import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';

@@ -1,4 +1,4 @@
-import type { Finding, Reason } from '../reporting/reasons.ts';
+import { type Finding, type Reason, unique } from '../reporting/reasons.ts';
 
 /**
  * The warnings that the lines of the troubles do not report already, each once: the cleanups of
@@ -8,8 +8,7 @@ export function unreportedWarnings(
   warnings: readonly Finding[],
   reported: readonly Reason[],
 ): readonly Finding[] {
-  const others = warnings.filter((warning) => !isReported(warning, reported));
-  return [...new Map(others.map((one) => [JSON.stringify(one), one])).values()];
+  return unique(warnings.filter((warning) => !isReported(warning, reported)));
 }
 
 /** Whether the lines of the troubles already say what a warning says. */

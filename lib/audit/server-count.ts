@@ -1,5 +1,5 @@
-import { isExpected } from './headline.ts';
 import type { AuditedSeries } from './model.ts';
+import { isExpected } from './series-states.ts';
 
 /**
  * The number of servers with a property such as "proven", and the server that has had it for the

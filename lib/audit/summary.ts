@@ -44,6 +44,12 @@ export interface AuditSummary
   codes: Partial<Record<ReasonCode, number>>;
 }
 
+/**
+ * Summarizes an audit.
+ *
+ * @param failures the parts of the audit that failed.
+ * @param accepted the dropped items that the event of the audit accepts.
+ */
 export function summaryOf(
   audit: Audit,
   failures: readonly Reason[],

@@ -1,12 +1,14 @@
 import type { Reason, SeriesProblem } from '../reporting/reasons.ts';
+import type { Report } from '../reporting/report.ts';
+import { CLAUSES } from '../reporting/sentences/headline.ts';
 import { NOTES } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
-import { failedIn, isHeld } from './failed-snapshots.ts';
-import { hasUncounted, isWatched, seriesLate } from './headline.ts';
+import { failedSnapshotsOf, isHeld } from './failed-snapshots.ts';
 import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
+import { isWatched } from './series-states.ts';
 
 const MOST_NAMED = 5;
 
@@ -14,13 +16,20 @@ const MOST_NAMED = 5;
 export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
 
 /**
- * The kinds of trouble that a series can be in. All reports of trouble use this list: the page (its
- * icon, the notices and the rows), the digest, the summary, and the metric Troubles.
+ * The kinds of trouble that a series can be in. All reports of trouble use this list: the headline,
+ * the page (its icon, the notices and the rows), the digest, the summary, and the metric Troubles.
  */
 export interface SeriesTrouble {
   /** The field of the summary that lists the series, and the CSS class of the note on the page. */
   name: ListedTrouble | 'failed' | 'stuck' | 'unknown';
   isIn(series: AuditedSeries): boolean;
+  /** The job that the trouble is of: failures of its runs are the same problem in e-mails. */
+  job: Report['job'];
+  /**
+   * The clause of the headline about all series in this trouble. `servers` is the name of the
+   * server, or the number of servers. Null if other clauses of the headline have this trouble.
+   */
+  clauseOf: ((servers: string, its: readonly AuditedSeries[]) => Sentence) | null;
   /**
    * The section of the digest, and the reason for each series in it. A day with such a section is
    * not good. E-mails about a trouble that is counted have the same reason.
@@ -44,6 +53,9 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'late',
     isIn: isLate,
+    job: 'snapshot',
+    // The clauses about protection have it, with the worst server.
+    clauseOf: null,
     digest: { title: 'Late', reasonOf: seriesLate },
     isCounted: true,
     isListed: true,
@@ -51,6 +63,8 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'unproven',
     isIn: hasFailedDrill,
+    job: 'drill',
+    clauseOf: CLAUSES.troubles.unproven,
     digest: { title: 'Drills that failed', reasonOf: drillFailed },
     noticesOf: (all, naming) => all.map((one) => drillFailed(one, naming)),
     noteOf: NOTES.drillFailed,
@@ -60,6 +74,8 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'behind',
     isIn: ({ copied }) => copied?.behind === true,
+    job: 'offsite',
+    clauseOf: CLAUSES.troubles.behind,
     digest: { title: 'Copies that are behind', reasonOf: seriesBehind },
     // One notice for all series, because with many servers their copies are behind for the same
     // reason.
@@ -80,13 +96,18 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'notRotating',
     isIn: ({ notRotating = 0 }) => notRotating > 0,
+    job: 'cleanup',
+    // The clauses about policies have it, unless cleanups are missing.
+    clauseOf: null,
     digest: { title: 'Not rotated', reasonOf: seriesNotRotated },
     isCounted: false,
     isListed: true,
   },
   {
     name: 'failed',
-    isIn: (series) => failedIn(series).length > 0 && isWatched(series),
+    isIn: (series) => failedSnapshotsOf(series).length > 0 && isWatched(series),
+    job: 'snapshot',
+    clauseOf: CLAUSES.troubles.failed,
     digest: { title: 'Snapshots that failed', reasonOf: seriesFailed },
     noticesOf: (all, naming) => all.map((one) => seriesFailed(one, naming)),
     isCounted: true,
@@ -95,6 +116,8 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'stuck',
     isIn: (series) => series.stuck > 0 && isWatched(series),
+    job: 'snapshot',
+    clauseOf: CLAUSES.troubles.stuck,
     digest: { title: 'Snapshots that are stuck', reasonOf: seriesStuck },
     noticesOf: (all, naming) => all.map((one) => seriesStuck(one, naming)),
     isCounted: true,
@@ -103,6 +126,11 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
   {
     name: 'unknown',
     isIn: (series) => hasUncounted(series) && isWatched(series),
+    job: 'snapshot',
+    clauseOf: (servers, its) => {
+      const uncounted = its.flatMap(uncountedIn);
+      return CLAUSES.troubles.unknown(servers, uncounted.length, statusesOf(uncounted));
+    },
     digest: { title: 'Snapshots that do not count', reasonOf: seriesUncounted },
     noticesOf: (all, naming) => all.map((one) => seriesUncounted(one, naming)),
     isCounted: true,
@@ -115,14 +143,35 @@ export function isLate({ state }: AuditedSeries): boolean {
   return state === 'late' || state === 'never';
 }
 
+function seriesLate(series: AuditedSeries, { nameOf, placeOf }: Naming): SeriesProblem {
+  const { policy, newestGood, lateSeconds = 0, cause } = series;
+  return {
+    code: 'SERIES_LATE',
+    server: nameOf(series),
+    where: placeOf(series),
+    policy,
+    ...(newestGood === undefined ? {} : { newestGood }),
+    lateMs: 1000 * lateSeconds,
+    ...(cause ? { cause } : {}),
+  };
+}
+
+/**
+ * Whether snapshots of a series have a status that does not count. Without a volume service, which
+ * is the cause then, the status of none is known.
+ */
+function hasUncounted({ unknown, cause }: AuditedSeries): boolean {
+  return unknown > 0 && cause?.code !== 'SERIES_REGION_WITHOUT_VOLUMES';
+}
+
 function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
-  const snapshots = failedIn(series);
+  const snapshots = failedSnapshotsOf(series);
   const failed = imagesOf(series, snapshots, naming);
   if (series.state !== 'adhoc') {
     const held = snapshots.filter(isHeld).map(({ image }) => image);
     return { code: 'SERIES_FAILED', ...failed, ...(held.length > 0 ? { held } : {}) };
   }
-  const endless = snapshots.filter(({ goes }) => goes === undefined);
+  const endless = snapshots.filter(({ expiresAt }) => expiresAt === undefined);
   return { code: 'SERIES_ADHOC_FAILED', ...failed, endless: endless.map(({ image }) => image) };
 }
 
@@ -132,9 +181,20 @@ function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
 }
 
 function seriesUncounted(series: AuditedSeries, naming: Naming): SeriesProblem {
-  const uncounted = series.snapshots.filter(({ state }) => state === 'unknown');
-  const statuses = [...new Set(uncounted.map(({ status }) => status))];
-  return { code: 'SERIES_UNCOUNTED', ...imagesOf(series, uncounted, naming), statuses };
+  const uncounted = uncountedIn(series);
+  return {
+    code: 'SERIES_UNCOUNTED',
+    ...imagesOf(series, uncounted, naming),
+    statuses: statusesOf(uncounted),
+  };
+}
+
+function uncountedIn({ snapshots }: AuditedSeries): AuditedSnapshot[] {
+  return snapshots.filter(({ state }) => state === 'unknown');
+}
+
+function statusesOf(snapshots: readonly AuditedSnapshot[]): string[] {
+  return [...new Set(snapshots.map(({ status }) => status))];
 }
 
 function imagesOf(series: AuditedSeries, snapshots: readonly AuditedSnapshot[], { nameOf, placeOf }: Naming) {

@@ -95,7 +95,7 @@ export function resolveEvent(event: unknown, context: EventContext): Policy | Ad
   if (isNaming(event)) return namedPolicy(event, context);
   if (isAnonymous(event)) {
     throw invalidEvent(
-      'policy: is missing: send {"policy": "<name>"}, or for a snapshot by hand {"adhoc": true, "servers": {"names": ["<server>"]}}',
+      'policy: is missing: send {"policy": "<name>"}, or for an ad-hoc snapshot {"adhoc": true, "servers": {"names": ["<server>"]}}',
     );
   }
   const order = parseWholeEvent(event, context);

@@ -2,6 +2,7 @@ import * as v from 'valibot';
 import type { Dropped } from '../audit/model.ts';
 import { DAY_MS, MINUTE_MS } from '../config/dates.ts';
 import { HEADLINES, problemTitle } from '../reporting/sentences/incident-mail.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import {
   causesOfProblem,
   codesOfProblem,
@@ -56,7 +57,7 @@ const IncidentLog = v.object({
   /** How many failed runs waited at the last notification, or were explained by an incident. */
   failedRuns: v.number(),
   /** When people were last notified of failed runs. */
-  failedRunsTold: v.exactOptional(v.string()),
+  failedRunsNotifiedAt: v.exactOptional(v.string()),
   /** The time of the last audit. */
   at: v.exactOptional(v.string()),
   /** Mails that are not sent yet. */
@@ -108,24 +109,31 @@ export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
 /**
  * Updates the open incidents with the problems that an audit sees.
  *
- * A consequence of an open incident joins it without a mail. People are notified of an incident at
- * once, or, if all its problems are transient, when a second audit sees it. An incident is over
- * when two audits have seen none of its causes, and what they have left behind is gone too: runs
- * that failed meanwhile, and servers whose snapshots are late for no other reason. If that lasts
- * for a day longer than the causes, it becomes an incident of its own. So does, at the end, each
- * consequence with a cause of its own. The problems of an account or region that can't be read stay
- * open, and so do drops out of coverage while its record can't be read or written.
+ * When a mail is sent:
+ * - a problem begins: at once; if all problems of the incident are transient, when a second audit
+ *   sees it;
+ * - a problem has a new cause, or has left its server without any good snapshot: as if it had just
+ *   begun;
+ * - a problem begins again within a day of its end: one more mail, and from then on it is over only
+ *   after a day without it. A recurring problem causes three mails, however often it recurs;
+ * - a recurring problem, one that joined an incident, or one whose server has become late is
+ *   present for a whole day: one mail;
+ * - an incident is over: one mail, after two audits without its causes and without what they left
+ *   behind, which is runs that failed meanwhile, and servers that are late for no other reason.
  *
- * A server that fails for a cause of the cloud joins the open incident of another server that fails
- * for the same cause in the same region of the account. So does an account that can't be read for
- * the same cause as another one, and a failure of a server in a further policy.
+ * What joins an open incident without a mail:
+ * - a consequence of the incident;
+ * - a server that fails for the same cause of the cloud in the same region of the account;
+ * - an account that can't be read for the same cause;
+ * - the failure of a server in a further policy.
  *
- * A problem that has a new cause is treated like one that has just begun. So is one that has left
- * its server without any good snapshot. If a problem begins again within a day of its end, people
- * are notified once more, and the problem is over only when it has stayed away for a day: a problem
- * that comes and goes causes three mails, however often it does so. If such a problem, or one that
- * joined an incident, or one whose server has become late, is then present for a whole day, people
- * are notified of it once.
+ * What becomes an incident of its own:
+ * - what the causes left behind, if it outlasts them by a day;
+ * - a consequence with a cause of its own, when the incident ends.
+ *
+ * What stays open, because no audit can see whether it has ended:
+ * - problems in an account or region that can't be read;
+ * - drops out of coverage while its record can't be read or written.
  */
 export function updateIncidents(
   log: Pick<IncidentLog, 'incidents' | 'gone'>,
@@ -279,7 +287,7 @@ function follows(problem: Problem, from: Problem): boolean {
       return (
         problem.kind === 'server' &&
         sharesPolicy &&
-        (from.isTotal === true || failedIn(from, problem.region)) &&
+        (from.isTotal === true || failedInRegion(from, problem.region)) &&
         from.job === 'snapshot' &&
         problem.job === 'snapshot'
       );
@@ -294,7 +302,7 @@ function follows(problem: Problem, from: Problem): boolean {
 }
 
 /** Whether a run failed in a region as a whole. */
-function failedIn({ reasons }: Problem, region: string | undefined): boolean {
+function failedInRegion({ reasons }: Problem, region: string | undefined): boolean {
   return reasons.some(
     (reason) =>
       reason.code === 'RUN_FAILED' &&
@@ -394,7 +402,7 @@ function hasBecomeLate({ known }: TrackedProblem, current: Problem): boolean {
 }
 
 /** The headline of an incident, for the subject of a mail. */
-function incidentTitle({ problems }: Incident): string {
+function incidentTitle({ problems }: Incident): Sentence {
   const [first] = problems as [TrackedProblem];
   const { kind } = first;
   const title = problemTitle(first);

@@ -15,6 +15,7 @@ import {
   refusedMailTexts,
   remediesText,
 } from '../reporting/sentences/incident-mail.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
 import type { Incident } from './incidents.ts';
 import { codesOfProblem, droppedIn, type Problem, problemCount } from './problem.ts';
@@ -25,8 +26,8 @@ const MOST_ACCOUNTS = 10;
 
 /** A message for the topic of alerts. */
 export interface Mail {
-  subject: string;
-  text: string;
+  subject: Sentence;
+  text: Sentence;
 }
 
 interface News {
@@ -121,7 +122,7 @@ function remediableReasons({ reasons }: Problem): Reason[] {
  * What has ended, without its consequences: not always what the incident began with, which may be
  * part of another incident by now.
  */
-function endedTitle({ problems }: Incident): string {
+function endedTitle({ problems }: Incident): Sentence {
   const causes = problems.filter(({ joined }) => !joined);
   const [first] = causes.length > 0 ? causes : problems;
   const same = problems.filter(({ kind, joined }) => kind === first!.kind && joined === first!.joined);

@@ -52,7 +52,7 @@ export async function notify(
   // Each failure that was recorded since the last audit explains one of the new failed runs.
   const explained = rejections.length + failures.filter(({ at }) => isNew(at)).length;
   const isQuiet =
-    log.failedRunsTold !== undefined && now.getTime() - Date.parse(log.failedRunsTold) < QUIET_MS;
+    log.failedRunsNotifiedAt !== undefined && now.getTime() - Date.parse(log.failedRunsNotifiedAt) < QUIET_MS;
   const isNews = waiting > log.failedRuns + explained;
   const failedRuns = isNews && !isQuiet ? waiting : 0;
   const mail = incidentMail(
@@ -71,7 +71,7 @@ export async function notify(
     incidents,
     gone,
     failedRuns: isNews && isQuiet ? log.failedRuns : waiting,
-    ...(failedRuns > 0 ? { failedRunsTold: now.toISOString() } : {}),
+    ...(failedRuns > 0 ? { failedRunsNotifiedAt: now.toISOString() } : {}),
   };
   if (unsent.length === 0) {
     await store.putIncidents(next);

@@ -1,7 +1,7 @@
-import { identityOf } from '../audit/dropped-items.ts';
-import { isExpected, worstFirst } from '../audit/headline.ts';
+import { identityOf } from '../audit/coverage/dropped-items.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
+import { isExpected, worstFirst } from '../audit/series-states.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
@@ -180,7 +180,7 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
         return {
           ...base,
           kind: 'server' as const,
-          key: serverKey({ account, region, server: failed.server, policy }, job),
+          key: serverProblemKey({ account, region, server: failed.server, policy }, job),
           region,
           server: failed.server,
           ...(OF_CLOUD.includes(reason.cause ?? reason.code)
@@ -285,47 +285,42 @@ function mayBeTaken(
 /** E-mails name the account before each problem, so the place is the region alone. */
 const placeOf: Naming['placeOf'] = ({ region }) => region;
 
-/** The problems of a series; that it is late is none if its snapshot may still be taken. */
+/**
+ * The problems of a series. A late series is not a problem while its run may still be in progress.
+ */
 function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boolean): Problem[] {
   const { account, region, server, policy, countedBy, cause, ageSeconds } = series;
   const name = series.name && naming.nameOf(series);
   const troubles = SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && isIn(series));
   return troubles
     .filter((one) => one.name !== 'late' || !mayBeTaken)
-    .flatMap(({ digest, name: trouble }): Problem[] =>
-      digest
-        ? [
-            {
-              kind: 'server',
-              key: serverKey(
-                { account, region, server, policy: countedBy ?? policy },
-                trouble === 'unproven' ? 'drill' : 'snapshot',
-              ),
-              account,
-              region,
-              server,
-              job: trouble === 'unproven' ? 'drill' : 'snapshot',
-              policies: [countedBy ?? policy],
-              isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
-              reasons: [
-                {
-                  code: 'SERVER_IN_TROUBLE',
-                  server,
-                  name,
-                  problem: digest.reasonOf(series, { ...naming, placeOf }),
-                  ...(ageSeconds === undefined ? {} : { ageSeconds }),
-                },
-              ],
-            },
-          ]
-        : [],
+    .map(
+      ({ job, digest }): Problem => ({
+        kind: 'server',
+        key: serverProblemKey({ account, region, server, policy: countedBy ?? policy }, job),
+        account,
+        region,
+        server,
+        job,
+        policies: [countedBy ?? policy],
+        isTransient: cause?.code === 'SERIES_SERVER_UNCERTAIN',
+        reasons: [
+          {
+            code: 'SERVER_IN_TROUBLE',
+            server,
+            name,
+            problem: digest.reasonOf(series, { ...naming, placeOf }),
+            ...(ageSeconds === undefined ? {} : { ageSeconds }),
+          },
+        ],
+      }),
     );
 }
 
 /**
  * What fails for a server in one job of a policy is one problem: failed runs and late snapshots.
  */
-function serverKey(
+function serverProblemKey(
   { account, region, server, policy }: Record<'account' | 'region' | 'server' | 'policy', string>,
   job: string,
 ): string {

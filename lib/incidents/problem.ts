@@ -104,6 +104,7 @@ const TRANSIENT: readonly string[] = [
   'OUT_OF_TIME',
 ] satisfies CloudErrorCode[];
 
+/** Whether the code is of an error that often resolves within the hour. */
 export function isTransientError(code: string): boolean {
   return TRANSIENT.includes(code);
 }
@@ -113,7 +114,7 @@ export function droppedIn({ kind, reasons }: Problem): Dropped[] {
   return kind === 'dropped' ? (reasons as Dropped[]) : [];
 }
 
-/** How many problems it stands for: of a failed run, all servers that its record does not name. */
+/** The number of servers that a problem stands for; more than one only for SERVERS_FAILED. */
 export function problemCount({ reasons: [first] }: Problem): number {
   return first?.code === 'SERVERS_FAILED' ? first.count : 1;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { DAY_MS } from '../config/dates.ts';
-import { type Finding, unique } from '../reporting/reasons.ts';
+import { type Finding, keyOf, unique } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type CopyScope, prefixOf, type Stored, type Upload } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
@@ -42,7 +42,7 @@ export async function openLedger(
   { now, dryRun }: { now: Date; dryRun: boolean },
 ): Promise<Ledger> {
   const folder = `${prefixOf(scope).slice('copies/'.length)}${scope.policy}/`;
-  const [usage, attempts, reported] = [`usage/${folder}`, `usage/${folder}turns/`, `said/${folder}`];
+  const [usage, attempts, reported] = [`usage/${folder}`, `usage/${folder}attempts/`, `reported/${folder}`];
   const monthOf = (at: Date) => `${usage}${at.toISOString().slice(0, 7)}/`;
   const counted = new Map<string, Stored>();
   const attemptOf = new Map<string, Stored>();
@@ -72,9 +72,9 @@ export async function openLedger(
     async unreported(findings, { remember }) {
       if (findings.length === 0) return [];
       const known = new Set((await store.list(reported)).map(({ key }) => key));
-      const keyOf = (finding: Finding) => reported + hash(JSON.stringify(finding));
-      const fresh = unique(findings).filter((finding) => !known.has(keyOf(finding)));
-      if (remember) for (const finding of fresh) await store.put(keyOf(finding), JSON.stringify(finding));
+      const markOf = (finding: Finding) => reported + hash(keyOf(finding));
+      const fresh = unique(findings).filter((finding) => !known.has(markOf(finding)));
+      if (remember) for (const finding of fresh) await store.put(markOf(finding), JSON.stringify(finding));
       return fresh;
     },
   };
@@ -95,7 +95,7 @@ export const EMPTY_LEDGER: Ledger = {
 
 /** Whether a name has the format of a ledger entry; other objects in the folder are left alone. */
 function isLedgerEntry(name: string): boolean {
-  return /^(\d{4}-\d\d\/\d+ [0-9a-f]{24}( [0-9a-f]{24})?|turns\/[0-9a-f]{24})$/.test(name);
+  return /^(\d{4}-\d\d\/\d+ [0-9a-f]{24}( [0-9a-f]{24})?|attempts\/[0-9a-f]{24})$/.test(name);
 }
 
 /**

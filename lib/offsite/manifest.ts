@@ -1,6 +1,7 @@
 import * as v from 'valibot';
 import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import type { CopyScope, OriginalImage, Stored } from './copies.ts';
 
 /** A checksum of an image's data. */
@@ -51,7 +52,7 @@ export interface DataFacts {
   /** The segments in Cloud Files, when the data were exported there. */
   segments?: Segment[];
   /** A description, for people, of how the data were verified. */
-  verified: string;
+  verified: Sentence;
 }
 
 /** A part of an image that was exported to Cloud Files. */

@@ -21,7 +21,7 @@ import { type CopyContext, toBucket } from './copy.ts';
 import { EMPTY_LEDGER, type Ledger, openLedger } from './ledger.ts';
 import { newestGood, type OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
-import { copySeries, type Series, type SeriesFindings, seriesKey } from './series.ts';
+import { attemptKey, copySeries, type Series, type SeriesFindings } from './series.ts';
 
 /**
  * The number of copies that are made at the same time. Each holds some parts of its image in
@@ -160,7 +160,7 @@ async function copyAll(
 function longestWaitingFirst(queue: readonly QueuedSeries[], ledger: Ledger): QueuedSeries[] {
   const sinceMs = ({ series }: QueuedSeries) =>
     Math.max(
-      ledger.lastAttempt(seriesKey(series))?.getTime() ?? 0,
+      ledger.lastAttempt(attemptKey(series))?.getTime() ?? 0,
       ...series.copies.filter(({ manifest }) => manifest).map(({ slot }) => slot.getTime()),
     );
   const firstMs = ({ series: { snapshots } }: QueuedSeries) =>

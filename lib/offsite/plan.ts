@@ -24,7 +24,7 @@ export interface CopyPlan {
    */
   discard: CheckedCopy[];
   /** The exports to delete, because their copy or a newer copy is good. */
-  release: Copy[];
+  toDelete: Copy[];
   warnings: Finding[];
 }
 
@@ -80,12 +80,12 @@ export function planCopies(
   );
   const isCopied = newest && complete.some(({ slot }) => slot >= newest.slot);
   if (newest && !isCopied && !isDeselected) wanted.push(newest);
-  const release = staged.filter(
+  const toDelete = staged.filter(
     (one) => isComplete.has(one.key) || (isGone(one.image) && complete.some(({ slot }) => slot >= one.slot)),
   );
   const orphaned = [
     ...unfinished.filter(({ data }) => data),
-    ...staged.filter((one) => !release.includes(one)),
+    ...staged.filter((one) => !toDelete.includes(one)),
   ].filter(({ image }) => isGone(image));
   return {
     copy: [...new Set(wanted)].filter(({ id }) => untouchable.every(({ image }) => image !== id)),
@@ -94,7 +94,7 @@ export function planCopies(
       ...copies.filter(({ state }) => state === 'empty').map((copy) => ({ ...copy, uploads: [] })),
       ...unfinished.filter(({ data, image }) => !data && isGone(image)),
     ].filter(({ manifest, progress, uploads }) => manifest || progress || uploads.length > 0),
-    release,
+    toDelete,
     warnings: [
       ...orphaned.map(({ key }): Finding => ({ code: 'COPY_NEVER_VERIFIED', key })),
       ...disputed.map(({ problem }): Finding => ({ code: 'COPY_NOT_COUNTED', problem: problem! })),

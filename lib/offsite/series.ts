@@ -45,7 +45,7 @@ export interface SeriesFindings {
 }
 
 /** The key of a series in the {@link Ledger}. */
-export function seriesKey({ region, server }: Pick<Series, 'region' | 'server'>): string {
+export function attemptKey({ region, server }: Pick<Series, 'region' | 'server'>): string {
   return `${region}/${server}`;
 }
 
@@ -149,7 +149,7 @@ function expectedCopy({ scope }: CopyContext, snapshot: Snapshot): Copy {
  */
 async function deleteLeftovers(
   { store, staging, scope }: CopyContext,
-  { discard: leftovers, release }: Pick<ReturnType<typeof planCopies>, 'discard' | 'release'>,
+  { discard: leftovers, toDelete }: Pick<ReturnType<typeof planCopies>, 'discard' | 'toDelete'>,
   failures: Finding[],
 ): Promise<Set<string>> {
   const blocked = new Set<string>();
@@ -163,7 +163,7 @@ async function deleteLeftovers(
     }
   };
   for (const one of leftovers) await attempt(one, () => discard(store, scope, one));
-  for (const one of release) {
+  for (const one of toDelete) {
     for (const upload of one.uploads) await attempt(one, () => staging?.abort(upload));
   }
   return blocked;
@@ -185,7 +185,7 @@ async function copyOne(
   if (dryRun) return { outcome: 'planned', reasons: [{ code: 'COPY_PLANNED', bytes: image.sizeBytes ?? 0 }] };
   const key = copyKeyOf(context.scope, originalOf(snapshot));
   try {
-    await ledger.recordAttempt(seriesKey(series));
+    await ledger.recordAttempt(attemptKey(series));
     return await context.copy(
       snapshot,
       image,

@@ -18,7 +18,7 @@ export const namingFields = {
 };
 
 /** The fields of {@link namingFields} for a new volume or volume snapshot. */
-export function namingOf(
+export function nameFieldsOf(
   session: Pick<Session, 'provider'>,
   { name, description }: { name: string; description: string },
 ): Record<string, string> {
@@ -41,7 +41,9 @@ interface BlockStorageListing<T> {
 
 /**
  * Lists all volumes or volume snapshots of the project in a region. Cinder v1 has pages without
- * links and ignores `marker`, so `offset` is used there.
+ * links and ignores `marker`, so `offset` is used there:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#list-accessible-volumes-with-details and
+ * https://docs.rackspace.com/docs/cloud-block-storage
  *
  * @throws {CloudError} if any page fails or any item can't be read.
  */

@@ -68,6 +68,7 @@ const DEFAULT_RATES: Rates = {
   DELETE: { ...MINUTE, value: 1000, remaining: 1000 },
 };
 
+/** The longest wait before a request; a request that would have to wait longer fails at once. */
 export const LONGEST_WAIT_MS = 60_000;
 
 /** A request's method and URL. Each service of a region has its own host or port. */

@@ -12,8 +12,8 @@ const WORD_BREAK = /\r?\n|\t/g;
  * replaces the characters that move the cursor, start a new line or reverse the text. Line ends and
  * tabs become spaces.
  */
-export function printable(text: string): string {
-  return text.toWellFormed().replace(WORD_BREAK, ' ').replace(UNPRINTABLE, REPLACEMENT);
+export function printable<S extends string>(text: S): S {
+  return text.toWellFormed().replace(WORD_BREAK, ' ').replace(UNPRINTABLE, REPLACEMENT) as S;
 }
 
 /** {@link printable} for a text of several lines. */

@@ -28,6 +28,7 @@ export interface Redactor {
 /** What replaces a text that repeats a part of a secret. */
 const WITHHELD = '[withheld: this text repeats a part of a secret]';
 
+/** Creates a {@link Redactor} of these secrets. */
 export function redactor(...secrets: string[]): Redactor {
   const known = new Set<string>();
   const parts = new Set<string>();

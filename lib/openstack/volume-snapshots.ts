@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { cinderDate, listBlockStorage, namingFields, namingOf } from './block-storage.ts';
+import { cinderDate, listBlockStorage, nameFieldsOf, namingFields } from './block-storage.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
@@ -115,11 +115,11 @@ export async function createVolumeSnapshot(
   { volumeId, name, description, metadata }: NewVolumeSnapshot,
 ): Promise<VolumeSnapshot> {
   const request = { service: 'volume', region, path: '/snapshots' } as const;
-  const naming = namingOf(session, { name, description });
+  const names = nameFieldsOf(session, { name, description });
   const { body } = await session.request({
     ...request,
     method: 'POST',
-    json: { snapshot: { volume_id: volumeId, ...naming, metadata, force: true } },
+    json: { snapshot: { volume_id: volumeId, ...names, metadata, force: true } },
     expect: [200, 201, 202],
   });
   return fromAnswer(request, body);
@@ -165,7 +165,7 @@ export async function setVolumeSnapshotDescription(
     region,
     method: 'PUT',
     path: `/snapshots/${encodeURIComponent(id)}`,
-    json: { snapshot: namingOf(session, { name, description }) },
+    json: { snapshot: nameFieldsOf(session, { name, description }) },
     expect: [200],
   });
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { cinderDate, listBlockStorage, namingFields, namingOf } from './block-storage.ts';
+import { cinderDate, listBlockStorage, nameFieldsOf, namingFields } from './block-storage.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
@@ -120,7 +120,7 @@ export async function createVolume(
       volume: {
         ...{ snapshot_id: snapshotId, metadata },
         ...(sizeGb === undefined ? {} : { size: sizeGb }),
-        ...namingOf(session, { name, description }),
+        ...nameFieldsOf(session, { name, description }),
         ...(session.provider === 'rackspace' && type !== undefined ? { volume_type: type } : {}),
       },
     },

@@ -1,4 +1,5 @@
 import { GetTopicAttributesCommand, PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import type { Sentence } from './sentences/sentence.ts';
 
 function topicClient(): SNSClient {
   return new SNSClient({ requestHandler: { connectionTimeout: 3_000, requestTimeout: 10_000 } });
@@ -11,7 +12,7 @@ function topicClient(): SNSClient {
  */
 export async function publishAlert(
   topicArn: string,
-  { subject, text }: { subject: string; text: string },
+  { subject, text }: { subject: Sentence; text: Sentence },
 ): Promise<void> {
   await topicClient().send(new PublishCommand({ TopicArn: topicArn, Subject: subject, Message: text }));
 }

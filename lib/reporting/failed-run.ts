@@ -72,9 +72,20 @@ export function failedRunOf(
     ...(isLastTry ? { isLastTry } : {}),
     failures,
     servers: named.map(
-      ({ region, server, name, code, error: ownError, state, busy, reason, snapshots = [] }) => {
+      ({
+        region,
+        server,
+        name,
+        code,
+        cause: ofVolume,
+        error: ownError,
+        state,
+        busy,
+        reason,
+        snapshots = [],
+      }) => {
         const snapshot = snapshots.find(({ outcome }) => outcome === 'failed');
-        const cause = code ?? snapshot?.codes[0];
+        const cause = ofVolume ?? code ?? snapshot?.codes[0];
         const error = code === undefined ? snapshot?.error : ownError;
         const message = reason ?? snapshot?.reasons.join('; ') ?? 'failed';
         return {

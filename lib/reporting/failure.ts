@@ -4,6 +4,7 @@ import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { codesIn, type Reason, type ReasonCode } from './reasons.ts';
 import type { Report } from './report.ts';
 import { failedRunText } from './sentences/failed-run.ts';
+import type { Sentence } from './sentences/sentence.ts';
 import { sentenceOf } from './sentences.ts';
 
 /** The error that makes an invocation fail although it has a result. */
@@ -12,7 +13,7 @@ export class RunFailed extends Error {
   /** The codes of all failures, each once. */
   readonly codes: readonly ReasonCode[];
 
-  constructor(message: string, codes: readonly ReasonCode[]) {
+  constructor(message: Sentence, codes: readonly ReasonCode[]) {
     super(message);
     this.codes = [...new Set(codes)];
   }

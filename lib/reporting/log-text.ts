@@ -40,6 +40,7 @@ export function logText(
   return [...shown, moreLinesText(more), sum].join('\n\n');
 }
 
+/** A paragraph as text, with a line each for its heading and its lines. */
 export function paragraphText({ heading, lines }: Paragraph): string {
   return [heading, ...lines].join('\n');
 }

@@ -65,7 +65,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_GONE_BY_NOW: None;
   VOLUMES_OVER_QUOTA: { needed: number; left: number; kind: 'volumeSnapshots' | 'volumeGigabytes' };
 
-  // Why a rule of `keep` keeps or releases a snapshot.
+  // Why a rule of `keep` keeps a snapshot, or none does.
   LAST: { rank: number; of: number };
   OLDEST: { rule: Period; have: number; of: number };
   WITHIN: { ms: number };
@@ -866,7 +866,15 @@ export function countsOf(reasons: readonly { code: ReasonCode }[]): Partial<Reco
 
 /** Several reasons, each once. */
 export function unique<R extends Reason>(reasons: readonly R[]): R[] {
-  return [...new Map(reasons.map((reason) => [JSON.stringify(reason), reason])).values()];
+  return [...new Map(reasons.map((reason) => [keyOf(reason), reason])).values()];
+}
+
+/**
+ * A key that is the same for the same facts. It has no texts of errors, which differ from answer to
+ * answer.
+ */
+export function keyOf(facts: object): string {
+  return JSON.stringify(facts, (name, value) => (name === 'message' ? undefined : value));
 }
 
 /**

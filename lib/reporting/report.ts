@@ -6,6 +6,7 @@ import {
   codesIn,
   countsOf,
   type Finding,
+  keyOf,
   type Reason,
   type ReasonCode,
 } from './reasons.ts';
@@ -58,7 +59,7 @@ export interface VolumeLine {
   code: ReasonCode;
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
-  reason: string;
+  reason: Sentence;
   /** The id of the volume snapshot that was requested. */
   snapshot?: string;
 }
@@ -74,7 +75,9 @@ export interface Entry {
   outcome: Outcome;
   /** The code of the first reason; see reasons.ts. */
   code?: ReasonCode;
-  /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
+  /** With the code WITHOUT_VOLUMES: why the first of the volumes has no snapshot. */
+  cause?: ReasonCode;
+  /** The code of the cloud's error, with the code or cause CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   /** All reasons as sentences. */
   reason?: Sentence;
@@ -228,8 +231,7 @@ export function reportedFinding(finding: Finding): ReportedFinding {
 
 /** The facts of a finding without the texts of errors, which differ from answer to answer. */
 function factsOf({ code: _, region: _region, ofAccount, ...facts }: Finding): object {
-  const withoutMessages = (name: string, value: unknown) => (name === 'message' ? undefined : value);
-  return printableIn(JSON.parse(JSON.stringify(facts, withoutMessages)));
+  return printableIn(JSON.parse(keyOf(facts)));
 }
 
 /** Like {@link finishReport}, for findings that already have their sentences. */
@@ -416,7 +418,7 @@ export function withBusyGivenUp(report: Report, busyMs: number): Report {
   };
 }
 
-function givenUp({ code, reason, state, ...entry }: Entry, busyMs: number): Entry {
+function givenUp({ code, cause, reason, state, ...entry }: Entry, busyMs: number): Entry {
   const busy: BusyServer = {
     seconds: Math.floor(busyMs / 1000),
     by: code as BusyCode,

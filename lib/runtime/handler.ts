@@ -12,6 +12,7 @@ import { codesOf } from '../reporting/failure.ts';
 import { type HeartbeatPing, sendPing } from '../reporting/heartbeat.ts';
 import { runMetrics } from '../reporting/metrics.ts';
 import { codesIn, type Reason } from '../reporting/reasons.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
@@ -57,7 +58,7 @@ export interface RunEnding {
    */
   resumes?: boolean;
   /** The result as text for people. */
-  text?: string | undefined;
+  text?: Sentence | undefined;
 }
 
 /**

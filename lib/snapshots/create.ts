@@ -22,18 +22,18 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
 import type { VolumeStep } from '../volumes/plan.ts';
-import { entryOfSet, planSets, withinQuotas } from '../volumes/set.ts';
+import { entryOfSet, planSets, withinQuotas } from '../volumes/snapshot-set.ts';
 import { takeVolume, unchangedVolume, type VolumeResult } from '../volumes/take.ts';
 import { blockingRefusal, blockingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
 import {
   type DueSnapshots,
-  dueByHand,
+  dueAdhoc,
   dueBySchedule,
   NO_RECORD,
   type RequestRecord,
   requestOf,
-} from './due.ts';
+} from './due-snapshots.ts';
 import { imageName } from './image-name.ts';
 import { homesNotInCatalogue, listInventory } from './inventory.ts';
 import { localDisksFinder } from './local-disks.ts';
@@ -178,7 +178,7 @@ function byNewestSnapshot(
 export async function takeSnapshots(session: Session, event: Policy | Adhoc, run: Run): Promise<Report> {
   const { owner, now, policies } = run;
   const request = isAdhoc(event) ? await requestOf(event, run) : NO_RECORD;
-  const due = isAdhoc(event) ? dueByHand(event, run, request) : dueBySchedule(event, run);
+  const due = isAdhoc(event) ? dueAdhoc(event, run, request) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
   const rule = isAdhoc(event) ? 'attached' : event.volumes;
@@ -529,7 +529,7 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   const find = () => findDueImage(context, server, image);
   try {
     const inherits = context.inheriting.get(server) ?? 'possible';
-    const id = await createOnce(() => createOwnImage(session, server, image, { inherits, find }), find);
+    const id = await createImageOnce(() => createOwnImage(session, server, image, { inherits, find }), find);
     if (id === undefined) {
       return { ...entry, outcome: 'failed', ...reasonOf({ code: 'IMAGE_NOT_FOUND', name: image.name }) };
     }
@@ -662,7 +662,7 @@ function imageTypeFor({ provider }: Session): Record<string, string> {
  *
  * @returns the image's id; undefined if the cloud accepted the request, but no image can be found.
  */
-async function createOnce(
+async function createImageOnce(
   create: () => Promise<string | undefined>,
   find: () => Promise<string | undefined>,
 ): Promise<string | undefined> {

@@ -81,7 +81,7 @@ interface DeletionResult extends Pick<SnapshotLine, 'outcome'> {
 }
 
 /**
- * Deletes the snapshots that the plans of one region release, the oldest of each series first.
+ * Deletes the snapshots that the plans of one region delete, the oldest of each series first.
  * Right before each deletion, reads the image again, and the snapshots of the series that must
  * remain. A failed read stops all deletions in the region. A snapshot that the plan keeps is never
  * deleted.

@@ -15,7 +15,7 @@ import { getVolume, listVolumes, type Volume } from '../openstack/volumes.ts';
 import { type Reason, unique } from '../reporting/reasons.ts';
 import { isMarkedBy } from '../volumes/marker.ts';
 import { blueprintIn, isId, type Snapshot } from './marker.ts';
-import { hasVolumesOf, UNREADABLE } from './ownership.ts';
+import { hasVolumesOf, UNREADABLE_STATUS } from './ownership.ts';
 import type { Inventory, RegionInventory, UncertainServer } from './region-inventory.ts';
 
 const AT_ONCE = 8;
@@ -354,7 +354,7 @@ async function requestEach<T>(ids: Iterable<string>, get: (id: string) => Promis
 /** A volume snapshot whose existence is unknown. */
 function unreadableVolumeSnapshot(region: string, id: string): VolumeSnapshot {
   return bareVolumeSnapshot({
-    ...{ id, region, name: '', status: UNREADABLE },
+    ...{ id, region, name: '', status: UNREADABLE_STATUS },
     createdAt: new Date(0),
     volumeId: '',
   });

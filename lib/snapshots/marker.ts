@@ -198,7 +198,7 @@ export interface MarkerReading {
  */
 export function readMarker(image: Image, reading: MarkerReading): Snapshot | Suspect | undefined {
   if (image.properties.autosnap_owner !== reading.owner) return undefined;
-  const read = readMarked(image, reading);
+  const read = readMarkedImage(image, reading);
   return 'code' in read ? suspect(image, read) : read;
 }
 
@@ -210,7 +210,7 @@ export function suspect({ id, name }: Pick<Image, 'id' | 'name'>, reason: Reason
   return { problem: { code: 'MARKED_AS_OURS', image: id, name, reason } };
 }
 
-function readMarked(image: Image, { projectId, scheduleOf }: MarkerReading): Snapshot | Reason {
+function readMarkedImage(image: Image, { projectId, scheduleOf }: MarkerReading): Snapshot | Reason {
   const { properties, name } = image;
   if (image.owner !== projectId) return { code: 'OWNED_BY_OTHER_PROJECT' };
   const { autosnap_policy: policy, autosnap_server: server } = properties;

@@ -25,7 +25,7 @@ import { volumeSnapshotStatus } from './volume-snapshot-status.ts';
 const MADE_TOGETHER_MS = HOUR_MS;
 
 /** The status of a volume snapshot that may exist but can't be read. */
-export const UNREADABLE = 'unreadable';
+export const UNREADABLE_STATUS = 'unreadable';
 
 /**
  * Classifies an image: a snapshot of this deployment, a suspect, or undefined for a foreign image.
@@ -108,7 +108,7 @@ function foreignData(
   server: Server | undefined,
   all: readonly VolumeSnapshot[],
 ): Reason | undefined {
-  const named = all.filter(({ status }) => status !== UNREADABLE);
+  const named = all.filter(({ status }) => status !== UNREADABLE_STATUS);
   const other = named.find(
     (one) =>
       one.name !== `snapshot for ${name}` ||

@@ -119,12 +119,12 @@ function simulateSeries(
       slot = schedule.next(slot);
       continue;
     }
-    const released = retain(series, keep, { now: rotation, timezone })
+    const deleted = retain(series, keep, { now: rotation, timezone })
       .filter((decision) => !decision.keep)
       .slice(-maxDeletes)
       .map(({ snapshot }) => snapshot);
-    if (released.length > 0) changes.push({ atMs: rotation.getTime(), count: -released.length });
-    series = series.filter((snapshot) => !released.includes(snapshot));
+    if (deleted.length > 0) changes.push({ atMs: rotation.getTime(), count: -deleted.length });
+    series = series.filter((snapshot) => !deleted.includes(snapshot));
     rotation = cleanup.next(rotation);
   }
   return changes;

@@ -13,7 +13,7 @@ export const FAILED_FOR_MS = DAY_MS;
 export interface Decision {
   snapshot: Snapshot;
   keep: boolean;
-  /** Why the snapshot is kept or released. Never empty. */
+  /** Why the snapshot is kept or deleted. Never empty. */
   reasons: Reason[];
 }
 
@@ -41,12 +41,12 @@ const NAMES: Record<Period, (time: Temporal.ZonedDateTime) => string> = {
  * - pending and unknown snapshots, and snapshots dated in the future;
  * - the newest snapshot that passed a drill, because a newer untested snapshot may not boot.
  *
- * A failed snapshot is released a day later, once there is a newer good snapshot. A partial
- * snapshot, which still has some of its data, is released only when the rules would release it if
+ * A failed snapshot is deleted a day later, once there is a newer good snapshot. A partial
+ * snapshot, which still has some of its data, is deleted only when the rules would delete it if
  * it were good.
  *
  * The rules count slots, not images: the images of one slot, which two concurrent runs have made,
- * count once and are kept or released together.
+ * count once and are kept or deleted together.
  *
  * The order of `series` and duplicates in it do not matter. Decisions come newest first.
  *
@@ -217,7 +217,7 @@ function keepPeriods(
     addReason(slots.at(-1) ?? [], { code: 'OLDEST', rule: period, have: newestOf.size, of: n });
 }
 
-/** Why a snapshot is kept although it does not count; undefined when it may be released. */
+/** Why a snapshot is kept although it does not count; undefined when it may be deleted. */
 function uncountedReason(s: Snapshot, newestGood: Snapshot | undefined, now: Date): Reason | undefined {
   const stays = staysBecause(s, now);
   if (stays) return stays;

@@ -146,7 +146,7 @@ function readVolumeMarker(
   { owner, scheduleOf }: Pick<MarkerReading, 'owner' | 'scheduleOf'>,
 ): Snapshot | Suspect | undefined {
   if (!isMarkedBy(owner, one)) return undefined;
-  const read = readMarked(one, scheduleOf);
+  const read = readMarkedVolumeSnapshot(one, scheduleOf);
   return 'code' in read ? suspect(one, read) : read;
 }
 
@@ -162,7 +162,10 @@ export function volumeReaderOf({
   return (one) => readVolumeMarker(one, { owner, scheduleOf: (name) => schedules.get(name) });
 }
 
-function readMarked(one: VolumeSnapshot, scheduleOf: MarkerReading['scheduleOf']): Snapshot | Reason {
+function readMarkedVolumeSnapshot(
+  one: VolumeSnapshot,
+  scheduleOf: MarkerReading['scheduleOf'],
+): Snapshot | Reason {
   const [inMetadata, inDescription] = [fieldsInMetadata(one.metadata), fieldsInDescription(one.description)];
   const fields = (inMetadata ?? inDescription)!;
   const isSame = (key: (typeof KEYS)[number]) =>

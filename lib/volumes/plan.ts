@@ -3,7 +3,7 @@ import type { Server } from '../openstack/compute.ts';
 import type { NewVolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason, SnapshotId } from '../reporting/reasons.ts';
-import type { DueSnapshots } from '../snapshots/due.ts';
+import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
 import { isEmpty, type Snapshot } from '../snapshots/marker.ts';
 import { newVolumeSnapshot } from './marker.ts';
 

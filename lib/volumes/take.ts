@@ -53,7 +53,7 @@ export async function takeVolume(
 ): Promise<VolumeResult> {
   const { session, read } = context;
   try {
-    const made = await createOnce(context, snapshot);
+    const made = await createVolumeSnapshotOnce(context, snapshot);
     const at = new Date();
     const found = isSnapshot(read(made)) ? made : await withMarker(session, made, snapshot);
     const problem = read(found);
@@ -90,7 +90,7 @@ function refusalOf(error: CloudError): Pick<VolumeResult, 'outcome' | 'reason'> 
   return { outcome: 'failed', reason: { code: 'CLOUD', ...errorFactsOf(error) } };
 }
 
-async function createOnce(
+async function createVolumeSnapshotOnce(
   { session, region, read, isMet }: VolumeTakeContext,
   wanted: NewVolumeSnapshot,
 ): Promise<VolumeSnapshot> {

@@ -27,7 +27,7 @@ export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): Aud
     sizeBytes: 2e9,
     action: 'keep',
     reasons: [{ code: 'LAST', rank: days + 1, of: 7 }],
-    goes: daysAgo(days - 7),
+    expiresAt: daysAgo(days - 7),
     ...changes,
   };
 }

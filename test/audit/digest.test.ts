@@ -365,7 +365,11 @@ test.each<[string, Partial<AuditedSeries>, string]>([
     { notRotating: 182 },
     'Not rotated\n- web-1 in DFW, daily: no rule keeps 182 ',
   ],
-  ['a snapshot that failed', { failed: 1, snapshots: [image('failed')] }, 'given up image-1;'],
+  [
+    'a snapshot that failed',
+    { failed: 1, snapshots: [image('failed')] },
+    'the snapshot image-1 failed in the cloud;',
+  ],
   [
     'a failed ad-hoc snapshot with an end',
     {
@@ -373,14 +377,14 @@ test.each<[string, Partial<AuditedSeries>, string]>([
       policy: 'adhoc',
       countedBy: 'daily',
       failed: 1,
-      snapshots: [image('failed', { goes: '2026-12-07T00:00:00Z' })],
+      snapshots: [image('failed', { expiresAt: '2026-12-07T00:00:00Z' })],
     },
-    'given up image-1; cleanup deletes an ad-hoc snapshot after its end\n',
+    'the snapshot image-1 failed in the cloud; cleanup deletes an ad-hoc snapshot after its end\n',
   ],
   [
     'a failed ad-hoc snapshot without an end',
     { state: 'adhoc', policy: 'adhoc', countedBy: 'daily', failed: 1, snapshots: [image('failed')] },
-    'given up image-1; delete image-1 by hand: no cleanup does\n',
+    'the snapshot image-1 failed in the cloud; delete image-1 by hand: no cleanup does\n',
   ],
   ['one that is stuck', { stuck: 1, snapshots: [image('stuck')] }, 'never finished: image-1;'],
 ])('%s is in the digest, and the day is not good', (_, changes, line) => {

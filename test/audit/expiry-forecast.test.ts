@@ -19,10 +19,10 @@ function foreseen(
   changes: Record<string, unknown> = {},
   grows = true,
 ): Record<string, string> {
-  const goes = forecastExpiry({ series, grows, now: NOW }, parsePolicy(policy({ keep, ...changes })));
+  const expiries = forecastExpiry({ series, grows, now: NOW }, parsePolicy(policy({ keep, ...changes })));
   const day = (text: string) => text.slice(5, 10);
   return Object.fromEntries(
-    [...goes].map(([id, { at, condition = '' }]) => [
+    [...expiries].map(([id, { at, condition = '' }]) => [
       day(id),
       `${day(at.toISOString())} ${condition}`.trim(),
     ]),
@@ -126,13 +126,13 @@ test('property: the forecast matches the decision of retention at that time', ()
       const series = history
         .filter(({ slot, state, exposure }) => slot <= PROPERTY_NOW && state === 'good' && !exposure)
         .map((s): Snapshot => ({ ...s, hold: undefined, proven: undefined, drilled: undefined }));
-      const goes = forecastExpiry({ series, grows: true, now: PROPERTY_NOW }, daily);
+      const expiries = forecastExpiry({ series, grows: true, now: PROPERTY_NOW }, daily);
       const at = new Date(Math.floor(PROPERTY_NOW.getTime() / 86_400_000 + days) * 86_400_000);
       const taken = dailies(at.toISOString(), days).map((s) => ({ ...s, id: `new ${s.id}` }));
       const decisions = retain([...series, ...taken], keep, { now: at, timezone: 'UTC' });
       const stays = new Set(decisions.filter((d) => d.keep).map((d) => d.snapshot.id));
       for (const { id } of series)
-        expect(stays.has(id)).toBe(!((goes.get(id)?.at.getTime() ?? Infinity) <= at.getTime()));
+        expect(stays.has(id)).toBe(!((expiries.get(id)?.at.getTime() ?? Infinity) <= at.getTime()));
     }),
     { pure: true },
   ));

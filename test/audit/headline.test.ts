@@ -114,7 +114,7 @@ test.each<[string, AuditedSeries[], Partial<Audit>?]>([
     [...good(1), server('web', 0, { notRotating: 3 })],
   ],
   [
-    '1 of 1 server protected; what is no longer covered is not known',
+    "1 of 1 server protected; the coverage record can't be read, so dropped servers are unknown",
     good(1),
     { warnings: [{ code: 'COVERAGE_UNREADABLE', message: '503' }] },
   ],
@@ -199,7 +199,7 @@ test('the sentence counts servers, not series', () => {
 });
 
 test('series that get no more snapshots do not count', () => {
-  const states = ['released', 'orphaned', 'adhoc'] as const;
+  const states = ['deselected', 'orphaned', 'adhoc'] as const;
   const rest = states.map((state) => server(state, 90, { state }));
   expect(headline(auditOf([...good(2), ...rest]))).toBe('2 of 2 servers protected');
 });

@@ -148,8 +148,8 @@ describe('the marks of a timeline', () => {
         ],
       },
     ],
-    ['goes', { action: 'delete', reasons: [{ code: 'NO_RULE' }] }],
-    ['goes', { action: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
+    ['expiring', { action: 'delete', reasons: [{ code: 'NO_RULE' }] }],
+    ['expiring', { action: 'defer', reasons: [{ code: 'NO_RULE' }, { code: 'MAX_DELETES', most: 10 }] }],
     ['held', { reasons: [{ code: 'HELD' }] }],
     ['held', { reasons: [{ code: 'HELD_UNTIL', until: '2027-01-01T00:00:00.000Z' }] }],
     ['pending', { state: 'pending', reasons: [{ code: 'UNFINISHED', status: 'saving' }] }],
@@ -260,7 +260,7 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
     shown(5, { reasons: [{ code: 'YEARLY', period: '2026' }] }),
   ];
   delete snapshots[1]!.sizeBytes;
-  for (const i of [1, 4, 5]) delete snapshots[i]!.goes;
+  for (const i of [1, 4, 5]) delete snapshots[i]!.expiresAt;
   const { data } = parts(reportPage(auditOf([seriesOf(snapshots)])));
   expect(data.rows[0]!.map(([image, ...texts]) => [image, ...texts.map((i) => data.text[i])])).toEqual([
     [
@@ -277,7 +277,7 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
       'failed',
       '–',
       'failed less than 24 hours ago',
-      'after the end of the forecast',
+      'longer than the forecast covers',
     ],
     [
       'image-2',
@@ -296,7 +296,7 @@ test('the snapshots of a row have a time, state, size, reason and the date of th
       'a later cleanup',
     ],
     ['image-4', '2026-11-20 00:00', 'good, held', '2.0 GB', 'held forever', 'its hold is released'],
-    ['image-5', '2026-11-19 00:00', 'good', '2.0 GB', 'yearly 2026', 'after the end of the forecast'],
+    ['image-5', '2026-11-19 00:00', 'good', '2.0 GB', 'yearly 2026', 'longer than the forecast covers'],
   ]);
 });
 
@@ -313,13 +313,16 @@ test.each<[string, Partial<AuditedSnapshot>]>([
   ],
   ['2026-11-26 00:00, in 39 hours at the earliest, if it fails', { condition: 'FAILS' }],
   ['2026-11-26 00:00, in 39 hours', { reasons: [{ code: 'HELD_UNTIL', until: daysAgo(-2) }] }],
-  ['the one in progress is good', { condition: 'PENDING', goes: daysAgo(0) }],
-  ['a newer one has passed a drill', { condition: 'DRILL', goes: daysAgo(0) }],
-  ['it has failed', { condition: 'FAILS', goes: daysAgo(0) }],
-  ['the next run', { condition: 'RATE', goes: daysAgo(0) }],
-  ['its reason no longer applies', { goes: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] }],
+  ['the one in progress is good', { condition: 'PENDING', expiresAt: daysAgo(0) }],
+  ['a newer one has passed a drill', { condition: 'DRILL', expiresAt: daysAgo(0) }],
+  ['it has failed', { condition: 'FAILS', expiresAt: daysAgo(0) }],
+  ['the next run', { condition: 'RATE', expiresAt: daysAgo(0) }],
+  [
+    'the drill or restore that uses it has ended',
+    { expiresAt: daysAgo(0), reasons: [{ code: 'DRILL_RUNNING' }] },
+  ],
 ])('a snapshot stays until: %s', (until, changes) => {
-  const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { goes: daysAgo(-2), ...changes })])])));
+  const { data } = parts(reportPage(auditOf([seriesOf([shown(5, { expiresAt: daysAgo(-2), ...changes })])])));
   expect(data.text[data.rows[0]![0]![5]]).toBe(until);
 });
 
@@ -341,7 +344,7 @@ test('the figures, problems first, and the servers that no policy selects', () =
     reportPage(
       auditOf([seriesOf([shown(0)])], {
         policies: [{ ...policy!, unreadable: ['ORD'], problems: [saying("ORD can't be read: 503")] }],
-        warnings: Array.from({ length: 7 }, (_, i) => saying(`warning ${i}`)),
+        warnings: Array.from({ length: 7 }, (_, i) => ({ ...saying('no'), region: `R${i}` })),
         uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
         bytes: 1.5e12,
         monthlyCost: 150,
@@ -353,7 +356,7 @@ test('the figures, problems first, and the servers that no policy selects', () =
   expect(text).toContain('Protected 1 of 1 Late 0 Snapshots 1 all good Stored 1.50 TB 150.00 a month');
   expect(text).toContain('Next run in 15 hours 11-25 00:00 UTC');
   expect(text).toContain(
-    'To look at daily ORD can&#39;t be read: 503 warning 0 warning 1 warning 2 warning 3 and 3 more',
+    'To look at daily ORD can&#39;t be read: 503 R0: no R1: no R2: no R3: no and 3 more',
   );
   expect(text).toContain('No policy selects these 1 build DFW');
   expect(body).toContain('class="icon late" viewBox');

@@ -257,10 +257,10 @@ describe('the state of a series', () => {
       name: 'web',
     });
     const others = { servers: [server({ createdAt: YEAR_OLD })], event: { servers: { names: ['db'] } } };
-    expect(only([image('2026-11-24T00:00:00Z')], others)).toMatchObject({ state: 'released' });
-    const byHand = image('2026-11-24T00:00:00Z', { policy: 'adhoc' });
-    expect(only([byHand], others)).toMatchObject({ state: 'adhoc', policy: 'adhoc', good: 1 });
-    for (const { overdue, nextRun } of look([image('2026-11-24T00:00:00Z'), byHand], others).series) {
+    expect(only([image('2026-11-24T00:00:00Z')], others)).toMatchObject({ state: 'deselected' });
+    const adhoc = image('2026-11-24T00:00:00Z', { policy: 'adhoc' });
+    expect(only([adhoc], others)).toMatchObject({ state: 'adhoc', policy: 'adhoc', good: 1 });
+    for (const { overdue, nextRun } of look([image('2026-11-24T00:00:00Z'), adhoc], others).series) {
       expect([overdue, nextRun]).toEqual([undefined, undefined]);
     }
   });
@@ -282,19 +282,19 @@ test('each snapshot has the reasons for which it stays, and the date of its dele
       image: '2026-11-24T00:00:00Z',
       action: 'keep',
       reasons: [{ code: 'LAST', rank: 1, of: 3 }],
-      goes: '2026-11-27T00:00:00Z',
+      expiresAt: '2026-11-27T00:00:00Z',
     },
     {
       image: '2026-11-23T00:00:00Z',
       action: 'keep',
       reasons: [{ code: 'LAST', rank: 2, of: 3 }],
-      goes: '2026-11-26T00:00:00Z',
+      expiresAt: '2026-11-26T00:00:00Z',
     },
     {
       image: '2026-11-22T00:00:00Z',
       action: 'keep',
       reasons: [{ code: 'LAST', rank: 3, of: 3 }],
-      goes: '2026-11-25T00:00:00Z',
+      expiresAt: '2026-11-25T00:00:00Z',
     },
     { image: '2026-11-21T00:00:00Z', action: 'delete', reasons: [{ code: 'NO_RULE' }] },
   ]);
@@ -302,14 +302,14 @@ test('each snapshot has the reasons for which it stays, and the date of its dele
 
 describe('when a snapshot is deleted', () => {
   const goesOf = (...args: Parameters<typeof look>) =>
-    look(...args).series[0]!.snapshots.map(({ goes, condition }) =>
-      [goes?.slice(5, 16), condition].filter(Boolean).join(' '),
+    look(...args).series[0]!.snapshots.map(({ expiresAt, condition }) =>
+      [expiresAt?.slice(5, 16), condition].filter(Boolean).join(' '),
     );
   const held = (slot: string, hold: string, changes: Parameters<typeof image>[1] = {}) => {
     const its = image(slot, changes);
     return { ...its, properties: { ...its.properties, autosnap_hold: hold } };
   };
-  const byHand = (end: string, hold = 'none') => {
+  const adhoc = (end: string, hold = 'none') => {
     const its = held('2026-11-20T00:00:00Z', hold, { policy: 'adhoc' });
     return { ...its, properties: { ...its.properties, autosnap_expires: `${end} request` } };
   };
@@ -321,11 +321,11 @@ describe('when a snapshot is deleted', () => {
   });
 
   test('by its expiry, or when its hold ends later; never when it is shared', () => {
-    const last = (one: Image) => look([one]).series.at(-1)!.snapshots[0]!.goes;
-    expect(last(byHand('2026-12-01T00:00:00Z'))).toBe('2026-12-01T00:00:00Z');
-    expect(last(byHand('2026-12-01T00:00:00Z', '2026-12-24T00:00:00Z'))).toBe('2026-12-24T00:00:00Z');
-    expect(last(byHand('2026-12-01T00:00:00Z', 'forever'))).toBeUndefined();
-    expect(last({ ...byHand('2026-12-01T00:00:00Z'), visibility: 'shared' })).toBeUndefined();
+    const last = (one: Image) => look([one]).series.at(-1)!.snapshots[0]!.expiresAt;
+    expect(last(adhoc('2026-12-01T00:00:00Z'))).toBe('2026-12-01T00:00:00Z');
+    expect(last(adhoc('2026-12-01T00:00:00Z', '2026-12-24T00:00:00Z'))).toBe('2026-12-24T00:00:00Z');
+    expect(last(adhoc('2026-12-01T00:00:00Z', 'forever'))).toBeUndefined();
+    expect(last({ ...adhoc('2026-12-01T00:00:00Z'), visibility: 'shared' })).toBeUndefined();
   });
 
   test('is not that of another server with snapshots of the same times', () => {
@@ -338,7 +338,7 @@ describe('when a snapshot is deleted', () => {
     const servers = ['a', 'b', 'c'].map((id) => server({ id, name: id, createdAt: YEAR_OLD }));
     const images = [...of('a', {}), ...of('b', { visibility: 'shared' }), ...of('c', { protected: true })];
     const { series } = look(images, { servers, event: { keep: { last: 2 } } });
-    expect(series.map(({ snapshots }) => snapshots.map(({ goes }) => goes?.slice(5, 10)))).toEqual([
+    expect(series.map(({ snapshots }) => snapshots.map(({ expiresAt }) => expiresAt?.slice(5, 10)))).toEqual([
       ['11-26', '11-25'],
       [undefined, undefined],
       [undefined, undefined],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
+import { headline } from '../../lib/audit/headline.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { namingOf } from '../../lib/audit/naming.ts';
 import { STYLE } from '../../lib/audit/page/style.ts';
@@ -43,6 +44,12 @@ describe.each(SERIES_TROUBLES)('the trouble $name', ({ name, isIn, ...trouble })
     expect(good).toBe(false);
     const { title, reasonOf } = trouble.digest;
     expect(text).toContain(`\n\n${title}\n- ${sentenceOf(reasonOf(example, naming))}\n\n`);
+  });
+
+  test('changes the headline', () => {
+    expect(headline(audit)).not.toBe(headline(WELL));
+    const one = trouble.clauseOf?.('web-1', [example]);
+    if (one !== undefined) expect(headline(audit)).toBe(`${headline(WELL)}; ${one}`);
   });
 
   test('is on the page: in the notices, the icon and the row', () => {
@@ -121,7 +128,7 @@ describe('failed and stuck snapshots are trouble', () => {
     ['of one that waits for its first', { state: 'waiting' }, ['failed', 'stuck']],
     ['made by hand', { state: 'adhoc', policy: 'adhoc', countedBy: 'daily' }, ['failed', 'stuck']],
     ['not of a server that is gone', { state: 'orphaned', name: '' }, []],
-    ['not of one that the policy does not select any more', { state: 'released' }, []],
+    ['not of one that the policy does not select any more', { state: 'deselected' }, []],
     ['not made by hand, of a server that is gone', { state: 'adhoc', policy: 'adhoc' }, []],
   ])('%s', (_, changes, expected) => {
     expect(troublesIn(WELL.policies, [broken(changes)])).toEqual(expected);
@@ -138,11 +145,15 @@ test('a failed snapshot that is held says so, and is trouble only without a newe
     return found.isIn(series) ? sentenceOf(found.digest!.reasonOf(series, namingOf(audit))) : undefined;
   };
   expect(textOf(seriesOf([shown(0), held]))).toBeUndefined();
-  expect(textOf(seriesOf([shown(0), held, failed]))).toMatch(/given up image-2; cleanup deletes each/);
-  expect(textOf(seriesOf([held, failed, shown(3)]))).toMatch(
-    /given up image-1, image-2; cleanup deletes each .*; held: image-1: release it, and cleanup deletes it then$/,
+  expect(textOf(seriesOf([shown(0), held, failed]))).toMatch(
+    /the snapshot image-2 failed in the cloud; cleanup deletes each/,
   );
-  expect(textOf(seriesOf([held, shown(3)]))).toMatch(/given up image-1; held: image-1: release it/);
+  expect(textOf(seriesOf([held, failed, shown(3)]))).toMatch(
+    /the snapshots image-1, image-2 failed in the cloud; cleanup deletes each .*; held: image-1: release it, and cleanup deletes it then$/,
+  );
+  expect(textOf(seriesOf([held, shown(3)]))).toMatch(
+    /the snapshot image-1 failed in the cloud; held: image-1: release it/,
+  );
 });
 
 test('the summary has the codes and sentences of problems, warnings and failures, and counts the codes', () => {

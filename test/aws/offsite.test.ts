@@ -5,8 +5,8 @@ import { imageName } from '../../lib/snapshots/image-name.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
 import { dataOf } from '../../local/cloud/image-data.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { newBucket, type TestBucket } from './bucket.ts';
 import { proxyOf } from './proxy.ts';
 

@@ -7,7 +7,7 @@ import {
 import type { SQSBatchResponse } from 'aws-lambda';
 import { beforeAll, expect, test } from 'vitest';
 import type { Cloud } from '../../local/cloud/cloud.ts';
-import { hangAfter } from '../hanging.ts';
+import { hangAfter } from '../hanging-requests.ts';
 import { aws } from './clients.ts';
 import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';

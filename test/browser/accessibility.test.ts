@@ -34,7 +34,7 @@ const audit = auditOf(
     seriesOf([shown(80)], { name: '', state: 'orphaned' }),
   ],
   {
-    warnings: Array.from({ length: 8 }, (_, i) => saying(`a warning ${i}`)),
+    warnings: Array.from({ length: 8 }, (_, i) => ({ ...saying('a warning'), region: `R${i}` })),
     uncovered: [{ account: 'rackspace', region: 'DFW', server: 'b', name: 'build' }],
   },
 );

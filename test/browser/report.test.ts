@@ -13,7 +13,7 @@ const kept = (age: number, ...reasons: Reason[]) => shown(age, { reasons });
 
 /** A held snapshot without an expiry. */
 function heldForever(age: number) {
-  const { goes: _, ...snapshot } = kept(age, { code: 'HELD' });
+  const { expiresAt: _, ...snapshot } = kept(age, { code: 'HELD' });
   return snapshot;
 }
 

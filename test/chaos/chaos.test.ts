@@ -1,11 +1,11 @@
 import { expect, onTestFinished, test } from 'vitest';
 import { isoSeconds } from '../../lib/config/dates.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
 import { type Bench, bench, idsOf, policyOf } from '../real/bench.ts';
 import { environment } from '../real/environment.ts';
 import { eventually, type GlanceImage } from '../real/openstack.ts';
 import { seeded } from '../real/seeded.ts';
-import { textsOf } from '../texts.ts';
 import { blowBy, mendAll } from './blows.ts';
 import { type Good, keptOf } from './rules.ts';
 import { type Witness, witness } from './witness.ts';

@@ -32,9 +32,9 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { here: /"failures": \[\]/ },
   ],
   [
-    "npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep -wE 'go|goes'",
+    "npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep 'to delete'",
     {
-      here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ go \(.*\n(?: {2}.* goes because: .*\n)*)+All: \d+ stay, \d+ go\n$/,
+      here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ to delete \(.*\n(?: {2}.* to delete because: .*\n)*)+All: \d+ stay, \d+ to delete\n$/,
     },
   ],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
@@ -129,6 +129,14 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     'openstack image set --protected <image id>',
     { by: 'test/real/rotation.test.ts', text: 'mark: { protected: true }' },
   ],
+  // docs/reasons.md: the remedies.
+  [
+    /^openstack (server (show|unlock|delete)|flavor list|limits show|image (show|delete))\b/,
+    { by: 'test/clients/openstack-command.test.ts', text: 'the commands of the remedies' },
+  ],
+  [/^openstack console log show /, { never: 'the servers of the embedded cloud have no consoles' }],
+  [/^openstack volume show/, { never: 'the embedded cloud with its demo fleet has no volumes' }],
+  [/^openstack image set --activate /, { never: 'only an operator may reactivate an image' }],
   // docs/copies.md: from S3.
   [
     /^(bucket=|copy=|aws s3 (ls|cp) |echo "\$\(jq)/,
@@ -143,7 +151,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     /^(access=|token\(\)|address\(\)|curl |unset access)/,
     { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in Cloud Files' },
   ],
-  [/^swift upload /, { never: 'only Rackspace imports images from Cloud Files' }],
+  [/^swift upload --use-slo /, { by: 'test/clients/swift.test.ts', text: "await swift('upload'" }],
 ];
 
 /** The pages for users of Autosnap. */

@@ -1,4 +1,5 @@
 import { publishGoodAudit, publishMetrics } from '../../lib/audit/metrics.ts';
+import { SERIES_TROUBLES, type SeriesTrouble, type troublesIn } from '../../lib/audit/troubles.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
 import { finishReport, type Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
@@ -15,6 +16,19 @@ export interface Emitted {
   /** The dimensions without `service`, which every metric has. */
   dimensions: string[];
 }
+
+/** The troubles that are none of series; see `troublesIn`. */
+const OTHER_TROUBLES: Record<
+  Exclude<ReturnType<typeof troublesIn>[number], SeriesTrouble['name']>,
+  string
+> = {
+  nothingSelected: 'a selector that matches no server',
+  missing: 'missing runs',
+  dropped: 'a server or account that dropped out of coverage',
+};
+const countedTroubles = SERIES_TROUBLES.filter(({ isCounted }) => isCounted).map(({ digest }) =>
+  digest.title.toLowerCase(),
+);
 
 /** The meaning of each metric of runs and of the audit. */
 const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
@@ -50,8 +64,7 @@ const MEANINGS: Record<'run' | 'audit', Record<string, string>> = {
     RunOverdue:
       'the longest time since a run of a job succeeded, at least in part, over the time that its schedule allows; from 1 on a run is missing',
     Audits: '1 for an audit that was published; absent otherwise',
-    Troubles:
-      'kinds of trouble: late, failed or stuck snapshots, snapshots that do not count, failed drills, a selector that matches no server, missing runs, a server or account that dropped out of coverage',
+    Troubles: `kinds of trouble: ${[...countedTroubles, ...Object.values(OTHER_TROUBLES)].join(', ')}`,
   },
 };
 

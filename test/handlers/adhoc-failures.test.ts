@@ -1,19 +1,19 @@
 import { describe, expect, test } from 'vitest';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, decisionOn, history, MIDNIGHT } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 /** A good daily snapshot of "web" and a failed ad-hoc snapshot that expires at `expires`. */
 async function failedByHand(status: string, expires?: string) {
   const h = await history(1);
-  const byHand = addSnapshot(h, h.web, -0.1, {
+  const adhoc = addSnapshot(h, h.web, -0.1, {
     status,
     ...(status === 'active' ? {} : { size: null }),
     properties: { autosnap_policy: 'adhoc', ...(expires ? { autosnap_expires: `${expires} r` } : {}) },
   });
   setTime(new Date(MIDNIGHT.getTime() + DAY_MS / 3));
   deploy([policy(), policy({ policy: 'weekly' })]);
-  return { ...h, byHand };
+  return { ...h, adhoc };
 }
 
 const metric = ({ logs }: Harness, name: string) =>
@@ -34,11 +34,11 @@ describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => 
   ])('%s counts as failed in cleanup, which says when it goes', async (_, expires, end, remedy) => {
     const h = await failedByHand(status, expires);
     const report = await h.run('cleanup', { policy: 'daily' });
-    expect(decisionOn(report, h.byHand)).toContain(`ad hoc, failed (${status})`);
-    expect(decisionOn(report, h.byHand)).toContain(end);
+    expect(decisionOn(report, h.adhoc)).toContain(`ad hoc, failed (${status})`);
+    expect(decisionOn(report, h.adhoc)).toContain(end);
     expect(textsOf(report.warnings).join()).toMatch(remedy);
     expect(textsOf(report.warnings).join()).toContain(
-      `the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`,
+      `the ad-hoc snapshot ${h.adhoc.id} of web failed (${status})`,
     );
     expect(report.totals).toEqual({ kept: 2 });
   });
@@ -46,9 +46,7 @@ describe.each(['killed', 'error'])('an ad-hoc snapshot that is %s', (status) => 
   test('is a trouble of one policy in the audit', async () => {
     const h = await failedByHand(status);
     const { warnings } = await h.run('audit', {});
-    expect(textsOf(warnings).join()).toContain(
-      `the ad-hoc snapshot ${h.byHand.id} of web failed (${status})`,
-    );
+    expect(textsOf(warnings).join()).toContain(`the ad-hoc snapshot ${h.adhoc.id} of web failed (${status})`);
     expect(metric(h, 'Failed').sort()).toEqual([0, 1]);
   });
 });

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
-import { textsOf } from '../texts.ts';
 
 // An ad-hoc request takes a server once, even if it is repeated after its snapshot was deleted.
 

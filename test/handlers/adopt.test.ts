@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, DAY_MS, decisionOn, deletions, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const adopting = (changes: Record<string, unknown> = {}) => policy({ adopt: 'autosnap.py', ...changes });
 

@@ -4,9 +4,9 @@ import { dashboardOf } from '../../deploy/dashboard.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { addFleet } from '../../local/fleet.ts';
 import { addLookalike, addThrowAway } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const NOW = '2026-11-23T09:00:00Z';
 const DAILY = policy({
@@ -79,7 +79,7 @@ describe('a server that a drill left over', () => {
     const [daily, weekly] = (await h.run('audit', {})).policies;
     expect(daily!.problems).toEqual([
       expect.stringMatching(
-        /^drill: DFW: web-drill .* is gone, .* takes up the place of a drill .* delete it by hand/,
+        /^drill: DFW: web-drill .* is gone, .* counts towards drill\.atOnce\. .* delete it by hand/,
       ),
     ]);
     expect(weekly!.problems).toEqual([]);
@@ -328,7 +328,7 @@ describe('while a region can not be read', () => {
     expect(dallas).toEqual({ codes: ['SERVERS_ALL_EXCEPTED'], nothingSelected: true });
   });
 
-  test('nor is which servers there no policy selects', async () => {
+  test('while a region is unreadable, its uncovered servers are unknown', async () => {
     const { uncovered, unlisted } = await withoutOrd({ names: ['web-*'] });
     expect(uncovered).toEqual([]);
     expect(unlisted).toEqual([{ account: 'rackspace', region: 'ORD' }]);

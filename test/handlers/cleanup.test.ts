@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import type { SnapshotLine } from '../../lib/reporting/report.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
 import { inProcesses } from '../processes.ts';
-import { textsOf } from '../texts.ts';
 
 const linesOf = (lines: SnapshotLine[] | undefined, outcome: string) =>
   lines?.filter((line) => line.outcome === outcome).map(({ image }) => image);
@@ -451,7 +451,7 @@ describe('the listing after the deletions', () => {
     });
     const { warnings } = await h.run('cleanup', policy());
     expect(textsOf(warnings)).toContainEqual(
-      expect.stringMatching(`image ${pending.id} .* that snapshot has failed`),
+      expect.stringMatching(`image ${pending.id} .* so the snapshot failed`),
     );
   });
 

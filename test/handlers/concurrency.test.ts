@@ -1,10 +1,10 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 import { elsewhere, inProcesses } from '../processes.ts';
-import { textsOf } from '../texts.ts';
 
 /** Runs the second job completely right before the first matching request of the first job. */
 function inTheMiddle(
@@ -172,7 +172,9 @@ describe('a cleanup and a simultaneous snapshot run', () => {
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({ deleted: 1, kept: 4 });
     expect(textsOf(warnings)).toEqual([
-      expect.stringMatching(/has disappeared before it was finished: that snapshot has failed$/),
+      expect.stringMatching(
+        /has disappeared before it was finished: the cloud removed the unfinished image, so the snapshot failed$/,
+      ),
     ]);
     expect(daysIn(h)).toEqual(['11-22', '11-21', '11-20']);
   });

@@ -108,7 +108,7 @@ describe('the container of copies in Cloud Files', () => {
     expect(finding).toMatch(message);
   });
 
-  test('copies in S3 ask for none', async () => {
+  test('copies in S3 need no container', async () => {
     expect(await found({ offsite: { schedule: offsite.schedule, keep: offsite.keep, to: 's3' } })).toEqual(
       [],
     );

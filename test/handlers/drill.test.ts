@@ -18,9 +18,9 @@ import {
   type World,
   drillWorld as world,
 } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const HOUR_MS = 3_600_000;
 const PRIVATE = '11111111-1111-1111-1111-111111111111';
@@ -506,7 +506,7 @@ describe('a server that was left over', () => {
     });
     const { warnings } = await h.run('drill', event({ schedule: 'cron(0 0 1 1 ? 2199)' }));
     expect(textsOf(warnings).join()).toMatch(
-      /the cloud does not say that it was made from image .* left alone/,
+      /the cloud does not say that it was made from image .* is not deleted/,
     );
     expect(throwAways(h)).toEqual([left]);
     expect(sent(h, 'DELETE')).toEqual([]);

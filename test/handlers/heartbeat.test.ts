@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
-import { type Outside, startOutside } from '../outside.ts';
+import { type Outside, startOutside } from '../heartbeat-service.ts';
 
 async function watched(): Promise<Harness & { outside: Outside }> {
   setTime('2026-11-24T00:00:10Z');

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, history, idsIn, idsOf } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const holdOf = ({ properties }: { properties: Record<string, string> }) => properties.autosnap_hold;
 const changes = ({ cloud }: Harness) => cloud.received.filter(({ method }) => method === 'PATCH');

@@ -5,10 +5,10 @@ import { parsePolicy } from '../../lib/config/policy.ts';
 import { exportOf } from '../../local/cloud/exports.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import type { Harness } from '../harness.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
 import { connected } from '../openstack/connected.ts';
-import { textsOf } from '../texts.ts';
 
 let r: Rackspace;
 let h: Harness;
@@ -199,7 +199,7 @@ describe('an export', () => {
   });
 
   test.each([
-    ['without its last segment', 3, 'does not end as a VHD does'],
+    ['without its last segment', 3, 'are not a VHD footer'],
     ['without a segment in the middle', 2, 'segments of'],
     ['without its first segment', 1, 'segments of'],
   ])(

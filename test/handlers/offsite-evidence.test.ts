@@ -1,9 +1,9 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { leaveOut } from '../offsite/listings.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
-import { textsOf } from '../texts.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -249,7 +249,7 @@ describe('ids and names in keys', () => {
       expect([...r.region.files.containers.keys()].sort()).toEqual([OWNER, 'theirs']);
       expect(r.names('theirs')).toEqual(['notes']);
       const prefix = `copies/${OWNER}/rackspace/DFW/${r.server.id}/`;
-      const isInPlace = (name: string) => /^(usage|said)\//.test(name) || name.startsWith(prefix);
+      const isInPlace = (name: string) => /^(usage|reported)\//.test(name) || name.startsWith(prefix);
       expect(r.names().filter((name) => !isInPlace(name) && !/\.vhd(-\d+)?$/.test(name))).toEqual([]);
       expect(r.h.cloud.received.filter(({ path }) => path.includes('/theirs/'))).toEqual([]);
     },

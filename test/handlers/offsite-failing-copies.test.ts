@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { copyEvent, OWNER, type Rackspace, rackspace } from '../offsite/rackspace.ts';
-import { textsOf } from '../texts.ts';
 
 vi.setConfig({ testTimeout: 30_000 });
 
@@ -222,9 +222,9 @@ describe('the order', () => {
     const tried: string[] = [];
     for (let i = 0; i < 3; i++) {
       r.h.hangAfter(0, { service: 'image', method: 'POST' });
-      const before = r.names().filter((name) => name.includes('/turns/'));
+      const before = r.names().filter((name) => name.includes('/attempts/'));
       await r.h.run('offsite', copyEvent(limit), { remainingMs: 6_500 }).catch(() => {});
-      tried.push(...r.names().filter((name) => name.includes('/turns/') && !before.includes(name)));
+      tried.push(...r.names().filter((name) => name.includes('/attempts/') && !before.includes(name)));
       r.h.cloud.faults.length = 0;
       r.pass(0.1);
     }

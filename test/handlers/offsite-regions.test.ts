@@ -3,10 +3,10 @@ import type { Bucket } from '../../lib/offsite/bucket.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
 import { type MemoryBucket, memoryBucket } from '../faults/memory-bucket.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, MIDNIGHT } from '../history.ts';
 import { copyEvent } from '../offsite/rackspace.ts';
-import { textsOf } from '../texts.ts';
 
 // A snapshot is copied in the region in which it was taken, whatever region its image is found in.
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { answers, type Fault, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const gone = { id: 'gone-1', name: 'old' };
 

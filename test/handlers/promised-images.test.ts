@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { FaultAnswer } from '../../local/cloud/faults.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, DAY_MS, history, MIDNIGHT } from '../history.ts';
 import { reportBucket } from '../report-bucket.ts';
-import { textsOf } from '../texts.ts';
 
 // Images that the cloud has promised, and does not have, or that hold nothing.
 

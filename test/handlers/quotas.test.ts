@@ -1,8 +1,8 @@
 import { beforeEach, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { Region } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 
 const SECRET = 'autosnap/test/rackspace';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import {
@@ -20,7 +21,6 @@ import {
   type World,
   world,
 } from '../restore/world.ts';
-import { textsOf } from '../texts.ts';
 
 describe('to a new server', () => {
   test.each(['rackspace', 'keystone'])(
@@ -369,7 +369,9 @@ describe('an interrupted call', () => {
     const { error, report } = await h.fail('restore', TO_NEW);
     expect(error.message).toMatch(/A listing can lack a server that exists, so this call requests no other/);
     const { error: still } = await h.fail('restore', again(report!));
-    expect(still.message).toMatch(/once you are sure that there is none, begin anew, without "request"/);
+    expect(still.message).toMatch(
+      /once you are sure that there is none, start a new restore, without "request"/,
+    );
     expect(restoredIn(h)).toEqual([]);
     const { request: _, asked: __, ...anew } = again(report!);
     expect(await h.run('restore', anew)).toMatchObject({ state: 'building' });
@@ -565,7 +567,7 @@ describe('refused without a change', () => {
           times: 9,
           answer: { status: 403, body: 'no' },
         }),
-      /region ORD can't be read: .*\n.*server: give the id of the server, or "region"/,
+      /region ORD can't be read: .*\n.*server: give the id of the server, or its "region"/,
     ],
     [
       'an unknown region',
@@ -681,7 +683,7 @@ describe('refused without a change', () => {
       'a network that is gone',
       TO_NEW,
       (h) => h.cloud.region('DFW').networks.pop(),
-      /400 Network 5b9c\S+ could not be found: .*"networks": the ids of networks that there are/,
+      /400 Network 5b9c\S+ could not be found: .*"networks": the ids of existing networks/,
     ],
     [
       'no such key pair',
@@ -693,7 +695,7 @@ describe('refused without a change', () => {
       'no such security group',
       { ...TO_NEW, securityGroups: ['none'] },
       nothing,
-      /"securityGroups": the names of groups that there are/,
+      /"securityGroups": the names of existing groups/,
     ],
     [
       'the quota used up',
@@ -801,7 +803,7 @@ test('a new server that is deleted meanwhile is never reported as restored', asy
   delete restored!.building;
   restored!.vmState = 'deleted';
   const { error } = await h.fail('restore', again(first));
-  expect(error.message).toContain('the server has been deleted since: begin anew');
+  expect(error.message).toContain('the server has been deleted since: start a new restore');
 });
 
 test('a new server that ends in ERROR fails with the message of the cloud and how to delete it', async () => {

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, history } from '../history.ts';
 import { reportBucket } from '../report-bucket.ts';
-import { textsOf } from '../texts.ts';
 
 /**
  * An hourly policy with 200 snapshots, of which its rules keep 3, and with a cleanup once a day.

@@ -543,7 +543,7 @@ describe('an image that the next run would not recognise is reported as failed',
     expect(report?.totals).toEqual({ failed: 1 });
     expect(report?.entries[0]).toMatchObject({
       image: image!.id,
-      reason: `mail-daily-20261123T000000Z (${image!.id}) is marked as ours, but it says that scheduled_images_service made it: it does not count, and nothing deletes it: compare that with its properties (openstack image show ${image!.id}), end what has changed them, then delete it`,
+      reason: `mail-daily-20261123T000000Z (${image!.id}) is marked as ours, but it says that scheduled_images_service made it: it does not count, and nothing deletes it: compare the image's properties with this (openstack image show ${image!.id}), stop what changed them, then delete the image`,
     });
 
     h.cloud.advance(HOUR_MS);
@@ -587,7 +587,7 @@ describe('an image that the next run would not recognise is reported as failed',
     const { report } = await h.fail('snapshot', often);
     expect(report?.totals).toEqual({ failed: 1 });
     expect(report?.entries[0]?.reason).toMatch(
-      /it was created at 2026-11-23T00:20:20Z, which is not between its slot .*, then delete it$/,
+      /it was created at 2026-11-23T00:20:20Z, which is not between its slot .*, then delete the image$/,
     );
   });
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, policy } from '../harness.ts';
 import { addSnapshot, decisionOn, history } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 const BYTES = 1e6;
 const SIZED = { size: BYTES };

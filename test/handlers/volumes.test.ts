@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudVolumeSnapshot, Region } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, slotOf, take } from '../history.ts';
 import { person } from '../losses/person.ts';
-import { textsOf } from '../texts.ts';
 
 /** The volume snapshots that an image names. */
 const namedBy = ({ properties }: CloudImage): string[] =>
@@ -122,7 +122,7 @@ test('a listing that lacks volume snapshots of an image leaves none of them behi
 });
 
 describe('a later run finishes an interrupted deletion', () => {
-  const DEFERRED = 'deferred: its volume snapshots are being deleted; the image goes in a later run';
+  const DEFERRED = 'deferred: its volume snapshots are being deleted; a later run deletes the image';
 
   test('if volume snapshots are deleted slowly', async () => {
     const h = await volumeBacked(4);

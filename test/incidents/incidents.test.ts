@@ -316,7 +316,7 @@ describe('servers that fail for one cause of the cloud', () => {
     expect(mailed([a], [a, b], [b], [b, c], [c], [], [])).toEqual(['0: +a', '6: -a+b+c']);
   });
 
-  test('and come and go are three mails', () => {
+  test('servers that recur cause three e-mails', () => {
     const hours = Array.from({ length: 72 }, (_, hour) => (hour % 4 === 0 ? [[a, b, c][hour % 3]!] : []));
     const quiet = Array.from({ length: 26 }, () => []);
     expect(mailed(...hours, ...quiet)).toEqual(['0: +a', '2: -a', '4: +b', expect.stringMatching(/^9\d: -/)]);
@@ -336,7 +336,7 @@ describe('servers that fail for one cause of the cloud', () => {
   });
 });
 
-test('what can not be read is not over', () => {
+test('an unreadable region does not end its incidents', () => {
   expect(mailsOf([lost], [wrongKey], [wrongKey], [wrongKey], [lost])).toEqual([
     '+dropped',
     '+unreadable',
@@ -380,12 +380,12 @@ describe('a problem that comes and goes', () => {
     expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', `6: +${title}`]);
   });
 
-  test('and then stays is mailed once more when it has lasted for a day', () => {
+  test('a recurring problem that lasts a day is mailed once more', () => {
     const audits = [[db], ...away(2), ...Array.from({ length: 60 }, () => [db])];
     expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', '27: !db']);
   });
 
-  test('a day later is an ordinary one', () => {
+  test('a problem that returns after a day is a new incident', () => {
     const days = [[db], ...away(30), [db], ...away(3)];
     expect(mailed(...days)).toEqual(['0: +db', '2: -db', '31: +db', '33: -db']);
   });

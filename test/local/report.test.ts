@@ -20,7 +20,7 @@ test('the example fleet has every state, and is the same at the same time', asyn
   expect(html).toContain(
     '<title>5 of 7 servers protected; db-2 in DFW is 3 days late; 1 waits for its first snapshot',
   );
-  for (const mark of ['recent', 'weekly', 'monthly', 'goes', 'held', 'failed']) {
+  for (const mark of ['recent', 'weekly', 'monthly', 'expiring', 'held', 'failed']) {
     expect(html).toMatch(new RegExp(`<(rect|use) class="${mark}" x="[\\d.]+%"`));
   }
   for (const badge of ['proven', 'unproven']) expect(html).toContain(`<use class="${badge}" x=`);

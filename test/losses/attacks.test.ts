@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf, take } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses and wrong reports that people found who were asked to attack the product.
 
@@ -10,7 +10,7 @@ describe("two policies that adopt the same images of autosnap.py would rotate ea
   const adopting = (name: string, last: number) =>
     policy({ policy: name, adopt: 'autosnap.py', keep: { last } });
 
-  test('neither of them touches an adopted image, and the report says so', async () => {
+  test('two adopting policies leave an adopted image alone, and the report says so', async () => {
     const h = await history(2);
     const legacy = Array.from({ length: 5 }, (_, age) =>
       addSnapshot(h, h.web, age, {

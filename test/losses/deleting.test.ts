@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest';
 import { verdictMarks } from '../../lib/snapshots/marker.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsIn, idsOf, MIDNIGHT } from '../history.ts';
 import { inProcesses } from '../processes.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses in other tools that deleted too early, after an incomplete listing, twice, or more than
 // was requested.

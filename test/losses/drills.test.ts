@@ -15,9 +15,9 @@ import {
   UUID,
   type World,
 } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { policy, setTime } from '../harness.ts';
 import { decisionOn } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses by drills that took another server for the one they had created.
 
@@ -44,7 +44,7 @@ describe('Y5: lost a production server, because its metadata said that a drill h
     const image = h.newest[0]!;
     const server = addLookalike(h, image);
     const said = await expectUntouched(h, server);
-    expect(said).toContain(`image ${image.id} does not name the drill: it is left alone`);
+    expect(said).toContain(`image ${image.id} does not name the drill: it is not deleted`);
     expect(image.properties).not.toHaveProperty('autosnap_proven');
     server.metadata = {};
     expect((await h.run('drill', drillEvent())).totals).toEqual({ proven: 1 });
@@ -55,7 +55,7 @@ describe('Y5: lost a production server, because its metadata said that a drill h
     const image = h.newest[0]!;
     const createdAt = new Date('2026-11-22T23:00:00Z');
     const warnings = await expectUntouched(h, addLookalike(h, image, { createdAt }));
-    expect(warnings).toContain(`image ${image.id} does not name the drill: it is left alone`);
+    expect(warnings).toContain(`image ${image.id} does not name the drill: it is not deleted`);
     expect(image.properties.autosnap_proven).toMatch(image.id);
   });
 
@@ -320,7 +320,7 @@ describe('servers and images that a listing lacks', () => {
     h.dfw.removeImage(h.newest[0]!.id);
     const { error, report } = await h.fail('drill', drillEvent());
     expect(error.message).toMatch(
-      /image \S+ is gone, so nothing but the metadata .* left alone, and takes up .*\. If a drill has made it, delete it by hand/,
+      /image \S+ is gone, so nothing but the metadata .* is not deleted, and counts towards .*\. If a drill has made it, delete it by hand/,
     );
     expect(throwAways(h)).toEqual([left]);
     expect(report?.totals).toEqual({});

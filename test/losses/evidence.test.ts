@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { answers, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deliverAll, startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, idsOf } from '../history.ts';
 import { reportBucket } from '../report-bucket.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses found in this product, caused by a message that arrived late, or by a listing that lacked
 // something.

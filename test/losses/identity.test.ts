@@ -3,10 +3,10 @@ import type { Report } from '../../lib/reporting/report.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';
 import { runImageSchedule } from '../../local/cloud/image-schedule.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, daysIn, decisionOn, deletions, history, idsOf, slotOf, take } from '../history.ts';
 import type { CloudClient } from '../local/client.ts';
-import { textsOf } from '../texts.ts';
 import { person } from './person.ts';
 
 // Losses found in this product: images of others that were taken for ours, and snapshots of ours

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { blueprintText } from '../../lib/snapshots/blueprint.ts';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import { addLookalike, drillEvent, drillWorld, record, sent } from '../drill/world.ts';
+import { textsOf } from '../finding-texts.ts';
 import { harness, policy, setTime } from '../harness.ts';
 import { addSnapshot, decisionOn, history, take } from '../history.ts';
 import { again, later, leaveOut, restoredIn, TO_NEW, world } from '../restore/world.ts';
-import { textsOf } from '../texts.ts';
 import { person } from './person.ts';
 
 // Losses caused by a single listing that lacked a server: conclusions from a listing are verified

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { KEEP_RULES } from '../../lib/config/keep-rules.ts';
 import { retain } from '../../lib/snapshots/retention.ts';
+import { textsOf } from '../finding-texts.ts';
 import { harness, type Job, policy } from '../harness.ts';
 import { deletions, history, idsIn, idsOf, MIDNIGHT, take } from '../history.ts';
 import { dailies } from '../snapshots.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses in other tools that took an invalid or empty input as a request to delete.
 
@@ -127,7 +127,7 @@ describe('L17 (hetznercloud/cli#1159): lost nearly every snapshot, because an in
     const { totals, warnings } = await h.run('cleanup', policy());
     expect(totals).toEqual({ kept: 3 });
     expect(textsOf(warnings)).toEqual([
-      expect.stringMatching(/its autosnap_slot is no time: it is kept and not counted/),
+      expect.stringMatching(/its autosnap_slot is not a time: it is kept and not counted/),
     ]);
     expect(idsIn(h)).toEqual(idsOf(h.images));
   });

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudImage, CloudServer } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { type Harness, policy } from '../harness.ts';
 import { addSnapshot, decisionOn, deletions, history, idsIn, slotOf } from '../history.ts';
-import { textsOf } from '../texts.ts';
 
 // Losses that follow from the deletion of an image: its volume snapshots, its use by other
 // projects, the retention of another deployment.

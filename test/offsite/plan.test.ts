@@ -131,24 +131,24 @@ describe('a staged export', () => {
     });
     return {
       copy: found.copy.map(({ id }) => id),
-      release: found.release.map(({ image }) => image),
+      toDelete: found.toDelete.map(({ image }) => image),
       warned: found.warnings.length > 0,
     };
   };
   test.each([
-    ['is copied first', [snapshot(20), snapshot(22)], [], [], { copy: ['i20', 'i22'], release: [] }],
-    ['is released once it is copied', [snapshot(20)], [copy(20, 'dm')], [], { copy: [], release: ['i20'] }],
-    ['is finished before newer ones', [snapshot(20)], [copy(22, 'dm')], [], { copy: ['i20'], release: [] }],
-    ['is released for a newer copy', [], [copy(22, 'dm')], ['i20'], { copy: [], release: ['i20'] }],
+    ['is copied first', [snapshot(20), snapshot(22)], [], [], { copy: ['i20', 'i22'], toDelete: [] }],
+    ['is deleted once it is copied', [snapshot(20)], [copy(20, 'dm')], [], { copy: [], toDelete: ['i20'] }],
+    ['is finished before newer ones', [snapshot(20)], [copy(22, 'dm')], [], { copy: ['i20'], toDelete: [] }],
+    ['is deleted for a newer copy', [], [copy(22, 'dm')], ['i20'], { copy: [], toDelete: ['i20'] }],
     [
       'stays while it is unknown whether its image was deleted',
       [],
       [copy(22, 'dm')],
       [],
-      { copy: [], release: [] },
+      { copy: [], toDelete: [] },
     ],
-    ['stays without one', [], [copy(19, 'dm')], ['i20'], { copy: [], release: [], warned: true }],
-    ['stays for a disputed one', [], [copy(22, 'dmx')], [], { copy: [], release: [], warned: true }],
+    ['stays without one', [], [copy(19, 'dm')], ['i20'], { copy: [], toDelete: [], warned: true }],
+    ['stays for a disputed one', [], [copy(22, 'dmx')], [], { copy: [], toDelete: [], warned: true }],
   ])('%s', (_, snapshots, copies, gone, expected) => {
     expect(plan(snapshots, copies, gone)).toEqual({ warned: false, ...expected });
   });
@@ -194,7 +194,7 @@ describe('the copy of an object', () => {
       [],
     ).length;
 
-  test('is that of its key', () => {
+  test('the server, slot and image of a copy come from its key', () => {
     expect(key).toBe('copies/autosnap-prod/flex/SJC3/s1/daily/2026-11-22T00:00:00Z/i22');
     expect(found(`${key}.qcow2`, `${key}.json`, `${key}.progress`)).toBe(1);
   });

@@ -285,7 +285,7 @@ test('property: series, totals, sentence, digest, page and metrics agree with th
       const { text, good } = digest(found, [], undefined);
       const late = expected.filter(({ state }) => state === 'late' || state === 'never');
       const watched = expected.filter(({ state, isGone }) =>
-        state === 'adhoc' ? !isGone : !['released', 'orphaned'].includes(state),
+        state === 'adhoc' ? !isGone : !['deselected', 'orphaned'].includes(state),
       );
       const failed = watched.filter(({ failing }) => failing > 0);
       const stuck = watched.filter(({ counts }) => counts.stuck > 0);

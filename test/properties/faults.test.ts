@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
-import { textsOf } from '../texts.ts';
+import { textsOf } from '../finding-texts.ts';
 import { always } from './always.ts';
 import {
   become,

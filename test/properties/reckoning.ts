@@ -105,7 +105,7 @@ export interface Reckoned {
   /** Of a server that is gone, the name that its images have. */
   name: string;
   isGone: boolean;
-  state: 'protected' | 'late' | 'never' | 'waiting' | 'released' | 'orphaned' | 'adhoc';
+  state: 'protected' | 'late' | 'never' | 'waiting' | 'deselected' | 'orphaned' | 'adhoc';
   /** Since when the next snapshot has been due, where it is late. */
   due: Date | undefined;
   counts: Counts;
@@ -186,17 +186,17 @@ export function reckon(regions: KnownRegion[], policies: KnownPolicy[], now: Dat
           return [{ ...series, ...standing(one.timetable, server, newest, now) }];
         }
         return its.length > 0
-          ? [{ ...series, state: server.exists ? 'released' : 'orphaned', due: undefined }]
+          ? [{ ...series, state: server.exists ? 'deselected' : 'orphaned', due: undefined }]
           : [];
       }),
     );
-    const byHand = servers.flatMap((server): Reckoned[] => {
+    const adhocSeries = servers.flatMap((server): Reckoned[] => {
       const its = snapshots.filter((s) => s.policy === 'adhoc' && s.server === server.id);
       return here.length > 0 && its.length > 0
         ? [{ ...reckonSeries('adhoc', server, its), state: 'adhoc', due: undefined }]
         : [];
     });
-    return [...ofPolicies, ...byHand];
+    return [...ofPolicies, ...adhocSeries];
   });
 }
 

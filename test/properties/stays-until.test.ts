@@ -228,8 +228,11 @@ test('property: no cleanup deletes a snapshot earlier than the audit says', () =
       for (const [id, at] of deletionsOf(world)) {
         const said = shown.get(id);
         if (said?.action !== 'keep') continue;
-        expect(said.goes, `${id} goes ${isoSeconds(at)}`).toBeDefined();
-        expect(said.goes! <= isoSeconds(at), `${id} goes ${isoSeconds(at)}, said ${said.goes}`).toBe(true);
+        expect(said.expiresAt, `${id} goes ${isoSeconds(at)}`).toBeDefined();
+        expect(
+          said.expiresAt! <= isoSeconds(at),
+          `${id} goes ${isoSeconds(at)}, said ${said.expiresAt}`,
+        ).toBe(true);
       }
     }),
     { slow: true },
@@ -253,8 +256,8 @@ test('property: where all succeeds, each goes just when the audit says', () =>
       for (const said of series.flatMap(({ snapshots }) => snapshots)) {
         if (said.action !== 'keep' || said.condition) continue;
         const at = deleted.get(said.image);
-        if (at || (said.goes && said.goes <= isoSeconds(last))) {
-          expect(said.goes, said.image).toBe(at && isoSeconds(at));
+        if (at || (said.expiresAt && said.expiresAt <= isoSeconds(last))) {
+          expect(said.expiresAt, said.image).toBe(at && isoSeconds(at));
         }
       }
     }),

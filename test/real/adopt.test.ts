@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { type Bench, bench, idsOf, policyOf, secondAfter, slotAt } from './bench.ts';
 import { environment } from './environment.ts';
 import type { GlanceImage } from './openstack.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/reporting/report.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import {
   type Bench,
   bench,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { imageName } from '../../lib/snapshots/image-name.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';

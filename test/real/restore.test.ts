@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { type Bench, bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { killedOnItsWay } from './killing.ts';
@@ -195,7 +195,7 @@ test.each<[string, object, RegExp]>([
   [
     'an unknown network',
     { networks: ['5b9c0c4e-0000-4000-8000-000000000001'] },
-    /"networks": the ids of networks that there are/,
+    /"networks": the ids of existing networks/,
   ],
   ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: .*the "keyName" of one/],
   ['an unknown security group', { securityGroups: ['nobody'] }, /"securityGroups": the names of groups/],

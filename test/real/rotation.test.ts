@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { isoSeconds } from '../../lib/config/dates.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { bench, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { watchTraffic } from './traffic.ts';

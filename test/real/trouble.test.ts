@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { bench, idsOf, policyOf, realNowMs, slotAt, slotOf, stuckAt } from './bench.ts';
 import { environment } from './environment.ts';
 import { eventually } from './openstack.ts';

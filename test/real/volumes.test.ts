@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Report, SnapshotLine } from '../../lib/reporting/report.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';
+import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
-import { textsOf } from '../texts.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import { type GlanceImage, volumeSnapshotIdsOf } from './openstack.ts';
@@ -38,7 +38,7 @@ describe.skipIf(!server)('a volume-backed server (needs VOLUME_SERVER_ID)', () =
     expect(['deleted', 'deferred']).toContain(first.outcome);
     if (first.outcome === 'deferred') {
       expect(first.reasons).toEqual([
-        'its volume snapshots are being deleted; the image goes in a later run',
+        'its volume snapshots are being deleted; a later run deletes the image',
       ]);
     }
     await settle();

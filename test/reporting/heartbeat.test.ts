@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import { sendPing } from '../../lib/reporting/heartbeat.ts';
-import { type Outside, startOutside } from '../outside.ts';
+import { type Outside, startOutside } from '../heartbeat-service.ts';
 
 const BEAT = { job: 'snapshot', policy: 'daily' };
 

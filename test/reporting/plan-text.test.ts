@@ -56,15 +56,15 @@ test('has a line for each snapshot: the date, the size, and why it is kept, dele
   };
   const gone = { ...entry, name: '', snapshots: [] };
   expect(planText(finishReport({ ...HEAD, entries: [entry, gone] }), false).split('\n')).toEqual([
-    'server s1 (gone) in DFW, daily: 0 stay, 0 go (times in UTC)',
+    'server s1 (gone) in DFW, daily: 0 stay, 0 to delete (times in UTC)',
     '',
-    'web-1 in DFW, daily: 2 stay, 1 go, 1 wait (times in UTC)',
+    'web-1 in DFW, daily: 2 stay, 1 to delete, 1 wait (times in UTC)',
     '  2026-11-23 00:00    2.0 GB  kept because: last 1 of 1; daily 2026-11-23',
     '  2026-11-22 00:00         -  kept because: x',
     '  2026-11-21 00:00  123.0 GB  waits because: y',
-    '  2026-11-20 06:30    2.0 GB  goes because: no rule keeps it',
+    '  2026-11-20 06:30    2.0 GB  to delete because: no rule keeps it',
     '',
-    'All: 2 stay, 1 go, 1 wait',
+    'All: 2 stay, 1 to delete, 1 wait',
   ]);
 });
 
@@ -74,20 +74,20 @@ test.each([3, 300])(
     const kept = dailies('2026-11-23T00:00:00Z', 7).map((one) =>
       snapshotLine({ snapshot: one, action: 'keep', reasons: [{ code: 'LAST', rank: 1, of: 7 }] }),
     );
-    const goes = snapshotLine({
+    const planned = snapshotLine({
       snapshot: snapshot('2026-11-01T00:00:00Z'),
       action: 'delete',
       reasons: [{ code: 'NO_RULE' }],
     });
     const entries = Array.from({ length: servers }, (_, i) => {
-      const snapshots = i % 3 === 0 ? [...kept, goes] : kept;
+      const snapshots = i % 3 === 0 ? [...kept, planned] : kept;
       const outcome = i % 3 === 0 ? ('planned' as const) : ('kept' as const);
       return { server: `s${i}`, name: `web-${i}`, region: 'DFW', policy: 'daily', outcome, snapshots };
     });
     const text = planText(finishReport({ ...HEAD, entries }), false);
     expect(Buffer.byteLength(text)).toBeLessThanOrEqual(3_500);
-    expect(text).toContain('web-0 in DFW, daily: 7 stay, 1 go');
-    expect(text.endsWith(`All: ${7 * servers} stay, ${servers / 3} go`)).toBe(true);
+    expect(text).toContain('web-0 in DFW, daily: 7 stay, 1 to delete');
+    expect(text.endsWith(`All: ${7 * servers} stay, ${servers / 3} to delete`)).toBe(true);
     if (servers > 3) {
       expect(text).not.toContain('kept because');
       expect(planText(finishReport({ ...HEAD, entries }), true)).toContain('kept because');
@@ -121,20 +121,20 @@ test('of a series that is too long, the log shows first what is deleted, and the
   expect(web!.slice(1)).toHaveLength(10);
   expect(zdb![0]).toMatch(/^zdb in DFW/);
   expect(zdb!.slice(1)).toHaveLength(2);
-  expect([...web!.slice(1), ...zdb!.slice(1)].every((one) => one.includes('goes because'))).toBe(true);
+  expect([...web!.slice(1), ...zdb!.slice(1)].every((one) => one.includes('to delete because'))).toBe(true);
   expect(waiting!.slice(1, -1).every((one) => one.includes('waits because'))).toBe(true);
   expect(waiting!.at(-1)).toBe('  …');
   const shown = waiting!.length - 2;
   expect(shown).toBeGreaterThan(10);
   expect(rest.map(([line]) => line)).toEqual([
     `… and ${50 - shown} more lines. This is a part: the answer of the invocation has everything.`,
-    'All: 6 stay, 12 go, 50 wait',
+    'All: 6 stay, 12 to delete, 50 wait',
   ]);
 });
 
 test('reports the number of omitted entries', () => {
   const report = { ...finishReport({ ...HEAD, entries: [] }), omitted: 7 };
-  expect(planText(report, false)).toBe('… and 7 more series\n\nAll: 0 stay, 0 go');
+  expect(planText(report, false)).toBe('… and 7 more series\n\nAll: 0 stay, 0 to delete');
 });
 
 test('the worked month in docs/retention.md matches the code', () => {

@@ -3,11 +3,11 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { expect, test } from 'vitest';
 import { PERIODS } from '../../lib/config/keep-rules.ts';
-import { codeOf } from '../../lib/reporting/reasons.ts';
+import { codeOf, type Reason, unique } from '../../lib/reporting/reasons.ts';
 import { finishReport } from '../../lib/reporting/report.ts';
 import { CLOUD_REMEDIES, FAILURE_REMEDIES } from '../../lib/reporting/sentences/incident.ts';
 import { REASON_CODES, reasonOf, remedyOf, reported, sentenceOf } from '../../lib/reporting/sentences.ts';
-import { textsOf } from '../texts.ts';
+import { textsOf } from '../finding-texts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
@@ -97,6 +97,44 @@ test.each([
     expect(cell, code).not.toMatch(/^As for /);
     expect(code! in FAILURE_REMEDIES, code).toBe(cell !== 'Nothing.');
   }
+});
+
+/** The codes of a server or a volume that is not failed by them. */
+const NEVER_FAIL = [
+  ...['TAKEN', 'WOULD_TAKE', 'ALREADY_TAKEN', 'SERVER_GONE_BY_NOW', 'VOLUME_GONE_BY_NOW', 'ON_VOLUMES_ALONE'],
+  // The server is tried again until it is taken, or fails as BUSY_TOO_LONG.
+  ...['SERVER_BUSY', 'SNAPSHOT_PENDING', 'CONFLICT'],
+  // The server is deferred.
+  'NEXT_SLOT',
+  // The cause that follows has the remedy.
+  'WITHOUT_VOLUMES',
+];
+
+test('e-mails have a remedy for each code that fails a server when a snapshot is due', () => {
+  const page = readFileSync(join(ROOT, 'docs/reasons.md'), 'utf8');
+  const [, section = ''] = page.split('\n## A server when a snapshot is due\n');
+  const codes = [...section.split('\n## ')[0]!.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, code]) => code!);
+  expect(codes).toEqual(expect.arrayContaining(NEVER_FAIL));
+  const failing = codes.filter((code) => !NEVER_FAIL.includes(code));
+  expect(failing.filter((code) => !(code in FAILURE_REMEDIES))).toEqual([]);
+});
+
+test.each<[string, Reason, Reason, number]>([
+  [
+    'another message of the cloud',
+    { code: 'CLOUD', error: 'UNAVAILABLE', message: 'request req-1 failed' },
+    { code: 'CLOUD', error: 'UNAVAILABLE', message: 'request req-2 failed' },
+    1,
+  ],
+  [
+    'another message in a reason within',
+    { code: 'CHANGED', reason: { code: 'CONFLICT', message: 'req-1' } },
+    { code: 'CHANGED', reason: { code: 'CONFLICT', message: 'req-2' } },
+    1,
+  ],
+  ['another fact', { code: 'UNFINISHED', status: 'queued' }, { code: 'UNFINISHED', status: 'saving' }, 2],
+])('reasons with %s: how many they are', (_, one, other, count) => {
+  expect(unique([one, other])).toHaveLength(count);
 });
 
 test('remedies that depend on the case have a sentence of their own', () => {

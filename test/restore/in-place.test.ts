@@ -57,7 +57,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     expect(reused.state).toBe('waiting');
     expect(reused.safety).not.toBe(first.safety);
     expect(h.rebuilt).toHaveLength(1);
-    expect(reused.lines.join('\n')).toContain(`${first.safety} is of no use: web has been rebuilt since`);
+    expect(reused.lines.join('\n')).toContain(`${first.safety} can't be used: web was rebuilt after it`);
     later(h, 30);
     expect(await h.run('restore', again(reused))).toMatchObject({ state: 'building', safety: reused.safety });
   });
@@ -70,7 +70,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     const reused = await h.run('restore', event);
     expect(reused.state).toBe('done');
     expect(reused.lines.join('\n')).toContain(
-      'as requested at 2026-11-23T06:30:00Z; for another restore leave',
+      'chosen by the call of 2026-11-23T06:30:00Z; to start another restore, omit',
     );
     expect(h.rebuilt).toHaveLength(1);
     expect(safetiesIn(h)).toHaveLength(1);
@@ -160,7 +160,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
       later(h, 15);
       const second = await h.run('restore', again(first));
       expect(second).toMatchObject({ state: 'waiting', image: first.image });
-      expect(second.lines.join('\n')).toContain('web has been rebuilt since');
+      expect(second.lines.join('\n')).toContain('web was rebuilt after it');
       expect(h.rebuilt).toHaveLength(1);
     },
   );
@@ -247,7 +247,9 @@ test('the image to restore is deleted meanwhile: refused, and the server is unch
   later(h, 30);
   h.cloud.region('DFW').removeImage(first.image);
   const { error } = await h.fail('restore', again(first));
-  expect(error.message).toMatch(/at: image \S+ has been deleted since: begin anew, .*; web is as it was/);
+  expect(error.message).toMatch(
+    /at: image \S+ has been deleted since: start a new restore, .*; web is as it was/,
+  );
   expect(h.rebuilt).toHaveLength(0);
 });
 

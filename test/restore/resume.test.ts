@@ -117,7 +117,7 @@ describe('a resumed event is refused if it differs from the one with which the r
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
     const { error } = await h.fail('restore', { ...again(first), safeties: [h.images[0]!.id] });
-    expect(error.message).toMatch(/safeties: image \S+ is no safety snapshot of the restore/);
+    expect(error.message).toMatch(/safeties: image \S+ is not a safety snapshot of the restore/);
     expect(h.rebuilt).toHaveLength(0);
   });
 });

@@ -9,7 +9,7 @@ import {
   otherOwners,
   type ReadingPolicy,
   readerOf,
-  UNREADABLE,
+  UNREADABLE_STATUS,
 } from '../../lib/snapshots/ownership.ts';
 import { image as anImage, server } from '../snapshots.ts';
 
@@ -254,7 +254,7 @@ describe('the remaining data of an image', () => {
     ['all, and one is being made', [data('v1'), data('v2', { status: 'creating' })], { state: 'pending' }],
     [
       'one available, one unreadable',
-      [data('v1'), data('v2', { status: UNREADABLE, name: '', volumeId: '' })],
+      [data('v1'), data('v2', { status: UNREADABLE_STATUS, name: '', volumeId: '' })],
       { state: 'unknown', status: 'volume_snapshot:unreadable' },
     ],
   ])('%s', (_, all, expected) => {
@@ -264,7 +264,12 @@ describe('the remaining data of an image', () => {
   });
 
   test('volume snapshots that cannot be read do not disprove the ownership of an image', () => {
-    const unreadable = data('v1', { status: UNREADABLE, name: '', createdAt: new Date(0), volumeId: '' });
+    const unreadable = data('v1', {
+      status: UNREADABLE_STATUS,
+      name: '',
+      createdAt: new Date(0),
+      volumeId: '',
+    });
     expect(read(image(['v1']), [unreadable])).toMatchObject({ state: 'unknown' });
   });
 });

@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
+import { textsOf } from '../finding-texts.ts';
 import { startWaiting } from '../fleet/waiting.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
 import { COVERAGE, reportBucket } from '../report-bucket.ts';
-import { textsOf } from '../texts.ts';
 
 // What policies covered when an audit last looked, and do not cover any more.
 
@@ -537,7 +537,9 @@ test('what dropped does not end while the record can not be read, with which aud
   h.s3.refuses = /^GET .*coverage/;
   for (const hour of ['08', '09', '10']) {
     setTime(`2026-11-23T${hour}:00:00Z`);
-    expect((await next(h)).sentence).toMatch(/; what else is no longer covered is not known$/);
+    expect((await next(h)).sentence).toMatch(
+      /; the coverage record can't be read, so other dropped servers are unknown$/,
+    );
     expect((await h.fail('audit', { acceptDropped: true })).error.message).toContain('cannot be read');
   }
   h.s3.refuses = / ^/;
@@ -793,7 +795,9 @@ describe('the record', () => {
     expect(textsOf(warnings).join()).toContain(
       'coverage.json is damaged: restore an earlier version of it. If there is none, delete it',
     );
-    expect(sentence).toMatch(/; web-1 is no longer covered; what else is no longer covered is not known$/);
+    expect(sentence).toMatch(
+      /; web-1 is no longer covered; the coverage record can't be read, so other dropped servers are unknown$/,
+    );
     const subjects = h.waiting.mails.map(({ subject }) => subject.replace(/.*: /, ''));
     expect(subjects).toEqual([
       'web-1 is no longer covered',
@@ -866,7 +870,7 @@ describe('the record', () => {
       expect(await next(h)).toMatchObject({
         drops: ['DROPPED_SERVER 1'],
         sentence: expect.stringMatching(
-          /; web-1 is no longer covered; what else is no longer covered is not known$/,
+          /; web-1 is no longer covered; the coverage record can't be read, so other dropped servers are unknown$/,
         ),
       });
       const metrics = h

@@ -56,7 +56,7 @@ test('a run whose last try failed, with the cause, what to do and the commands',
   expect(text).toContain('503 The server is currently unavailable');
   expect(text).toContain('npx serverless logs -f snapshot --stage test');
   expect(text).toContain('npx serverless rerun --stage test');
-  expect(text).toContain('Everything: 2 of 2 servers protected.');
+  expect(text).toContain('All servers: 2 of 2 servers protected.');
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });
 

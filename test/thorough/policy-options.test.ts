@@ -21,6 +21,7 @@ interface Effect {
 
 const LARGE = { id: 'large', name: 'large', ram: 4_096, disk: 40, ephemeral: 150 };
 const GONE = { id: 'gone-1', name: 'old' };
+const VOLUME = '22222222-2222-4333-8444-555555555555';
 const WEB = '11111111-2222-4333-8444-555555555555';
 
 /** Servers in two regions, one of them with local disks; and a server that is gone. */
@@ -39,6 +40,15 @@ async function fleet(): Promise<Harness> {
     createdAt: new Date('2026-10-01T00:00:00Z'),
     properties: { image_type: 'snapshot', instance_uuid: db.id },
   });
+  return h;
+}
+
+/** The same, with a volume at the first server. */
+async function fleetWithVolume(): Promise<Harness> {
+  const h = await fleet();
+  const dfw = h.cloud.region('DFW');
+  dfw.addVolume({ id: VOLUME, name: 'web-data', size: 10, metadata: { kind: 'scratch' } });
+  dfw.servers.find(({ id }) => id === WEB)!.volumeIds.push(VOLUME);
   return h;
 }
 
@@ -76,6 +86,7 @@ const cleanup = (one: object, other: object): Effect => ({
   job: 'cleanup',
   events: [policy({ dryRun: true, ...one }), policy({ dryRun: true, ...other })],
 });
+const volumes = (one: object, other: object): Effect => ({ ...snapshot(one, other), world: fleetWithVolume });
 const kept = (rule: object) => cleanup({ keep: { last: 1 } }, { keep: { last: 1, ...rule } });
 const copied = (one: object, other: object): Effect => ({
   world: copies,
@@ -134,7 +145,10 @@ const EFFECTS: Record<string, Effect> = {
   'orphans.after': cleanup({ orphans }, { orphans: { ...orphans, after: '999d' } }),
   'orphans.keep': cleanup({ orphans }, { orphans: { ...orphans, keep: 2 } }),
   maxDeletes: cleanup({ keep: { last: 1 } }, { keep: { last: 1 }, maxDeletes: 1 }),
-  volumes: snapshot({}, { volumes: 'none' }),
+  volumes: volumes({}, { volumes: 'none' }),
+  'volumes.except.ids': volumes({}, { volumes: { except: { ids: [VOLUME] } } }),
+  'volumes.except.names': volumes({}, { volumes: { except: { names: ['web-d*'] } } }),
+  'volumes.except.tagged': volumes({}, { volumes: { except: { tagged: { kind: 'scratch' } } } }),
   localDisks: snapshot({}, { localDisks: 'accepted' }),
   'offsite.schedule': diagnosed(
     { offsite: { schedule: MIDNIGHT, keep } },
@@ -165,10 +179,15 @@ const EFFECTS: Record<string, Effect> = {
   account: snapshot({}, { account: 'other' }),
 };
 
-/** The options without options of their own, as the tables of docs/fields.md have them. */
+/**
+ * The options without options of their own, and those with a default value, as the tables of
+ * docs/fields.md have them.
+ */
 const [policyTable = ''] = fieldTables().split('## Settings');
-const paths = [...policyTable.matchAll(/^\| `([\w.]+)` \|/gm)].map(([, path]) => path!);
-const options = paths.filter((path) => !paths.some((other) => other.startsWith(`${path}.`)));
+const rows = [...policyTable.matchAll(/^\| `([\w.]+)` \| .* \| (`?)/gm)];
+const options = rows.flatMap(([, path = '', defaulted]) =>
+  defaulted || !rows.some(([, other = '']) => other.startsWith(`${path}.`)) ? [path] : [],
+);
 
 test('the table of effects has every option of a policy', () => {
   expect(Object.keys(EFFECTS)).toEqual(options);

@@ -1,5 +1,7 @@
 import { minuteText, sizeText } from '../../reporting/sentences/format.ts';
 import { copiesText, snapshotText, untilText } from '../../reporting/sentences/page.ts';
+import type { Sentence } from '../../reporting/sentences/sentence.ts';
+import { textIndex } from '../../reporting/sentences/text-index.ts';
 import { sentencesOf } from '../../reporting/sentences.ts';
 import type { Audit, AuditedSeries } from '../model.ts';
 import { markOf } from './timeline-mark.ts';
@@ -15,24 +17,19 @@ export type Line = [image: string, slot: number, state: number, size: number, wh
  * so each is stored once.
  */
 export interface PageData {
-  text: string[];
+  text: Sentence[];
   /**
    * The snapshots of each row, by the row's number; newest first, in the same order as the marks of
    * the timeline.
    */
   rows: Line[][];
   /** A text about the copies of each row; empty without copies. */
-  notes: string[];
+  notes: Sentence[];
 }
 
 /** Creates the data of the page's script. A thousand servers need a few megabytes. */
 export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit): PageData {
-  const text = new Map<string, number>();
-  const index = (words: string) => {
-    const known = text.get(words) ?? text.size;
-    text.set(words, known);
-    return known;
-  };
+  const { indexOf, texts } = textIndex();
   const policyOf = new Map(policies.map((one) => [`${one.account} ${one.policy}`, one]));
   const lines = rows.map(({ account, policy, snapshots }) =>
     snapshots.map((s): Line => {
@@ -41,8 +38,15 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
       const size = s.sizeBytes === undefined ? '–' : sizeText(s.sizeBytes);
       const state = snapshotText(s, held);
       const why = sentencesOf(s.reasons);
-      return [s.image, index(minuteText(s.slot)), index(state), index(size), index(why), index(until)];
+      return [
+        s.image,
+        indexOf(minuteText(s.slot)),
+        indexOf(state),
+        indexOf(size),
+        indexOf(why),
+        indexOf(until),
+      ];
     }),
   );
-  return { text: [...text.keys()], rows: lines, notes: rows.map(copiesText) };
+  return { text: texts(), rows: lines, notes: rows.map(copiesText) };
 }

@@ -1,4 +1,5 @@
 import { printable } from '../../openstack/printable.ts';
+import type { Sentence } from '../../reporting/sentences/sentence.ts';
 
 const ENTITIES: Record<string, string> = {
   '&': '&amp;',
@@ -9,7 +10,7 @@ const ENTITIES: Record<string, string> = {
 };
 
 /** Escapes untrusted text for an HTML element or a quoted attribute. */
-export function escapeHtml(text: string): string {
+export function escapeHtml(text: Sentence): string {
   return printable(text).replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 

@@ -1,6 +1,6 @@
 import type { AuditedSeries } from '../model.ts';
+import { SERIES_STATES } from '../series-states.ts';
 import { escapeHtml } from './escape.ts';
-import { STATES } from './row.ts';
 
 const FIELDS = { policy: 'policies', region: 'regions', account: 'accounts' } as const;
 
@@ -10,9 +10,9 @@ const FIELDS = { policy: 'policies', region: 'regions', account: 'accounts' } as
  */
 export function filters(series: readonly AuditedSeries[]): string {
   const byState = Map.groupBy(series, ({ state }) => state);
-  const chips = Object.entries(STATES).flatMap(([state, words]) => {
+  const chips = Object.entries(SERIES_STATES).flatMap(([state, { label }]) => {
     const count = byState.get(state as AuditedSeries['state'])?.length;
-    return count ? [chip(state, words, count)] : [];
+    return count ? [chip(state, label, count)] : [];
   });
   return `<form class="filters" role="search" hidden>
 <label class="search"><span class="unseen">Search</span><input type="search" name="search" placeholder="Search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/"><kbd aria-hidden="true">/</kbd></label>

@@ -1,24 +1,13 @@
-import { worstFirst } from '../headline.ts';
-import type { AuditedSeries, SeriesState } from '../model.ts';
+import type { AuditedSeries } from '../model.ts';
+import { SERIES_STATES, type StateTraits, worstFirst } from '../series-states.ts';
 import { type RowContext, row } from './row.ts';
 
 /** The titles of the sections, in the order of the page. */
-const SECTION_TITLES = {
+const SECTION_TITLES: Record<StateTraits['section'], string> = {
   attention: 'Needs attention',
   waiting: 'Waiting for the first snapshot',
   protected: 'Protected',
-  kept: 'Kept, with nothing new to come',
-};
-
-/** The section of each state. */
-const SECTIONS: Record<SeriesState, keyof typeof SECTION_TITLES> = {
-  never: 'attention',
-  late: 'attention',
-  waiting: 'waiting',
-  protected: 'protected',
-  released: 'kept',
-  orphaned: 'kept',
-  adhoc: 'kept',
+  kept: 'Kept, no further snapshots',
 };
 
 /** A section of the page: series whose states belong together. */
@@ -31,7 +20,7 @@ export interface Group {
 export function groupsOf(all: readonly AuditedSeries[]): Group[] {
   return Object.entries(SECTION_TITLES)
     .map(([section, title]) => {
-      const series = all.filter(({ state }) => SECTIONS[state] === section);
+      const series = all.filter(({ state }) => SERIES_STATES[state].section === section);
       return { title, series: series.sort(section === 'attention' ? worstFirst : byName) };
     })
     .filter(({ series }) => series.length > 0);

@@ -2,7 +2,7 @@ import { BASE_LINE, type Badge, drawBadge, drawCopy, drawMarks, type Mark, RULER
 
 const OTHERS: Partial<Record<Mark, string>> = {
   held: 'held',
-  goes: 'a cleanup will delete it',
+  expiring: 'a cleanup will delete it',
   pending: 'being made',
   failed: 'failed',
   stuck: 'stuck',

@@ -2,31 +2,28 @@ import { seriesNameText } from '../../reporting/sentences/headline.ts';
 import { holdingText, NOTES, standingText } from '../../reporting/sentences/page.ts';
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';
+import { SERIES_STATES, type StateTraits } from '../series-states.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
 import { timeline } from './timeline.ts';
 
-/** The names of the states, in the order of the page. */
-export const STATES: Record<SeriesState, string> = {
-  never: 'No snapshot',
-  late: 'Late',
-  waiting: 'Waiting',
-  protected: 'Protected',
-  released: 'Not selected',
-  orphaned: 'Server gone',
-  adhoc: 'By hand',
-};
-
 /** The icon of a state. */
 export function stateIcon(state: SeriesState): string {
-  const known = ['protected', 'late', 'never', 'waiting'].includes(state);
-  return `<svg class="icon ${state}" viewBox="0 0 16 16" aria-hidden="true"><use href="#is-${known ? state : 'kept'}"/></svg>`;
+  return `<svg class="icon ${state}" viewBox="0 0 16 16" aria-hidden="true"><use href="#is-${SERIES_STATES[state].icon}"/></svg>`;
 }
+
+/** The colors of the browser's tab, which has no style sheet. Waiting is no trouble. */
+const TAB_COLORS: Record<StateTraits['color'], string> = {
+  never: '#d64541',
+  late: '#e08a2e',
+  good: '#2a9d8f',
+  soft: '#2a9d8f',
+};
 
 /** The icon of the browser's tab. */
 export function tabIcon(state: SeriesState): string {
-  const color = { protected: '#2a9d8f', waiting: '#2a9d8f', late: '#e08a2e' }[state as string] ?? '#d64541';
+  const color = TAB_COLORS[SERIES_STATES[state].color];
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="7" fill="${color}"/></svg>`;
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
@@ -48,9 +45,9 @@ export function row(series: AuditedSeries, number: number, { now, scale, naming 
     .map(([key, value]) => `data-${key}="${escapeHtml(value)}"`)
     .join(' ');
   return `<li class="row" id="row-${number}" ${data}>
-<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(series.name ? naming.nameOf(series) : seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${STATES[state]}</span></span></button>
+<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(series.name ? naming.nameOf(series) : seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${SERIES_STATES[state].label}</span></span></button>
 ${timeline(series, now, scale)}
-<p class="standing ${state}"><b>${standingText(series, STATES[state])}</b><span>${holdingText(series)}</span>${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
+<p class="standing ${state}"><b>${standingText(series, SERIES_STATES[state].label)}</b><span>${holdingText(series)}</span>${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
 </li>`;
 }
 

@@ -1,4 +1,6 @@
 /// <reference lib="dom" />
+
+import type { Sentence } from '../../reporting/sentences/sentence.ts';
 import type { PageData } from './data.ts';
 
 /**
@@ -11,7 +13,7 @@ export function pageScript(): void {
     within.querySelector<E>(selector)!;
   const all = <E extends Element = HTMLElement>(selector: string, within: ParentNode = document) =>
     Array.from(within.querySelectorAll<E>(selector));
-  const make = (tag: string, attributes: Record<string, string>, ...children: (Node | string)[]) => {
+  const make = (tag: string, attributes: Record<string, string>, ...children: (Node | Sentence)[]) => {
     const made = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
     made.append(...children);
@@ -73,7 +75,7 @@ export function pageScript(): void {
   function details(row: HTMLElement): HTMLElement {
     const columns = { slot: 'Snapshot', state: 'State', size: 'Size', why: 'Why', until: 'Stays until' };
     const names = Object.keys(columns);
-    const cells = (tag: string, role: string, contents: (Node | string)[][]) =>
+    const cells = (tag: string, role: string, contents: (Node | Sentence)[][]) =>
       contents.map((content, i) => make(tag, { role, class: names[i]! }, ...content));
     const marks = marksOf(row);
     const body = linesOf(row).map(([image, ...texts], i) => {

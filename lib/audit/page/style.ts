@@ -1,3 +1,4 @@
+import { SERIES_STATES } from '../series-states.ts';
 import { BARS } from './timeline-mark.ts';
 
 /**
@@ -51,10 +52,9 @@ h1 .icon{flex:none;width:1.05em;height:1.05em;margin-top:.06em}
 .notices summary{cursor:pointer;color:var(--soft)}
 
 .icon{width:1rem;height:1rem;fill:none;stroke:currentColor;stroke-width:1.6;stroke-linecap:round;stroke-linejoin:round;overflow:visible}
-.protected{color:var(--good)}
-.late{color:var(--late)}
-.never{color:var(--never)}
-.waiting,.released,.orphaned,.adhoc{color:var(--soft)}
+${Object.entries(SERIES_STATES)
+  .map(([state, { color }]) => `.${state}{color:var(--${color})}`)
+  .join('\n')}
 
 .filters{display:flex;flex-wrap:wrap;align-items:center;gap:.5rem .625rem;margin-top:1.5rem}
 .filters input[type=search],select{font:inherit;color:inherit;background:var(--raised);border:1px solid light-dark(#8a93a1,#657083);border-radius:6px;height:2.25rem;max-width:100%;padding:0 .625rem}
@@ -97,7 +97,7 @@ button{font:inherit;color:inherit}
 .now{stroke:var(--now);stroke-width:1.5}
 .timeline rect{rx:1.5px}
 ${BARS.map((bar) => `.${bar}`).join()}{fill:var(--good)}
-.goes,.pending,.stuck,.failed,.unknown{fill:none;stroke:var(--soft);stroke-width:1.5}
+.expiring,.pending,.stuck,.failed,.unknown{fill:none;stroke:var(--soft);stroke-width:1.5}
 .pending{stroke:var(--good)}
 .failed,.stuck{stroke:var(--never);stroke-width:2}
 .proven,.unproven{fill:none;stroke:var(--good);stroke-width:1.5;stroke-linecap:round;stroke-linejoin:round}

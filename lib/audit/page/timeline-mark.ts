@@ -7,10 +7,10 @@ const LONGEST_FIRST = PERIODS.toReversed();
 
 /**
  * The kind of mark that shows a snapshot in a timeline. A good snapshot has the mark of the longest
- * period for which it is kept; "recent" if it is kept for other reasons, "goes" if a cleanup will
- * delete it, "held" while a hold keeps it. Any other snapshot has the mark of its state.
+ * period for which it is kept; "recent" if it is kept for other reasons, "expiring" if a cleanup
+ * will delete it, "held" while a hold keeps it. Any other snapshot has the mark of its state.
  */
-export type Mark = Period | 'recent' | 'goes' | 'held' | Exclude<AuditedSnapshot['state'], 'good'>;
+export type Mark = Period | 'recent' | 'expiring' | 'held' | Exclude<AuditedSnapshot['state'], 'good'>;
 
 /** A badge above a mark: whether the snapshot passed or failed its last drill. */
 export type Badge = 'proven' | 'unproven';
@@ -41,7 +41,7 @@ export const RULER = BARS.filter((bar) => bar === 'recent' || HEIGHTS[bar] > HEI
 /** The mark of a snapshot in its timeline and its table. */
 export function markOf({ state, action, reasons }: AuditedSnapshot): Mark {
   if (state !== 'good') return state;
-  if (action !== 'keep') return 'goes';
+  if (action !== 'keep') return 'expiring';
   if (isHeld({ reasons })) return 'held';
   return LONGEST_FIRST.find((period) => reasons.some(({ code }) => code === codeOf(period))) ?? 'recent';
 }

@@ -39,12 +39,18 @@ export const auditSentences = {
         ? '; cleanup deletes each once it is a day old and a newer snapshot is good'
         : '';
     const kept = held.length > 0 ? `; held: ${someOf(held)}: release it, and cleanup deletes it then` : '';
-    return ofSeries(series, `the cloud has given up ${someOf(images)}${others}${kept}`);
+    return ofSeries(
+      series,
+      `the ${images.length === 1 ? 'snapshot' : 'snapshots'} ${someOf(images)} failed in the cloud${others}${kept}`,
+    );
   },
   SERIES_ADHOC_FAILED: ({ images, endless, ...series }) => {
     const some = endless.length < images.length ? '; cleanup deletes an ad-hoc snapshot after its end' : '';
     const others = endless.length > 0 ? `; delete ${someOf(endless)} by hand: no cleanup does` : '';
-    return ofSeries(series, `the cloud has given up ${someOf(images)}${some}${others}`);
+    return ofSeries(
+      series,
+      `the ${images.length === 1 ? 'snapshot' : 'snapshots'} ${someOf(images)} failed in the cloud${some}${others}`,
+    );
   },
   SERIES_STUCK: ({ images, ...series }) =>
     ofSeries(
@@ -70,7 +76,7 @@ export const auditSentences = {
   POLICY_SCHEDULE_ENDED: ({ job, ...dormancy }) =>
     `${SCHEDULE_FIELDS[job]}: ${dormantFieldText(job, dormancy)}: correct it: its last field is the year, * for every one`,
   POLICY_RUN_MISSING: ({ job }) =>
-    `no ${job} run has succeeded within the time that its schedule allows: if none has failed, is its rule enabled?`,
+    `no ${job} run has succeeded within the time that its schedule allows: check whether its rule is enabled and look at its failed runs`,
   POLICY_ACCOUNT_UNREADABLE: ({ account, problem }, say) =>
     `the account ${account} can't be read: ${say(problem)}`,
   POLICY_REGION_UNKNOWN: ({ where }) => `regions: the account has no region "${where}"`,

@@ -17,7 +17,7 @@ export const deletionSentences = {
   SAME_VOLUME_SNAPSHOTS: () => 'another image names the same volume snapshots',
   OTHER_DEPLOYMENT: () => 'another deployment has snapshots of its server, too',
   VOLUME_SNAPSHOTS_GOING: () => 'its volume snapshots are being deleted since an earlier run',
-  VOLUME_SNAPSHOTS_GOING_NOW: () => 'its volume snapshots are being deleted; the image goes in a later run',
+  VOLUME_SNAPSHOTS_GOING_NOW: () => 'its volume snapshots are being deleted; a later run deletes the image',
   VOLUME_SNAPSHOT_STILL_THERE: ({ id, status }) =>
     `the cloud accepted the deletion of its volume snapshot ${id}, which is still ${status}`,
 

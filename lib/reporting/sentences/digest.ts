@@ -26,7 +26,7 @@ export function failedRunLine(
 }
 
 /** A line about a server that failed in a run. */
-export function failedServerLine(run: Report, { name, server, region }: Entry, text: string): Sentence {
+export function failedServerLine(run: Report, { name, server, region }: Entry, text: Sentence): Sentence {
   return failedRunLine(run, `${name || server} in ${region}: ${text}`);
 }
 

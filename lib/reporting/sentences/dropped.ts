@@ -1,4 +1,4 @@
-import { acceptanceOf } from '../../audit/acceptance.ts';
+import { acceptanceOf } from '../../audit/coverage/acceptance.ts';
 import type { Dropped } from '../../audit/model.ts';
 import { printableJson } from '../../openstack/printable.ts';
 import { sentenceOf } from '../sentences.ts';

@@ -23,7 +23,7 @@ export function failedRunText({
   entries,
   totals,
   omitted,
-}: Report): string {
+}: Report): Sentence {
   const lines = [...failures.map(({ text }) => text), ...entries.flatMap(linesOf)];
   const most = MOST_LINES - Math.min(omitted, 1);
   const failed = totals.failed ?? 0;

@@ -2,6 +2,7 @@ import { DAY_MS, HOUR_MS, MINUTE_MS } from '../../config/dates.ts';
 import { printable } from '../../openstack/printable.ts';
 import { statusOfVolumeSnapshot } from '../../snapshots/volume-snapshot-status.ts';
 import type { BusyCode, BusyServer } from '../reasons.ts';
+import type { Sentence } from './sentence.ts';
 
 /** How many names {@link firstNames} has. */
 const MOST_NAMES = 10;
@@ -50,7 +51,7 @@ const ELLIPSIS = '...';
  * The subject of an e-mail: `text`, followed by `rest`. In a text that is too long, long words are
  * cut, because these are names. If it is still too long, it is cut at the end of a word.
  */
-export function subjectText(text: string, rest = ''): string {
+export function subjectText(text: Sentence, rest = ''): Sentence {
   const line = printable(text).replace(/[^\x20-\x7e]/g, '?');
   const room = LONGEST_SUBJECT - rest.length;
   if (line.length <= room) return line + rest;

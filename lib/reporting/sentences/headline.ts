@@ -21,18 +21,20 @@ export const CLAUSES = {
     `${policy} names the region ${where}, which its account does not have`,
   runsMissing: ({ job, policy }: { job: string; policy: string }) =>
     `no ${job} run of ${policy} has succeeded in time`,
-  snapshotsIn: {
+  troubles: {
+    unproven: (servers: string) => `the last drill of ${servers} failed`,
+    behind: (servers: string) => `the copies of ${servers} are behind`,
     failed: (servers: string) => `a snapshot of ${servers} failed`,
     stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
+    unknown: (servers: string, count: number, statuses: readonly string[]) =>
+      uncountedText(count, ` of ${servers}`, statuses),
   },
-  uncounted: (servers: string, count: number, statuses: readonly string[]) =>
-    uncountedText(count, ` of ${servers}`, statuses),
   quotaAhead: ({ where, days }: Reason<'QUOTA_AHEAD'>) => `the quota of ${where} has ${quotaRoom(days)}`,
   failures: (count: number) => `${counted(count, 'failure')} in the last day`,
   notRotating: (count: number) => `the snapshots of ${counted(count, 'server')} are not rotating`,
   dropped: (dropped: Dropped) => titleOf(dropped),
   droppedUnknown: (isSomeKnown: boolean) =>
-    isSomeKnown ? 'what else is no longer covered is not known' : 'what is no longer covered is not known',
+    `the coverage record can't be read, so ${isSomeKnown ? 'other ' : ''}dropped servers are unknown`,
 };
 
 /** The clauses in one sentence. */
@@ -65,7 +67,7 @@ export function serverNameText(series: AuditedSeries, suffix: string): string {
 }
 
 /** A region or an account that can't be read. */
-export const UNREADABLE = {
+export const UNREADABLE_PLACES = {
   account: (account: string) => printable(`account ${account}`),
   region: (region: string, account: string | undefined) =>
     printable(account === undefined ? region : `${region} (${account})`),

@@ -9,9 +9,9 @@ const MOST_CHARACTERS = 500;
 
 /** The headline of an incident of several problems; `title` is that of the first. */
 export const HEADLINES = {
-  servers: (count: number, title: string) => `${count} servers, the worst is ${title}`,
-  accounts: (count: number) => `${count} accounts can't be read`,
-  others: (count: number, title: string) => `${title}, and ${count - 1} more`,
+  servers: (count: number, title: Sentence): Sentence => `${count} servers, the worst is ${title}`,
+  accounts: (count: number): Sentence => `${count} accounts can't be read`,
+  others: (count: number, title: Sentence): Sentence => `${title}, and ${count - 1} more`,
 };
 
 /** The parts of an incident's problem that its texts need; see lib/incidents/problem.ts. */
@@ -51,7 +51,7 @@ export const MAIL = {
   ended: (title: Sentence) => `ended: ${title}`,
   since: (time: string) => `Since ${minuteText(time)} UTC.`,
   more: (count: number) => `… and ${count} more`,
-  everything: (headline: Sentence) => `Everything: ${headline}.`,
+  everything: (headline: Sentence) => `All servers: ${headline}.`,
 };
 
 /** What to do, each remedy once; undefined if there are none. */
@@ -62,7 +62,7 @@ export function remediesText(remedies: readonly Sentence[]): Sentence | undefine
 
 /** What the e-mail says of a problem that comes and goes. */
 export const RECURS =
-  'It ended and began again within a day. The next e-mail about it comes when it has lasted or stayed away for a day.';
+  'The problem recurs. You get the next e-mail once it has been present, or absent, for a whole day.';
 
 /** What the e-mail says of a problem that came and went, or joined another one, and then stayed. */
 export const LASTS = 'It has lasted for a day now.';
@@ -72,10 +72,10 @@ export const ENDED = 'Ended: the audit no longer sees this:';
 
 /** The texts of the e-mail in place of one that the topic has refused. */
 export function refusedMailTexts(
-  subject: string,
+  subject: Sentence,
   message: string,
   stage: string,
-): Record<'subject' | 'text', string> {
+): Record<'subject' | 'text', Sentence> {
   return {
     subject: 'an e-mail about an incident was refused',
     text: [

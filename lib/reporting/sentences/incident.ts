@@ -1,4 +1,4 @@
-import { acceptanceOf } from '../../audit/acceptance.ts';
+import { acceptanceOf } from '../../audit/coverage/acceptance.ts';
 import type { Dropped } from '../../audit/model.ts';
 import type { CloudErrorCode } from '../../openstack/errors.ts';
 import { printable, withoutStop } from '../../openstack/printable.ts';
@@ -125,10 +125,21 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   IMAGE_FAILED: 'Nothing: the next run takes another. If it lasts, ask your provider.',
   IMAGE_EMPTY: 'Nothing: the next run takes another. Ask your provider why, then delete the image.',
   IMAGE_REJECTED:
-    'Compare what the reason names with the properties of the image (openstack image show <image id>). End what has changed them, such as another program or a rule of the cloud, then delete the image (openstack image delete <image id>).',
+    'Compare what the reason names with the properties of the image (openstack image show <image id>). Stop what changed them, such as another program or a rule of the cloud, then delete the image (openstack image delete <image id>).',
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
+  REQUEST_ENDS_SOONER: 'Hold the image that is named, or give the request another name.',
+  REQUEST_OVER: 'If you want one, give the request another name.',
+  REQUEST_TOOK_IT_BEFORE:
+    'Find out what happened to the image that is named. If you want another one, give the request another name.',
+  ID_NOT_IN_POLICY: 'Correct the id, or name another policy.',
   ID_UNREADABLE: 'Look at the other failures first.',
+  VOLUME_BUSY: 'Nothing: it is tried again every half hour.',
+  VOLUME_IN_STATE:
+    "Repair the volume or ask the cloud's support (openstack volume show), or name it in volumes.except.",
+  VOLUME_SNAPSHOT_IN_PROGRESS: 'Nothing: it is tried again every half hour.',
+  VOLUMES_OVER_QUOTA:
+    'Ask the cloud for a higher quota (openstack limits show --absolute), or keep fewer snapshots.',
   SERIES_SCHEDULE_ENDED: 'Correct its last field, the year: * means every year.',
   SERIES_SERVER_UNCERTAIN: "Ask the cloud's support if it lasts: a cell may be down.",
   SERIES_REGION_WITHOUT_IMAGES:
@@ -158,7 +169,7 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
   OUT_OF_TIME: 'Nothing: the next run tries again. If it happens often, make the policy smaller.',
 };
 
-// What has dropped out has a command of its own: see acceptance.ts.
+// What has dropped out has a command of its own: see lib/audit/coverage/acceptance.ts.
 type Remediable = Exclude<keyof typeof incidentTitles, `DROPPED_${string}`> | 'SERVERS_FAILED';
 const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   POLICY_ACCOUNT_UNREADABLE: ({ problem }, place) =>

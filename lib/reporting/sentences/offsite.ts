@@ -70,11 +70,11 @@ export const offsiteSentences = {
   COPY_WITHOUT_HEAD: ({ key, segment }) =>
     `${key} is gone, but its segments, such as ${segment}, exist: create an empty object of that name with the header X-Object-Manifest to repair the copy`,
   COPY_OTHER_DATA: ({ key, manifest }) => `${key} is not the object that ${manifest} describes`,
-  EXPORT_NO_VHD: ({ name }) => `${name} does not end as a VHD does`,
+  EXPORT_NO_VHD: ({ name }) => `the last 512 bytes of ${name} are not a VHD footer`,
   EXPORT_OF_OTHERS: ({ name }) => `${name} is made of other objects than its own segments`,
   EXPORT_SEGMENTS_MISSING: ({ name }) => `segments of ${name} are missing, or differ in size`,
   EXPORT_OTHER_SIZE: ({ name }) => `the total size of the segments of ${name} differs from its own size`,
-  EXPORT_OTHER_CHECKSUM: ({ name }) => `the MD5s of the segments of ${name} do not agree with its own`,
+  EXPORT_OTHER_CHECKSUM: ({ name }) => `the checksum of ${name} does not match the MD5s of its segments`,
 } satisfies Partial<Sentences>;
 
 function limitText(bytes: number): string {

@@ -8,12 +8,12 @@ export const ownershipSentences = {
   MARKED_AS_OURS: ({ image, name, reason }, say) =>
     `${name || image} (${image}) is marked as ours, but ${say(reason)}`,
   OWNED_BY_OTHER_PROJECT: () => 'another project owns it',
-  POLICY_INVALID: () => 'its autosnap_policy is no policy name',
-  SERVER_INVALID: () => 'its autosnap_server is no id of a server',
-  SLOT_INVALID: () => 'its autosnap_slot is no time',
+  POLICY_INVALID: () => 'its autosnap_policy is not a policy name',
+  SERVER_INVALID: () => 'its autosnap_server is not a server id',
+  SLOT_INVALID: () => 'its autosnap_slot is not a time',
   HOLD_INVALID: () => 'its autosnap_hold is neither "forever", "none" nor a date',
   MARKERS_DIFFER: () => 'the markers in its metadata and in its description differ',
-  EXPIRES_INVALID: () => 'its autosnap_expires is no time',
+  EXPIRES_INVALID: () => 'its autosnap_expires is not a time',
   NAME_ENDING_CHANGED: ({ ending }) =>
     `its name does not end in ${ending}: it was renamed, or something else made it`,
   NAME_CHANGED: () => 'its name is not what it was given: it was renamed, or something else made it',

@@ -89,18 +89,18 @@ const IF: Record<ExpiryCondition, string> = {
 
 /** Until when a snapshot stays. `policy` is that of its series, if it is deployed. */
 export function untilText(
-  { action, goes, condition }: AuditedSnapshot,
+  { action, expiresAt, condition }: AuditedSnapshot,
   policy: Pick<AuditedPolicy, 'nextCleanup' | 'cleansAtRate'> | undefined,
   { at, isHeld }: { at: string; isHeld: boolean },
 ): Sentence {
   if (action === 'delete') return `the next cleanup${policy ? nextCleanupText(policy) : ''}`;
   if (action === 'defer') return 'a later cleanup';
-  if (!goes) return isHeld ? 'its hold is released' : 'after the end of the forecast';
-  if (goes > at) {
-    const inTime = durationText(Date.parse(goes) - Date.parse(at));
-    return `${minuteText(goes)}, in ${inTime}${condition ? IF[condition] : ''}`;
+  if (!expiresAt) return isHeld ? 'its hold is released' : 'longer than the forecast covers';
+  if (expiresAt > at) {
+    const inTime = durationText(Date.parse(expiresAt) - Date.parse(at));
+    return `${minuteText(expiresAt)}, in ${inTime}${condition ? IF[condition] : ''}`;
   }
-  return condition ? UNTIL[condition] : 'its reason no longer applies';
+  return condition ? UNTIL[condition] : 'the drill or restore that uses it has ended';
 }
 
 /** The next cleanup of a policy: ", by 2026-11-24 12:00". */

@@ -3,14 +3,14 @@ import { counted, minuteText, sizeText } from './format.ts';
 
 const WORDS: Partial<Record<Outcome, string>> = {
   kept: 'kept because',
-  planned: 'goes because',
+  planned: 'to delete because',
   deferred: 'waits because',
 };
 
-/** "2 stay, 1 go, 1 wait" */
+/** "2 stay, 1 to delete, 1 wait" */
 function countsText({ kept = 0, planned = 0, deferred = 0, failed = 0 }: Report['totals']): string {
   const others = [...(deferred > 0 ? [`${deferred} wait`] : []), ...(failed > 0 ? [`${failed} failed`] : [])];
-  return [`${kept} stay`, `${planned} go`, ...others].join(', ');
+  return [`${kept} stay`, `${planned} to delete`, ...others].join(', ');
 }
 
 /** The lines of a plan as text. */

@@ -24,8 +24,8 @@ const QUOTA_REMEDIES: Record<string, string> = { FORBIDDEN: QUOTA, OVER_QUOTA: Q
 const REFUSAL_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
   new: {
     BAD_REQUEST:
-      'if it is the flavor, give another "flavor"; a network, "networks": the ids of networks that there are; the key pair, the "keyName" of one that the user in the secret has, or null for none; a security group, "securityGroups": the names of groups that there are, or []; the image, another "at"',
-    CONFLICT: 'if there are several networks, give "networks": the ids of those that it is to have',
+      'if it is the flavor, give another "flavor"; a network, "networks": the ids of existing networks; the key pair, the "keyName" of one that the user in the secret has, or null for none; a security group, "securityGroups": the names of existing groups, or []; the image, another "at"',
+    CONFLICT: 'if there are several networks, give "networks": the ids of the networks of the new server',
   },
   'in-place': {
     CONFLICT:
@@ -46,14 +46,14 @@ export const restoreSentences = {
   RESTORE_PASSED_OVER: ({ image, slot, status }) =>
     `passed over: the snapshot of ${slot} (${image}): it is ${statusText(status)}`,
   RESTORE_PASSED_OVER_FAILED: ({ image, slot, drilled }) =>
-    `passed over: the snapshot of ${slot} (${image}): its last drill, at ${drilled}, failed; "at": "${image}" takes it all the same`,
+    `passed over: the snapshot of ${slot} (${image}): its last drill, at ${drilled}, failed; to restore it anyway, send "at": "${image}"`,
   RESTORE_PASSED_OVER_MORE: ({ count }) => `passed over: ${count} more`,
   RESTORE_NOT_COUNTED: ({ image, problem, isOnVolumes }, say) =>
-    `passed over: ${say(problem)}${isOnVolumes ? '' : `; "at": "${image}" takes it all the same`}`,
+    `passed over: ${say(problem)}${isOnVolumes ? '' : `; to restore it anyway, send "at": "${image}"`}`,
   RESTORE_NAMESAKE: ({ name, server }) =>
     `there are snapshots of another "${name}" as well, which is gone: name it by its id, ${server}`,
   RESTORE_SOURCE: ({ image, slot, at }) =>
-    `from ${slot === undefined ? `image ${image}` : `the snapshot of ${slot} (${image})`}, as requested at ${at}; for another restore leave "request" out`,
+    `from ${slot === undefined ? `image ${image}` : `the snapshot of ${slot} (${image})`}, chosen by the call of ${at}; to start another restore, omit "request"`,
 
   // What a restore to a new server does.
   RESTORE_NEW: ({ name, image, isVolumeSnapshot, imageName, flavor, from }) =>
@@ -85,7 +85,7 @@ export const restoreSentences = {
   RESTORE_NOT_LISTED: ({ request }) =>
     `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
   RESTORE_CHECK_AGAIN: () =>
-    'call again with "next" to look again; once you are sure that there is none, begin anew, without "request" and "asked"',
+    'call again with "next" to look again; once you are sure that there is none, start a new restore, without "request" and "asked"',
 
   // The volumes of a restore.
   RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot }) =>
@@ -124,8 +124,9 @@ export const restoreSentences = {
   RESTORE_REPLACES: ({ name, image, imageName }) =>
     `within an hour of that, when it is good: the disk of ${name} is replaced by image ${imageName} (${image})`,
   RESTORE_KEEPS: ({ addresses }) =>
-    `it keeps its id, its name, its key and its addresses: ${addresses.join(', ') || 'none'}`,
-  RESTORE_PASSWORD: () => 'its root password becomes one that nobody is told: log in with a key, or set one',
+    `the server keeps its id, name, key pair and addresses: ${addresses.join(', ') || 'none'}`,
+  RESTORE_PASSWORD: () =>
+    'the cloud sets a random root password that is not shown: log in with a key, or set a password',
   RESTORE_STAYS_SHUTOFF: () => 'it stays SHUTOFF: start it when it is done',
   RESTORE_TO_CONFIRM: ({ name }) => `to do it, add "confirm": "${name}" to the event in "apply"`,
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
@@ -148,7 +149,7 @@ export const restoreSentences = {
   SAFETY_FAILED: ({ image, status, name }) =>
     `the safety snapshot ${image} has failed (${statusText(status)}), so ${name} is left as it was`,
   SAFETY_OVERTAKEN: ({ image, name }) =>
-    `the safety snapshot ${image} is of no use: ${name} has been rebuilt since`,
+    `the safety snapshot ${image} can't be used: ${name} was rebuilt after it`,
   SAFETY_OLD: ({ image, since }) =>
     `the safety snapshot ${image} was begun at ${since}, an hour ago or more: what was written since would be lost`,
   SAFETY_GONE: ({ image }) => `the safety snapshot ${image} is gone: it failed, or somebody deleted it`,
@@ -158,11 +159,11 @@ export const restoreSentences = {
   SAFETY_CHANGED: ({ judgement }) => `the safety snapshot is ${judgement} by now`,
   SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
     [
-      `to: ${count} safety snapshots were taken, and none was good within an hour, when a call came: ${name} is as it was: use "to": "new", or begin anew, without "request", and call more often`,
+      `to: ${count} safety snapshots were taken, and none was good within an hour, when a call came: ${name} is as it was: use "to": "new", or start a new restore, without "request", and call more often`,
       say(...reasons),
     ].join('; '),
   SAFETY_UNKNOWN: ({ image, request }) =>
-    `safeties: image ${image} is no safety snapshot of the restore "${request}"`,
+    `safeties: image ${image} is not a safety snapshot of the restore "${request}"`,
 
   // How far a restore is.
   RESTORE_RUNNING: ({ name, server, status }) => `${name} (${server}) is in ${status}`,
@@ -176,16 +177,17 @@ export const restoreSentences = {
     `${name} (${server}) is in ERROR: ${fault}`,
   RESTORE_AFTER_ERROR: ({ server, to }) =>
     to === 'new'
-      ? `delete it (openstack server delete ${server}), and begin anew, without "request"`
+      ? `delete it (openstack server delete ${server}), and start a new restore, without "request"`
       : 'its snapshots are all there: restore one with "to": "new", or this one again, without "request"',
-  RESTORE_DELETED_SINCE: () => 'the server has been deleted since: begin anew, without "request"',
+  RESTORE_DELETED_SINCE: () => 'the server has been deleted since: start a new restore, without "request"',
   RESTORE_REBUILT_SINCE: ({ name, server, image }) =>
-    `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, begin anew, without "request"`,
+    `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, start a new restore, without "request"`,
   RESTORE_TWIN: ({ server }) =>
     `server ${server} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
   RESTORE_UNCERTAIN: ({ message }) => `${message}. The result is not visible yet`,
-  RESTORE_CALL_AGAIN: () => 'call again with "next", which looks first',
-  RESTORE_BEGIN_ANEW: () => 'begin anew, without "request"',
+  RESTORE_CALL_AGAIN: () =>
+    'call again with "next": the call first checks whether the request was carried out',
+  RESTORE_BEGIN_ANEW: () => 'start a new restore, without "request"',
 
   // Why a restore is refused.
   RESTORE_PART_MISSING: ({ field, where, missing, known }) =>
@@ -208,8 +210,8 @@ export const restoreSentences = {
   RESTORE_REGION_UNKNOWN: ({ where, known }) =>
     `region: the account has no region "${where}": it has ${known.join(', ')}`,
   RESTORE_REGION_UNREADABLE: ({ where, problem }, say) => `region ${where} can't be read: ${say(problem)}`,
-  RESTORE_SERVER_UNCERTAIN: () => 'server: give the id of the server, or "region": the one that it is in',
-  RESTORE_VOLUME_UNCERTAIN: () => 'volume: give the id of the volume, or "region": the one that it is in',
+  RESTORE_SERVER_UNCERTAIN: () => 'server: give the id of the server, or its "region"',
+  RESTORE_VOLUME_UNCERTAIN: () => 'volume: give the id of the volume, or "region": the region of the volume',
   RESTORE_VOLUMES_UNREAD: ({ where, problem }, say) =>
     `volumes: those of ${where} can't be read: ${say(problem)}: try again, or restore without volumes: "volumes": "none"`,
   RESTORE_VOLUME_UNFINISHED: ({ name, snapshot, status }) =>
@@ -249,15 +251,15 @@ export const restoreSentences = {
   RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>
     `at: image ${image} can't be restored: it is ${statusText(status)}${hasData ? '' : ' and has no data'}: give another`,
   RESTORE_IMAGE_DELETED: ({ image, server }) =>
-    `at: image ${image} has been deleted since: begin anew, without "request"; ${server} is as it was`,
+    `at: image ${image} has been deleted since: start a new restore, without "request"; ${server} is as it was`,
   RESTORE_DIFFERS: ({ field, was, slot, request }) =>
-    `${field}: the restore "${request}" has begun with ${was}${slot === undefined ? '' : `, the snapshot of ${slot}`}: go on with that, or leave "request" out to begin another`,
+    `${field}: the restore "${request}" has begun with ${was}${slot === undefined ? '' : `, the snapshot of ${slot}`}: go on with that, or omit "request" to start another restore`,
   RESTORE_REQUEST_UNREADABLE: ({ server, request }) =>
     `request: the metadata of server ${server} name request "${request}" but are unreadable: give another one`,
   RESTORE_OF_OTHER_REQUEST: ({ server, request }) =>
     `restored: server ${server} was not made or rebuilt by the restore "${request}"`,
   RESTORE_NOT_FOUND: ({ server, regions }) =>
-    `restored: there is no server ${server} in ${regions.join(', ')}: it has been deleted since, or the event was changed: begin anew, without "request" and "restored"`,
+    `restored: there is no server ${server} in ${regions.join(', ')}: it has been deleted since, or the event was changed: start a new restore, without "request" and "restored"`,
   RESTORE_ORIGINAL_GONE: ({ name }) => `server: ${name} is gone: use "to": "new"`,
   RESTORE_UNCONFIRMED: ({ name }) =>
     `confirm: everything on ${name} would be replaced: add "confirm": "${name}"`,
@@ -312,5 +314,5 @@ function insteadText(
 }
 
 function fittingText(flavors: readonly string[]): string {
-  return flavors.length > 0 ? `give one that fits: ${flavors.join(', ')}` : 'none that there is would fit';
+  return flavors.length > 0 ? `give one that fits: ${flavors.join(', ')}` : 'no flavor of this region fits';
 }

@@ -51,11 +51,11 @@ export const runSentences = {
   POLICY_NOT_DEPLOYED: ({ policy, count, bytes }) =>
     `the policy ${policy} is no longer configured: its ${counted(count, 'snapshot')}, ${sizeText(bytes)}, ${count === 1 ? 'is' : 'are all'} kept`,
   REGION_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is not for this region: no cleanup looks at its ${counted(count, 'snapshot')} here, ${sizeText(bytes)}: put the region back into its regions, or delete them by hand`,
+    `the policy ${policy} is not for this region: no cleanup looks at its ${counted(count, 'snapshot')} here, ${sizeText(bytes)}: add the region to the policy's \`regions\` again, or delete the snapshots by hand`,
   ACCOUNTS_SHARE_PROJECT: ({ project, accounts }) =>
     `the accounts ${accounts.join(' and ')} are of the same project ${project}: name one of them in all policies`,
   ACCOUNT_NOT_IN_POLICY: ({ policy, count, bytes }) =>
-    `the policy ${policy} is no longer for this account: no cleanup looks at its ${counted(count, 'snapshot')} here, ${sizeText(bytes)}: put the account back into its account, or delete them by hand`,
+    `the policy ${policy} is no longer for this account: no cleanup looks at its ${counted(count, 'snapshot')} here, ${sizeText(bytes)}: add the account to the policy's \`account\` again, or delete the snapshots by hand`,
   REGION_WITHOUT_POLICY: ({ count, bytes }) =>
     `no policy is for this region, so no cleanup looks at its ${counted(count, 'ad-hoc snapshot')}, ${sizeText(bytes)}: they are never deleted, even after they expire`,
   SERIES_OF_GONE_SERVER: ({ server, name, policy, count, kept }) =>
@@ -95,16 +95,13 @@ export const runSentences = {
   IMAGE_DAMAGED: ({ of, status, slot, ...one }) =>
     `${idText(one)} of ${of} (${slot}) was good when this run began, and is no longer (${statusText(status)}): this run did not change it`,
   IMAGE_VANISHED_PENDING: ({ of, status, slot, ...one }) =>
-    `${idText(one)} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: that snapshot has failed`,
+    `${idText(one)} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: the cloud removed the unfinished image, so the snapshot failed`,
   DRILLS_STUCK: ({ count }) =>
     `${count} throw-away servers can't be deleted, so no more are made: delete them by hand`,
   DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
-    leftAloneText(
-      server,
-      `${say(...reasons)}: it is left alone, and takes up the place of a drill (drill.atOnce)`,
-    ),
+    leftAloneText(server, `${say(...reasons)}: it is not deleted, and counts towards drill.atOnce`),
   DRILL_SERVER_FOREIGN: ({ reasons, ...server }, say) =>
-    leftAloneText(server, `${say(...reasons)}: it is left alone`),
+    leftAloneText(server, `${say(...reasons)}: it is not deleted`),
   NOT_COPIED: ({ of, reasons }, say) => `${of}: not copied: ${say(...reasons)}`,
   NEVER_COPIED: ({ of, reasons }, say) => `offsite: ${of} can't be copied: ${say(...reasons)}`,
   COPY_UNREADABLE: ({ of, problem }, say) =>
@@ -119,7 +116,7 @@ export const runSentences = {
   COPY_NOT_COUNTED: ({ problem }, say) => `${say(problem)}: the copy is kept and not counted`,
   COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
   SERVER_ID_INVALID: ({ image, server }) =>
-    `the image ${image} is not copied: "${server}" is no id of a server`,
+    `the image ${image} is not copied: "${server}" is not a server id`,
 
   // Data of servers that are in no snapshot.
   LOCAL_DISKS_UNPROTECTED: ({ where, policy, names }) =>

@@ -59,8 +59,10 @@ export const snapshotSentences = {
     `${idText(one)} failed (${statusText(status)}): the next run takes another`,
   IMAGE_EMPTY: ({ image, hasSize }) =>
     `image ${image} is active and ${hasSize ? 'its block_device_mapping names no volume snapshot' : 'has no data'}: the next run takes another`,
-  IMAGE_REJECTED: ({ image, isVolumeSnapshot, problem }, say) =>
-    `${say(problem)}: it does not count, and nothing deletes it: compare that with its properties (openstack ${isVolumeSnapshot ? 'volume snapshot' : 'image'} show ${image}), end what has changed them, then delete it`,
+  IMAGE_REJECTED: ({ image, isVolumeSnapshot, problem }, say) => {
+    const what = isVolumeSnapshot ? 'volume snapshot' : 'image';
+    return `${say(problem)}: it does not count, and nothing deletes it: compare the ${what}'s properties with this (openstack ${what} show ${image}), stop what changed them, then delete the ${what}`;
+  },
   SERVER_UNKNOWN: ({ server, problem }, say) =>
     `the cloud does not say whether server ${server} exists, so no snapshot of it is taken: ${say(problem)}`,
   ID_UNKNOWN: () => 'servers.ids: no such server in these regions: correct the id, or take it out',

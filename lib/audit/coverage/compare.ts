@@ -1,7 +1,7 @@
-import type { Finding } from '../reporting/reasons.ts';
+import type { Finding } from '../../reporting/reasons.ts';
+import type { Audit, AuditedAccount, Dropped } from '../model.ts';
 import { type Acceptance, isAccepted, unmatchedNames } from './acceptance.ts';
-import { stillDropped } from './carried-drops.ts';
-import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './coverage.ts';
+import { stillDropped } from './carried-items.ts';
 import {
   accountDropped,
   type CoverageLoss,
@@ -10,8 +10,8 @@ import {
   projectDropped,
   regionDropped,
   serverDropped,
-} from './coverage-loss.ts';
-import type { Audit, AuditedAccount, Dropped } from './model.ts';
+} from './loss.ts';
+import { type AccountCoverage, type CoveredServer, type CoveringPolicy, coveredServers } from './record.ts';
 
 /** The result of comparing an audit with the recorded coverage. */
 export interface CoverageChange {
@@ -22,7 +22,7 @@ export interface CoverageChange {
   warnings: Finding[];
   /** The new record, with which the next audit compares. */
   coverage: AccountCoverage[];
-  /** What the new record carries of a lost one; see carried-drops.ts. */
+  /** What the new record carries of a lost one; see carried-items.ts. */
   carried: Dropped[];
 }
 

@@ -1,10 +1,10 @@
-import { invalidEvent } from '../config/validation-error.ts';
-import type { Finding, Reason } from '../reporting/reasons.ts';
+import { invalidEvent } from '../../config/validation-error.ts';
+import type { Finding, Reason } from '../../reporting/reasons.ts';
+import type { Audit, Dropped } from '../model.ts';
 import type { Acceptance } from './acceptance.ts';
-import { type AccountCoverage, coverageText } from './coverage.ts';
-import type { CoverageStore, RecordedCoverage } from './coverage-store.ts';
-import { compareCoverage } from './dropped.ts';
-import type { Audit, Dropped } from './model.ts';
+import { compareCoverage } from './compare.ts';
+import { type AccountCoverage, coverageText } from './record.ts';
+import type { CoverageStore, RecordedCoverage } from './store.ts';
 
 /**
  * The number of tries to write the record, which fail while other audits write it at the same time.

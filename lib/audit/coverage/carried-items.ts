@@ -1,16 +1,16 @@
+import type { Audit, Dropped } from '../model.ts';
+import { isExpected } from '../series-states.ts';
 import { identityOf } from './dropped-items.ts';
-import { isExpected } from './headline.ts';
-import type { Audit, Dropped } from './model.ts';
 
 // When the record of the coverage is lost, what had dropped out before is known from the open
 // incidents alone. The new record carries these items until they are covered again or accepted.
 
-type Compared = Pick<Audit, 'policies' | 'accounts' | 'series'>;
+type CurrentCoverage = Pick<Audit, 'policies' | 'accounts' | 'series'>;
 
 /** The carried items that are not covered again, and that the audit does not report anyway. */
 export function stillDropped(
   carried: readonly Dropped[],
-  audit: Compared,
+  audit: CurrentCoverage,
   reported: readonly Dropped[],
 ): Dropped[] {
   const known = new Set(reported.map(identityOf));
@@ -18,7 +18,7 @@ export function stillDropped(
 }
 
 /** Whether an item is covered again, or a server is gone. */
-function isOver(dropped: Dropped, { policies, accounts, series }: Compared): boolean {
+function isOver(dropped: Dropped, { policies, accounts, series }: CurrentCoverage): boolean {
   switch (dropped.code) {
     case 'DROPPED_ACCOUNT':
       return policies.some(({ account }) => account === dropped.account);
@@ -41,14 +41,14 @@ function isOver(dropped: Dropped, { policies, accounts, series }: Compared): boo
   }
 }
 
-type Server = { account: string; server: string };
+type ServerRef = { account: string; server: string };
 
-function policiesOf({ account, server }: Server, series: Audit['series']): string[] {
+function policiesOf({ account, server }: ServerRef, series: Audit['series']): string[] {
   return series.flatMap((one) =>
     one.account === account && one.server === server && isExpected(one) ? one.policy : [],
   );
 }
 
-function isGone({ account, server }: Server, accounts: Audit['accounts']): boolean {
+function isGone({ account, server }: ServerRef, accounts: Audit['accounts']): boolean {
   return accounts.some((one) => one.account === account && one.gone.has(server));
 }

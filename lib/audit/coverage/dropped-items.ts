@@ -1,4 +1,4 @@
-import type { Audit, Dropped } from './model.ts';
+import type { Audit, Dropped } from '../model.ts';
 
 /** An id of the item. The same item has the same id in every audit. */
 export function identityOf(dropped: Dropped): string {

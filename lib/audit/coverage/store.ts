@@ -1,6 +1,6 @@
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
-import { isRefused } from '../runtime/lease.ts';
-import { type Coverage, coverageText, parseCoverage } from './coverage.ts';
+import { isRefused } from '../../runtime/lease.ts';
+import { type Coverage, coverageText, parseCoverage } from './record.ts';
 
 /**
  * The key of the record. Each audit rewrites the record, so that the bucket's lifecycle rule does

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { stillDropped } from '../../lib/audit/carried-drops.ts';
-import type { Audit, Dropped } from '../../lib/audit/model.ts';
-import { auditOf, seriesOf } from './audits.ts';
+import { stillDropped } from '../../../lib/audit/coverage/carried-items.ts';
+import type { Audit, Dropped } from '../../../lib/audit/model.ts';
+import { auditOf, seriesOf } from '../audits.ts';
 
 const SEEN = { seen: '2026-11-23T00:00:00Z', servers: 1 };
 const ofServer = { account: 'a', where: 'DFW', server: 's', name: 'web', seen: SEEN.seen };
@@ -33,7 +33,7 @@ describe.each<[Dropped, Partial<Audit>, Partial<Audit>]>([
   ],
   [
     { code: 'DROPPED_SERVER', policies: ['daily'], ...ofServer },
-    { series: [{ ...isCovered('daily'), state: 'released' }] },
+    { series: [{ ...isCovered('daily'), state: 'deselected' }] },
     { series: [isCovered('weekly')] },
   ],
   [

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Acceptance } from '../../lib/audit/acceptance.ts';
-import { type AccountCoverage, coverageText, parseCoverage } from '../../lib/audit/coverage.ts';
-import { compareCoverage } from '../../lib/audit/dropped.ts';
-import type { Audit, AuditedPolicy } from '../../lib/audit/model.ts';
-import { auditOf, seriesOf } from './audits.ts';
+import type { Acceptance } from '../../../lib/audit/coverage/acceptance.ts';
+import { compareCoverage } from '../../../lib/audit/coverage/compare.ts';
+import { type AccountCoverage, coverageText, parseCoverage } from '../../../lib/audit/coverage/record.ts';
+import type { Audit, AuditedPolicy } from '../../../lib/audit/model.ts';
+import { auditOf, seriesOf } from '../audits.ts';
 
 /** A server in an audit: the policies that select it, or why none does. */
 type Found = { policies: string[] } | 'uncovered' | 'gone' | 'unsure' | 'unknown';
@@ -100,7 +100,7 @@ describe('a server', () => {
   });
 
   test('with only drills, ad-hoc snapshots or snapshots of former policies was never covered', () => {
-    const states = ['released', 'orphaned', 'adhoc'] as const;
+    const states = ['deselected', 'orphaned', 'adhoc'] as const;
     const audit = auditOf(states.map((state) => seriesOf([], { name: state, state })));
     expect(compareCoverage([], audit, undefined).coverage[0]!.servers).toEqual([]);
   });

@@ -1,9 +1,8 @@
 import * as v from 'valibot';
-import { KnownReason } from '../reporting/known-reason.ts';
-import type { Reason } from '../reporting/reasons.ts';
-import { DAMAGED_RECORD } from '../reporting/sentences/audit.ts';
-import { isExpected } from './headline.ts';
-import type { Audit, Dropped } from './model.ts';
+import { KnownReason } from '../../reporting/known-reason.ts';
+import { DAMAGED_RECORD } from '../../reporting/sentences/audit.ts';
+import { type Audit, DROPPED_CODES, type Dropped } from '../model.ts';
+import { isExpected } from '../series-states.ts';
 
 // The record of the servers that policies cover. Audits compare it with the current coverage to
 // find dropped items. The record affects only reports: no snapshot is kept or deleted because of
@@ -46,7 +45,7 @@ const AccountCoverage = v.object({
 const VERSION = 1;
 
 const KnownDrop = v.custom<Dropped>(
-  (input) => v.is(KnownReason, input) && (input as Reason).code.startsWith('DROPPED_'),
+  (input) => v.is(KnownReason, input) && DROPPED_CODES.some((code) => code === input.code),
 );
 
 const Recorded = v.object({
@@ -73,10 +72,11 @@ export type AccountCoverage = v.InferOutput<typeof AccountCoverage>;
 
 export interface Coverage {
   accounts: readonly AccountCoverage[];
-  /** What dropped out of coverage by an earlier record, which is lost; see carried-drops.ts. */
+  /** What dropped out of coverage by an earlier record, which is lost; see carried-items.ts. */
   carried: readonly Dropped[];
 }
 
+/** The coverage as JSON, for its record in the report bucket; {@link parseCoverage} reads it. */
 export function coverageText({ accounts, carried }: Coverage): string {
   return JSON.stringify({ version: VERSION, accounts, ...(carried.length > 0 ? { carried } : {}) });
 }

@@ -73,7 +73,7 @@ function endOfSlot(schedule: Schedule, since: Date): Date | undefined {
  * The snapshots that an ad-hoc event has to take. A retry has the same `request`, or else the same
  * invocation id, which Lambda keeps for retries.
  */
-export function dueByHand(
+export function dueAdhoc(
   { expires: afterMs, request: named }: Adhoc,
   { owner, now, since = now, requestId }: Run,
   { firstAskedAt = since, taken }: RequestRecord,

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
-import { strict } from '../config/schema.ts';
-import type { Dropped } from './model.ts';
+import { strict } from '../../config/schema.ts';
+import type { Dropped } from '../model.ts';
 
 const names = v.optional(
   v.pipe(

@@ -1,5 +1,5 @@
-import type { CoveredServer, CoveringPolicy } from './coverage.ts';
-import type { Dropped } from './model.ts';
+import type { Dropped } from '../model.ts';
+import type { CoveredServer, CoveringPolicy } from './record.ts';
 
 /** The recorded policies and servers that are no longer covered, for one common cause. */
 export interface CoverageLoss {

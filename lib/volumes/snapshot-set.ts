@@ -4,7 +4,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { type Entry, type Outcome, type VolumeLine, worst } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
-import type { DueSnapshots } from '../snapshots/due.ts';
+import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { type VolumeRule, volumesOf } from './attached.ts';
@@ -116,7 +116,9 @@ export function entryOfSet(
   const its = open.filter((one) => one.outcome === outcome);
   if (its[0] && !(isImageOpen && image.outcome === outcome)) {
     const names = its.map(({ volume }) => volume.name || volume.id);
-    return { ...entry, outcome, ...reasonOf({ code: 'WITHOUT_VOLUMES', names, reason: its[0].reason }) };
+    const { reason } = its[0];
+    const { code: cause, ...ofVolume } = reasonOf(reason);
+    return { ...entry, ...ofVolume, outcome, cause, ...reasonOf({ code: 'WITHOUT_VOLUMES', names, reason }) };
   }
   if (isImageOpen || image.outcome !== 'skipped') return entry;
   const taken = volumes.find((one) => one.outcome === 'taken' || one.outcome === 'planned');
