@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { policy } from '../harness.ts';
 import { addSnapshot } from '../history.ts';
-import { auditedDeployment } from './deployment.ts';
+import { auditedDeployment } from '../incidents/deployment.ts';
 
 test('a server that fails many times leaves room in the digest for another one that fails once', async () => {
   const d = await auditedDeployment(

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, vi } from 'vitest';
 import { listServers } from '../../lib/openstack/compute.ts';
 import { isQuota, type RateLimitAnswer, retryAfterMs } from '../../lib/openstack/rate-limit-answer.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
-import { connected, receivedBy, test } from './connected.ts';
+import { connected, receivedBy, test } from '../openstack/connected.ts';
 
 afterEach(() => {
   vi.useRealTimers();
