@@ -101,14 +101,14 @@ describe('a run that fails', () => {
   test('names the server and the remedy, and its report is in the log', async () => {
     const cloud = await cloudAccount();
     cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
-    cloud.region('DFW').addServer({ name: 'on-a-volume', metadata: { autosnap: 'daily' }, image: '' });
+    cloud.region('DFW').addServer({ name: 'broken', metadata: { autosnap: 'daily' }, vmState: 'error' });
     await putSecret(SECRET, cloud.secret('rackspace'));
 
     const { error, report, logs } = await invoke('snapshot');
     expect(error).toMatchObject({
       errorType: 'RunFailed',
       errorMessage: expect.stringMatching(
-        /^snapshot daily: 1 of 2 servers failed\.\n- on-a-volume in DFW: .*name the server in servers\.except$/,
+        /^snapshot daily: 1 of 2 servers failed\.\n- broken in DFW: .*name the server in servers\.except$/,
       ),
     });
     expect(report).toMatchObject({ totals: { failed: 1, taken: 1 } });

@@ -198,7 +198,11 @@ test.each<[string, object, RegExp]>([
     /"networks": the ids of existing networks/,
   ],
   ['an unknown key pair', { keyName: 'nobody' }, /Invalid key_name provided: .*the "keyName" of one/],
-  ['an unknown security group', { securityGroups: ['nobody'] }, /"securityGroups": the names of groups/],
+  [
+    'an unknown security group',
+    { securityGroups: ['nobody'] },
+    /"securityGroups": the names of existing groups/,
+  ],
   ['an unknown flavor', { flavor: 'nobody' }, /flavor: there is no flavor "nobody"/],
 ])('%s is refused, and no server is created', async (_, given, problem) => {
   const { own, run, fail, cloud } = await withSnapshot();
