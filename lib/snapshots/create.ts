@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { includesAccount } from '../config/accounts.ts';
-import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
+import { byTime, DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
 import { type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { createImage, type NewImage, type Server } from '../openstack/compute.ts';
@@ -468,6 +468,7 @@ async function takeSet(context: TakeContext, step: SnapshotStep): Promise<SetRes
   const image = await takeStep(context, step);
   const steps = sets.get(step.server) ?? [];
   if (LATER.includes(image.code) || outsideSlot(session, due)) return { image, volumes: [] };
+  const accepted = image.outcome === 'taken' ? [new Date()] : [];
   const { region } = step.server;
   const volumes = await pMap(
     steps,
@@ -477,7 +478,15 @@ async function takeSet(context: TakeContext, step: SnapshotStep): Promise<SetRes
         : unchangedVolume(one),
     { concurrency: AT_ONCE },
   );
-  return { image, volumes };
+  const times = [...accepted, ...volumes.flatMap(({ at }) => at ?? [])].sort(byTime);
+  return { image: { ...image, ...spreadOf(times) }, volumes };
+}
+
+/** The time between the first and the last of the sorted times; nothing for a single one. */
+function spreadOf(times: readonly Date[]): Pick<Entry, 'spreadSeconds'> {
+  const [first, last] = [times[0], times.at(-1)];
+  if (!first || !last || first === last) return {};
+  return { spreadSeconds: Math.round((last.getTime() - first.getTime()) / 1000) };
 }
 
 function plannedSet(step: SnapshotStep, steps: readonly VolumeStep[] = []): SetResult {

@@ -73,7 +73,7 @@ export async function takeVolume(
       return { volume, outcome: 'failed', reason };
     }
     // Cinder v1 may lose the metadata. The description is then the only marker.
-    if (!isMarked(made, snapshot)) await withMarker(session, made, snapshot).catch(ignoreCloudError);
+    if (!isMarked(found, snapshot)) await withMarker(session, made, snapshot).catch(ignoreCloudError);
     const reason = { code: 'TAKEN', name: snapshot.name } as const;
     return { volume, outcome: 'taken', reason, snapshot: made.id, at };
   } catch (error) {

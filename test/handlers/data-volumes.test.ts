@@ -82,6 +82,13 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(made).toHaveLength(2);
   });
 
+  test('the report has the time between the requests for the parts', async () => {
+    const later = () => setTime('2026-11-23T00:00:13Z');
+    h.cloud.faults.push({ service: 'volume', method: 'POST', answer: later });
+    const report = await h.run('snapshot', policy());
+    expect(report.entries[0]).toMatchObject({ outcome: 'taken', spreadSeconds: 3 });
+  });
+
   test('a second run for the slot takes nothing', async () => {
     await h.run('snapshot', policy());
     const again = await h.run('snapshot', policy());
