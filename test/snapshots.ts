@@ -2,6 +2,7 @@ import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import type { Volume } from '../lib/openstack/volumes.ts';
 import { nameEnding, type Snapshot, UNMARKED } from '../lib/snapshots/marker.ts';
+import type { RegionInventory } from '../lib/snapshots/region-inventory.ts';
 
 /**
  * A good snapshot of the series "daily" of server "s"; `changes` are applied to it. Its id is its
@@ -71,6 +72,15 @@ export function volume(changes: Partial<Volume> = {}): Volume {
       createdAt: undefined,
       attachments: [],
     },
+    ...changes,
+  };
+}
+
+/** A region that was listed completely, and has nothing. */
+export function aRegion(changes: Partial<RegionInventory> = {}): RegionInventory {
+  return {
+    ...{ region: 'DFW', servers: [], images: [], volumes: [], volumeSnapshots: [] },
+    ...{ gone: new Set<string>(), goneVolumes: new Set<string>(), doubts: [] },
     ...changes,
   };
 }

@@ -132,11 +132,20 @@ function simulate({ series, grows, now }: ExpiryForecastInput, policy: Policy): 
 
 /** The slot of the newest snapshot, from which the next run of a rate is counted. */
 export function newestSlot(series: readonly Snapshot[], now: Date): Date | undefined {
+  return pastSlots(series, now).at(-1);
+}
+
+/** The slot of the oldest snapshot. */
+export function oldestSlot(series: readonly Snapshot[], now: Date): Date | undefined {
+  return pastSlots(series, now)[0];
+}
+
+/** The slots of a series that have come, the oldest first. */
+function pastSlots(series: readonly Snapshot[], now: Date): Date[] {
   return series
     .map(({ slot }) => slot)
     .filter((slot) => slot <= now)
-    .sort(byTime)
-    .at(-1);
+    .sort(byTime);
 }
 
 /** Whether a snapshot will be deleted one day without an operator. */

@@ -1,4 +1,4 @@
-import { byTime, DAY_MS, isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds } from '../config/dates.ts';
 import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
@@ -24,7 +24,7 @@ import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
 import { isStuckCreating } from '../volumes/plan.ts';
 import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
-import { newestSlot } from './expiry-forecast.ts';
+import { newestSlot, oldestSlot } from './expiry-forecast.ts';
 import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from './forecast.ts';
 import { beginsTooLate, latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
@@ -128,8 +128,7 @@ export function protectionOf(
     const forecast = isHere ? forecastOf(snapshots, grows || isUnsure) : undefined;
     const expiryOf =
       forecast?.expiryOf ?? (goneEverywhere.has(id) ? forecastOrphan(snapshots, policy, now) : undefined);
-    const slots = snapshots.map(({ slot }) => slot).filter((slot) => slot <= now);
-    const oldest = slots.sort(byTime)[0];
+    const oldest = oldestSlot(snapshots, now);
     const newest = newestSlot(snapshots, now);
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
@@ -239,6 +238,7 @@ function volumeSeries(
   const plans = new Map(
     planned.flatMap((one) => (one.volume && one.policy === policy.policy ? [[one.volume.id, one]] : [])),
   );
+  const existing = new Set(inventory.volumes.map(({ id }) => id));
   const seriesOf = (
     {
       server,
@@ -248,17 +248,18 @@ function volumeSeries(
     standing: (
       facts: SnapshotFacts,
       snapshots: readonly Snapshot[],
+      gaps: RunForecast['gaps'],
     ) => Partial<AuditedSeries> & Pick<AuditedSeries, 'state'>,
     grows: boolean,
   ) => {
     const items = plans.get(volume.id)?.items ?? [];
     const snapshots = items.map(({ snapshot }) => snapshot);
-    const isAttached = inventory.volumes.some(({ id }) => id === volume.id);
-    const expiryOf = isAttached ? forecastOf(snapshots, grows).expiryOf : undefined;
+    const forecast = forecastOf(snapshots, grows);
+    const expiryOf = existing.has(volume.id) ? forecast.expiryOf : undefined;
     const facts = snapshotFacts(items, { server: serverOf.get(server), now, expiryOf });
     return {
       ...{ server, name, volume: { id: volume.id, name: volume.name || volume.id }, policy: policy.policy },
-      ...standing(facts, snapshots),
+      ...standing(facts, snapshots, forecast.gaps),
       ...notRotating(snapshots, overdueDeletions),
       ...facts,
     };
@@ -271,14 +272,13 @@ function volumeSeries(
     ...wanted.map(({ server, volume }) =>
       seriesOf(
         { server: server.id, name: server.name, volume },
-        (facts, snapshots) => {
+        (facts, snapshots, gaps = []) => {
           const newest = newestSlot(snapshots, now);
-          const oldest = snapshots.map(({ createdAt }) => createdAt).sort(byTime)[0];
+          const oldest = oldestSlot(snapshots, now);
           // The first snapshot of a volume is due from when it was attached.
           const since = later(server.createdAt, attachedSince(volume, server));
           const growing = { ...server, createdAt: since };
           const options = { policy, newest, oldest, now, selectedSince, scheduledSince };
-          const gaps = forecastOf(snapshots, true).gaps ?? [];
           const standing = { ...expected(growing, facts.newestGood, options), gaps };
           return lacksVolumeService(inventory)
             ? {

@@ -7,7 +7,7 @@ import type { Image } from '../../lib/openstack/images.ts';
 import { findingText } from '../../lib/reporting/sentences.ts';
 import { markerOf, nameEnding, verdictMarks } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
-import { image as anImage, server } from '../snapshots.ts';
+import { image as anImage, aRegion, server } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-24T10:00:00Z');
 const YEAR_OLD = new Date('2025-11-24T10:00:00Z');
@@ -38,27 +38,14 @@ function look(
 ) {
   const { event = {}, servers = [server({ createdAt: YEAR_OLD })], now = NOW, gone = [] } = options;
   const goneEverywhere = new Set(options.everywhere ? gone : []);
-  return protectionOf(
-    {
-      region: 'DFW',
-      servers,
-      images,
-      volumes: [],
-      goneVolumes: new Set<string>(),
-      volumeSnapshots: [],
-      gone: new Set(gone),
-      doubts: [],
-    },
-    parsePolicy(policy(event)),
-    {
-      owner: 'autosnap-test',
-      projectId: 'p',
-      now: new Date(now),
-      adhoc: true,
-      goneEverywhere,
-      ...(options.leftByTwoCleanups ? { leftByTwoCleanups: new Date(options.leftByTwoCleanups) } : {}),
-    },
-  );
+  return protectionOf(aRegion({ servers, images, gone: new Set(gone) }), parsePolicy(policy(event)), {
+    owner: 'autosnap-test',
+    projectId: 'p',
+    now: new Date(now),
+    adhoc: true,
+    goneEverywhere,
+    ...(options.leftByTwoCleanups ? { leftByTwoCleanups: new Date(options.leftByTwoCleanups) } : {}),
+  });
 }
 
 /** The only series of the result. */

@@ -10,7 +10,7 @@ import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
 import { isSnapshot, markerOf, nameEnding, verdictMarks } from '../../lib/snapshots/marker.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';
 import { policy } from '../harness.ts';
-import { image, server } from '../snapshots.ts';
+import { aRegion, image, server } from '../snapshots.ts';
 import { always } from './always.ts';
 import { keepEvents, NOW, timezones } from './worlds.ts';
 
@@ -143,16 +143,7 @@ function simulation(world: World) {
   const gone = new Set(world.server === 'gone' ? ['s'] : []);
   const run = { owner: OWNER, projectId: 'p', goneEverywhere: gone, policies: [rules] };
   const asked: Policy = world.server === 'deselected' ? { ...rules, servers: { names: ['other'] } } : rules;
-  const region = (images: Image[]) => ({
-    region: 'DFW',
-    servers,
-    images,
-    volumes: [],
-    goneVolumes: new Set<string>(),
-    volumeSnapshots: [],
-    gone,
-    doubts: [],
-  });
+  const region = (images: Image[]) => aRegion({ servers, images, gone });
   return {
     audit: (images: Image[]) => protectionOf(region(images), asked, { ...run, now: NOW, adhoc: false }),
     /** The ids that a cleanup deletes. */

@@ -7,7 +7,7 @@ import { finishReport } from '../../lib/reporting/report.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
 import { snapshotLine } from '../../lib/snapshots/delete.ts';
 import { policy } from '../harness.ts';
-import { dailies, server, snapshot } from '../snapshots.ts';
+import { aRegion, dailies, server, snapshot } from '../snapshots.ts';
 
 const HEAD = {
   job: 'cleanup' as const,
@@ -143,14 +143,7 @@ test('the worked month in docs/retention.md matches the code', () => {
   const series = [...dailies('2026-11-30T00:00:00Z', 30), snapshot('2026-10-31T00:00:00Z')];
   const images = series.map(({ id }) => ({ id, properties: {} as Record<string, string> }) as Image);
   const plan = planCleanup(
-    {
-      region: 'DFW',
-      servers: [web],
-      images,
-      volumes: [],
-      goneVolumes: new Set<string>(),
-      volumeSnapshots: [],
-    },
+    aRegion({ servers: [web], images }),
     parsePolicy(policy({ keep: { last: 7, weekly: 4, monthly: 12 }, maxDeletes: 30 })),
     ({ id }) => series.find((s) => s.id === id),
     { now },

@@ -5,6 +5,7 @@ import { planSnapshots } from '../../lib/snapshots/create.ts';
 import { isSnapshot, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
 import { type Reader, readerOf } from '../../lib/snapshots/ownership.ts';
 import { selectServers } from '../../lib/snapshots/selector.ts';
+import { aRegion } from '../snapshots.ts';
 import type { Figures } from './figures.ts';
 import { Watch } from './invariants.ts';
 import { OWNER, PROJECT, REGION, type World } from './world.ts';
@@ -86,14 +87,7 @@ export class Service {
   #planned(policy: Policy): RegionPlan {
     const { servers, images, now } = this.#world;
     const listed = [...images.values()].map(({ image }) => image);
-    const surveyed = {
-      region: REGION,
-      servers,
-      images: listed,
-      volumes: [],
-      goneVolumes: new Set<string>(),
-      volumeSnapshots: [],
-    };
+    const surveyed = aRegion({ region: REGION, servers, images: listed });
     const reader = readerOf(surveyed, policy, { owner: OWNER, projectId: PROJECT });
     const read = remembering((image: Image) => reader(image, []), this.#known);
     return this.#plan(surveyed, policy, read, { now });

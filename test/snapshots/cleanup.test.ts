@@ -6,7 +6,7 @@ import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
 import { isSnapshot, type Snapshot, suspect } from '../../lib/snapshots/marker.ts';
 import type { Reader } from '../../lib/snapshots/ownership.ts';
 import { policy } from '../harness.ts';
-import { dailies, server, snapshot } from '../snapshots.ts';
+import { aRegion, dailies, server, snapshot } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-23T06:00:00Z');
 const WEB = server();
@@ -31,14 +31,7 @@ function plan(
   const images = [...readOf.keys()].map((id) =>
     marked({ id, properties: {} as Record<string, string> } as Image),
   );
-  const surveyed = {
-    region: 'DFW',
-    servers,
-    images,
-    volumes: [],
-    goneVolumes: new Set<string>(),
-    volumeSnapshots: [],
-  };
+  const surveyed = aRegion({ servers, images });
   const parsed = parsePolicy(policy(changes));
   const narrowed = only ? { ...parsed, servers: { ...parsed.servers, only } } : parsed;
   const made = planCleanup(surveyed, narrowed, ({ id }) => readOf.get(id), {
