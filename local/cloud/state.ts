@@ -61,6 +61,8 @@ export class Region {
   readonly imageQuota = { count: -1, sizeMib: -1 };
   /** The quota of volume snapshots. Cinder's default is 10. */
   maxVolumeSnapshots = 100;
+  /** Whether volume snapshots get the metadata that a request has; Cinder v1 may lose them. */
+  keepsVolumeMetadata = true;
   /** The quota of volumes. */
   maxVolumes = 1000;
   /** The quota of the total size of volumes and volume snapshots, in GB. */
