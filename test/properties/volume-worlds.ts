@@ -3,7 +3,7 @@ import type { SnapshotState } from '../../lib/snapshots/marker.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import type { CloudVolumeSnapshot } from '../../local/cloud/state.ts';
 import { snapshotName } from './makers.ts';
-import { events, NOW, OWNER, type World } from './worlds.ts';
+import { events, mostly, NOW, OWNER, type World } from './worlds.ts';
 
 const HOUR_MS = 3_600_000;
 const SERVER = '00000000-0000-4000-8000-00000000000';
@@ -87,24 +87,24 @@ const DISGUISES: Record<string, (one: CloudVolumeSnapshot) => void> = {
 
 const specs = fc.record({
   volume: fc.nat(9),
-  policy: fc.constantFrom('daily', 'daily', 'daily', 'weekly'),
+  policy: mostly('daily', ['weekly']),
   hoursAgo: fc.oneof(fc.integer({ min: -4, max: 80 }), fc.integer({ min: 0, max: 9_000 })),
-  status: fc.constantFrom('available', 'available', 'available', 'available', ...Object.keys(STATES)),
+  status: mostly('available', Object.keys(STATES)),
   /** Where the marker is: Cinder v1 may lose metadata, and people change descriptions. */
   markerIn: fc.constantFrom('both', 'both', 'metadata', 'description'),
-  hold: fc.constantFrom('', '', '', ...Object.keys(HOLDS)),
-  disguise: fc.constantFrom('', '', '', ...Object.keys(DISGUISES)),
+  hold: mostly('', Object.keys(HOLDS)),
+  disguise: mostly('', Object.keys(DISGUISES)),
 });
 type Spec = typeof specs extends fc.Arbitrary<infer T> ? T : never;
 
-const places = fc.constantFrom<Place>('attached', 'attached', 'attached', 'detached', 'gone');
+const places = mostly<Place>('attached', ['detached', 'gone', 'gone']);
 
-/** Random worlds of up to four volumes and 18 volume snapshots. */
+/** Random worlds of up to three volumes and 24 volume snapshots. */
 export const volumeWorlds: fc.Arbitrary<VolumeWorld> = fc
   .tuple(
     events,
-    fc.array(places, { minLength: 1, maxLength: 4 }),
-    fc.array(specs, { maxLength: 18, size: 'max' }),
+    fc.array(places, { minLength: 1, maxLength: 3 }),
+    fc.array(specs, { maxLength: 24, size: 'max' }),
     fc.constantFrom(2, 5, 100),
   )
   .map(([event, at, all, pageSize]) => {
@@ -114,7 +114,10 @@ export const volumeWorlds: fc.Arbitrary<VolumeWorld> = fc
   });
 
 function makePart(spec: Spec, i: number, volume: KnownVolume): KnownPart {
-  const { policy, markerIn, disguise, status } = spec;
+  const { policy, disguise, status } = spec;
+  const isDisguised = disguise !== '';
+  // Some disguises change only one of the markers, and have no effect without it.
+  const markerIn = isDisguised ? 'both' : spec.markerIn;
   const slot = new Date(NOW.getTime() - spec.hoursAgo * HOUR_MS);
   const marker = {
     ...{ owner: OWNER, policy, server: `${SERVER}0`, slot: slot.toISOString().replace('.000', '') },
@@ -130,8 +133,6 @@ function makePart(spec: Spec, i: number, volume: KnownVolume): KnownPart {
     metadata: markerIn === 'description' ? {} : metadataOf(marker),
     description: markerIn === 'metadata' ? null : descriptionOf(marker),
   };
-  // What only changes one of the two markers has no effect without it.
-  const isDisguised = disguise !== '' && markerIn === 'both';
   if (isDisguised) DISGUISES[disguise]!(snapshot);
   const { place } = volume;
   const state = STATES[status]!;
