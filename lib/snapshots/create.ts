@@ -508,9 +508,7 @@ async function setsWithinQuotas(
   const due = order.filter((server) => steps.get(server)?.some(({ action }) => action === 'take'));
   for (const [region, servers] of Map.groupBy(due, (server) => server.region)) {
     const quotas = await volumeQuotas(session, region);
-    for (const [server, its] of withinQuotas(steps, servers, quotas)) {
-      if (server.region === region) found.set(server, its);
-    }
+    for (const [server, its] of withinQuotas(steps, servers, quotas)) found.set(server, its);
   }
   return found;
 }
