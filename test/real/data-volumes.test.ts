@@ -3,21 +3,13 @@ import { setTime } from '../harness.ts';
 import { bench, daysLater, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
 import type { CinderSnapshot } from './openstack.ts';
+import { serverWithVolume } from './server-with-volume.ts';
 
-const { serverIds, volumeServerId } = environment;
+const { volumeServerId } = environment;
 
-/**
- * A new server with a new volume. The server and the snapshots of the volume are deleted at the
- * end. The volume is not, because the compute driver of the test cloud never ends a detachment.
- */
 async function withVolume() {
   const running = await bench();
-  const { cloud, restore, volumeSnapshots } = running;
-  const [like = ''] = serverIds;
-  const server = await restore('with-data', (await cloud.server(like))!.image.id, like);
-  const volume = await cloud.attachNewVolume(server, 'data');
-  const snapshots = async () => (await volumeSnapshots()).filter((one) => one.volume_id === volume);
-  return { ...running, server, volume, snapshots };
+  return { ...running, ...(await serverWithVolume(running)) };
 }
 
 const slotsOf = (all: readonly CinderSnapshot[]) => all.map(({ metadata }) => metadata.autosnap_slot).sort();
