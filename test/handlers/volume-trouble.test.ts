@@ -243,6 +243,51 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
   });
 });
 
+describe('a cloud with volume API 2', () => {
+  /** Renames the endpoints in the catalogue, or adds old ones. */
+  const renamed = (change: (catalog: { type: string; endpoints: { url: string }[] }[]) => void) => ({
+    edit: async (answer: Response) => {
+      const body = (await answer.json()) as { token: { catalog: Parameters<typeof change>[0] } };
+      change(body.token.catalog);
+      const headers = new Headers(answer.headers);
+      headers.delete('content-length');
+      return new Response(JSON.stringify(body), { status: answer.status, headers });
+    },
+  });
+
+  beforeEach(() => void h.cloud.secrets.set(SECRET, h.cloud.secret('password')));
+
+  test('and nothing newer: volumes are taken and rotated', async () => {
+    const answer = renamed((catalog) => {
+      const service = catalog.find(({ type }) => type === 'volumev3')!;
+      service.type = 'volumev2';
+      for (const one of service.endpoints) one.url = one.url.replace('/v3/', '/v2/');
+    });
+    h.cloud.faults.push({ service: 'identity', method: 'POST', times: 99, answer });
+    const rules = { keep: { last: 1 } };
+    await takeDays(23, 25, rules);
+    await h.run('cleanup', policy(rules));
+    expect([daysOf(data), daysOf(logs)]).toEqual([[25], [25]]);
+    const asked = h.cloud.received.filter(({ service }) => service === 'volume').map(({ path }) => path);
+    expect(asked.filter((path) => !path.startsWith('/v2/'))).toEqual([]);
+  });
+
+  test('and a newer one: the newer one is used', async () => {
+    const answer = renamed((catalog) => {
+      const { endpoints } = catalog.find(({ type }) => type === 'volumev3')!;
+      catalog.unshift({
+        type: 'volumev2',
+        endpoints: endpoints.map((one) => ({ ...one, url: one.url.replace('/v3/', '/v2/') })),
+      });
+    });
+    h.cloud.faults.push({ service: 'identity', method: 'POST', times: 99, answer });
+    await h.run('snapshot', policy());
+    const asked = h.cloud.received.filter(({ service }) => service === 'volume').map(({ path }) => path);
+    expect(asked.filter((path) => !path.startsWith('/v3/'))).toEqual([]);
+    expect(daysOf(data)).toEqual([23]);
+  });
+});
+
 describe('a cloud that loses the metadata of volume snapshots, and does not take them later', () => {
   const rules = { keep: { last: 1 } };
 
