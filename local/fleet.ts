@@ -15,9 +15,9 @@ const NO_DETAILS = { flavorId: undefined, keyName: undefined, securityGroups: []
  * Adds a small fleet with a history of daily snapshots: servers whose snapshots are rotated,
  * servers whose snapshots were not rotated for a week, a new server, a newer server that is
  * rebooting, a server whose snapshots fail, a server with two volumes, a server with a local data
- * disk, a server that no policy selects, and the snapshots of a deleted server. Other images are a golden image of the operator, a failed, a held and an ad-hoc
- * snapshot, and snapshots that passed or failed a drill. The same time always gives the same fleet,
- * including its ids.
+ * disk, a server that no policy selects, and the snapshots of a deleted server. Other images are a
+ * golden image of the operator, a failed, a held and an ad-hoc snapshot, and snapshots that passed
+ * or failed a drill. The same time always gives the same fleet, including its ids.
  *
  * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */

@@ -185,7 +185,7 @@ const RACKSPACE_SERVICES: Record<string, ServiceType> = {
   cloudFiles: 'object-store',
 };
 
-/** Volume API 2, whose requests and answers are those of 3.0. Clouds before Pike have nothing newer. */
+/** Volume API 2, with the requests and answers of 3.0. Clouds before Pike have nothing newer. */
 const OLD_BLOCK_STORAGE = 'volumev2';
 
 const KEYSTONE_SERVICES: Record<string, ServiceType> = {

@@ -247,7 +247,10 @@ function planOrphan(
   return { items: [...provable, ...others].sort(bySlot), floor };
 }
 
-/** The warnings about a single snapshot: stuck, failed, not deletable, exposed, or dated in the future. */
+/**
+ * The warnings about a single snapshot: stuck, failed, not deletable, exposed, or dated in the
+ * future.
+ */
 function snapshotWarnings(
   s: Snapshot,
   series: readonly Snapshot[],

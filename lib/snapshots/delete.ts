@@ -240,8 +240,8 @@ export async function rotate(
   };
 
   const found = await pMap(plans, rotateSeries, { concurrency: AT_ONCE });
-  // If no image at all can be deleted, or no volume snapshot, the user may lack the role. Otherwise,
-  // a refusal concerns the single one.
+  // If no image at all can be deleted, or no volume snapshot, the user may lack the role.
+  // Otherwise, a refusal concerns the single one.
   const isOfVolume = ({ volume }: SeriesPlan) => volume !== undefined;
   const mayDelete = (needsVolumes: boolean) =>
     mayWriteSnapshots(session, { needsVolumes }) ||

@@ -188,8 +188,8 @@ async function daily({ ours }: Bench): Promise<GlanceImage[]> {
 }
 
 /**
- * Checks Glance and Cinder while the cloud works: no slot was taken twice, and nothing that the rules keep is
- * gone, or was requested to be deleted. Returns unfinished images of idle servers.
+ * Checks Glance and Cinder while the cloud works: no slot was taken twice, and nothing that the
+ * rules keep is gone, or was requested to be deleted. Returns unfinished images of idle servers.
  */
 async function look(running: Bench, fleet: Fleet, { goods, deleted }: History): Promise<GlanceImage[]> {
   const images = await daily(running);

@@ -9,8 +9,9 @@ export interface Good {
 
 /**
  * The snapshots that the rules keep of all good ones that ever existed, for a policy with `last`
- * and `hourly`: of each server and volume the newest, the newest of each of the latest hours with one, and
- * while there are fewer hours the oldest of all. Written independently of the product.
+ * and `hourly`: of each server and volume the newest, the newest of each of the latest hours with
+ * one, and while there are fewer hours the oldest of all. Snapshots of one slot have one fate.
+ * Written independently of the product.
  */
 export function keptOf(
   goods: readonly Good[],
