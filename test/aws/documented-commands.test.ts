@@ -156,3 +156,12 @@ test.each(documentedCommands(/^npx serverless logs /))(
     expect(code).toBe(0);
   },
 );
+
+// The AWS emulator drops the outputs of a stack that was created by a change set, so test/docs
+// compares those that the docs name with the template.
+test('the info of a deployment names its functions', async () => {
+  const project = await copyProject();
+  const { code, output } = await project.serverless('info', '--stage', 'prod', '--verbose');
+  expect(output).toMatch(/^ {2}snapshot: autosnap-prod-snapshot/m);
+  expect(code).toBe(0);
+});

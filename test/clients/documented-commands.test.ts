@@ -30,6 +30,7 @@ const MEANT: Record<string, (world: World) => string> = {
   'image id': ({ image }) => image.id,
   'volume id': ({ volume }) => volume.id,
   'volume snapshot id': ({ volumeSnapshot }) => volumeSnapshot.id,
+  container: () => 'backups',
   flavor: () => 'general1-2',
   network: ({ region }) => region.networks[0]!.id,
 };
@@ -111,6 +112,10 @@ const CASES: Record<string, Case> = {
           data: Buffer.from('a disk'),
         }),
     },
+  'swift upload --use-slo --segment-size 1048576000 <container> disk': {
+    changes: ({ region }) =>
+      expect(region.files.containers.get('backups')?.get('disk')).toMatchObject({ bytes: 'a disk'.length }),
+  },
   'openstack volume show <volume id>': {
     given: ({ volume }) => Object.assign(volume, { status: 'error' }),
     prints: () => /\| status +\| error /,
@@ -121,9 +126,9 @@ const CASES: Record<string, Case> = {
   },
 };
 
-const commands = documentedCommands(/^openstack /);
+const commands = documentedCommands(/^(openstack|swift) /);
 
-test('each openstack command of the docs and of the texts for people has a case in this file', () => {
+test('each openstack and swift command of the docs and of the texts for people has a case in this file', () => {
   expect(commands.toSorted()).toEqual(Object.keys(CASES).sort());
 });
 

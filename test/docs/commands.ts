@@ -43,7 +43,6 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     /^git pull .* && npm ci && npx serverless deploy --stage prod$/,
     { by: 'test/deploy/upgrade.test.ts', text: '/^git (pull.*?) &&/m' },
   ],
-  ['npx vitest run --project unit test/docs -u', { by: 'package.json', text: 'vitest run --project unit' }],
   [/^npm run bench( -- --quick)?$/, { by: '.ci/run', text: "step 'npm run bench'" }],
   ['npm run test:thorough', { by: '.ci/run', text: "suite 'npm run test:thorough'" }],
   ['npm run test:faults', { by: '.ci/run', text: "suite 'npm run test:faults'" }],
@@ -62,8 +61,8 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/cli/debugger.test.ts', text: "test('a debugger" },
   ],
   [
-    'npx vitest run --project unit test/docs test/deploy -u',
-    { by: 'package.json', text: 'vitest run --project unit' },
+    /^npx vitest run --project unit test\/docs( test\/deploy)? -u$/,
+    { by: 'test/cli/docs-tables.test.ts', text: 'documentedCommands(/^npx vitest .* -u$/)' },
   ],
   [
     'npm run --silent cloud > cloud.env',
@@ -89,7 +88,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   [
     'npx serverless info --stage prod --verbose',
-    { by: 'test/docs/commands.test.ts', text: 'the outputs that the docs name' },
+    { by: 'test/aws/documented-commands.test.ts', text: "serverless('info'" },
   ],
   [
     'npx serverless remove --stage prod',
@@ -114,8 +113,8 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
 
   // Commands for a cloud.
   [
-    /^openstack /,
-    { by: 'test/clients/documented-commands.test.ts', text: 'documentedCommands(/^openstack /)' },
+    /^(openstack|swift) /,
+    { by: 'test/clients/documented-commands.test.ts', text: 'documentedCommands(/^(openstack|swift) /)' },
   ],
   // docs/copies.md: from S3.
   [
@@ -127,7 +126,6 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     /^(access=|token\(\)|address\(\)|curl |unset access)/,
     { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in Cloud Files' },
   ],
-  [/^swift upload --use-slo /, { by: 'test/clients/swift.test.ts', text: "await swift('upload'" }],
 ];
 
 /** The pages for users of Autosnap. */
