@@ -14,7 +14,7 @@ test.each<[string, string[], boolean | undefined]>([
   ['an admin of servers alone', ['nova:admin'], undefined],
   ['a user with the roles that every user has', ['compute:default', 'identity:default'], undefined],
   ['no roles', [], undefined],
-])('Rackspace: %s', (_, roles, expected) => {
+])('at Rackspace, %s may write images: $2', (_, roles, expected) => {
   expect(mayWriteImages({ provider: 'rackspace', roles })).toBe(expected);
 });
 
@@ -28,7 +28,7 @@ test.each<[string[], boolean | undefined]>([
   [['operator'], undefined],
   // A name that has a meaning only at Rackspace.
   [['nova:observer'], undefined],
-])('Keystone: %j', (roles, expected) => {
+])('in Keystone, a user with the roles %j may write images: $1', (roles, expected) => {
   expect(mayWriteImages({ provider: 'keystone', roles })).toBe(expected);
 });
 
