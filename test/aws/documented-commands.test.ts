@@ -18,7 +18,7 @@ const OTHER_SECRET = '{"username": "ada", "apiKey": "key-77aa"}';
 
 const [CHOOSE_REGION = ''] = documentedCommands(/^export AWS_REGION=/);
 
-/** Runs a command in a shell that the README has prepared; what a person types into it is in SECRET. */
+/** Runs a command in a shell that the README has prepared. SECRET is what a person types into it. */
 const shell = (command: string) =>
   succeed('bash', ['-euo', 'pipefail', '-c', `${CHOOSE_REGION}; printf '%s\n' "$SECRET" | ${command}`], {
     env: { ...process.env, SECRET },
@@ -37,7 +37,7 @@ async function forget(SecretId: string): Promise<void> {
 const S3_OBJECT = { Bucket: 'old-copies', Key: 'copies/one.json', Body: '{}' };
 
 interface Case {
-  /** Brings AWS into the state for which the command is meant. Returns what the placeholders mean. */
+  /** Brings AWS into the state that the command needs. Returns what the placeholders mean. */
   given?(): Promise<Record<string, string>>;
   /** What the command must have changed. */
   changes(meant: Record<string, string>): Promise<unknown>;

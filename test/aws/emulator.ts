@@ -31,8 +31,8 @@ export async function startEmulator(): Promise<Running> {
 }
 
 /**
- * Provides `moto_server`, `cfn-lint` and `aws` on PATH: if they are missing or broken, from a virtual
- * environment of the project, which is created if necessary.
+ * Provides `moto_server`, `cfn-lint` and `aws` on PATH: if they are missing or broken, from a
+ * virtual environment of the project, which is created if necessary.
  */
 async function findPrograms(): Promise<void> {
   if (await work()) return;

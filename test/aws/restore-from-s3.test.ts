@@ -19,7 +19,7 @@ const [, BLOCK = ''] = /^## Restore from a copy in S3\n[\s\S]*?```sh\n([\s\S]*?)
 )!;
 
 let folder: string;
-/** The environment of a shell that has the commands that an operator has, two of which only record their arguments. */
+/** The environment of an operator's shell. Its `npx` and `openstack` run nothing. */
 let env: NodeJS.ProcessEnv;
 
 beforeEach(() => {

@@ -7,7 +7,7 @@ import { ROOT } from '../docs/page.ts';
 export interface Programs {
   /** Runs a program, which has to succeed. Returns its output. */
   run(program: string, ...args: string[]): Promise<string>;
-  /** Runs a command of a shell, as {@link Programs.run}, in a folder; by default in the project's. */
+  /** Runs a command of a shell, as {@link Programs.run}, in a folder: by default the project's. */
   shell(command: string, cwd?: string): Promise<string>;
   /** The JSON output of `openstack`. */
   // biome-ignore lint/suspicious/noExplicitAny: answers of many forms, each compared as a whole

@@ -13,8 +13,8 @@ import { printedCommands } from './printed-commands.ts';
 export type Runner = { here: RegExp } | { event: true } | { by: string; text: string };
 
 /**
- * Every command of the docs and of the texts that the product prints or sends, and how it is tested.
- * A test fails for a command that is not listed here.
+ * Every command of the docs and of the texts that the product prints or sends, and how it is
+ * tested. A test fails for a command that is not listed here.
  */
 export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Runner])[] = [
   // On this machine.

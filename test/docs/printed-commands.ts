@@ -6,8 +6,8 @@ import { type Command, ROOT, read } from './page.ts';
 const FILES = '{lib,deploy,handlers,local}/**/*.ts';
 
 /**
- * A command within a sentence. It ends at the end of the line, or at a bracket or a punctuation mark that is
- * not within quotes.
+ * A command within a sentence. It ends at the end of the line, or at a bracket or a punctuation
+ * mark that is not within quotes.
  */
 const COMMAND = /\b(?:npx|npm|aws|openstack)(?: (?:'[^']*'|<[^>]+>|[^\s'(),;[\]<>`]+)+)+/g;
 /** Examples of what a run puts into the texts, as the docs write them. */
@@ -27,7 +27,7 @@ const EXAMPLES: readonly (readonly [name: string, example: string])[] = [
 const IS_COMMAND =
   /^(?:npx (?:serverless|autosnap) [a-z]+|npm (?:run |start$|ci$)|aws \w+ [a-z]|openstack [a-z]+ [a-z])/;
 
-/** The commands in the texts that the product prints or sends, with examples of what these get in a run. */
+/** The commands in the texts that the product prints or sends, with examples of values. */
 export function printedCommands(): Command[] {
   return globSync(FILES, { cwd: ROOT })
     .sort()
@@ -74,7 +74,10 @@ function constantsOf(file: ts.SourceFile): Map<string, ts.Expression> {
   return constants;
 }
 
-/** All texts that an expression can be; what only a run knows is the name of the expression, in angle brackets. */
+/**
+ * All texts that an expression can be. What only a run knows is the name of the expression, in
+ * angle brackets.
+ */
 function textsOf(node: ts.Expression, constants: Map<string, ts.Expression>): string[] {
   if (ts.isStringLiteralLike(node)) return [node.text];
   if (ts.isConditionalExpression(node)) {
