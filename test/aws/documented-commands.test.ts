@@ -18,7 +18,7 @@ const OTHER_SECRET = '{"username": "ada", "apiKey": "key-77aa"}';
 
 const [CHOOSE_REGION = ''] = documentedCommands(/^export AWS_REGION=/);
 
-/** Runs a command in a shell that the README has prepared. SECRET is what a person types into it. */
+/** Runs a command in a shell that the README has prepared, with SECRET as its input. */
 const shell = (command: string) =>
   succeed('bash', ['-euo', 'pipefail', '-c', `${CHOOSE_REGION}; printf '%s\n' "$SECRET" | ${command}`], {
     env: { ...process.env, SECRET },

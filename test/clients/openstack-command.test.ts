@@ -26,6 +26,7 @@ test('the openstack command lists servers, creates an image of one, changes, sho
   expect(left.map(({ Name }) => Name)).toContain('golden-web-2026');
 });
 
-test('the openstack command finds the volume service', async ({ cloud }) => {
-  expect(await cloud.openstack('volume', 'snapshot', 'list')).toEqual([]);
+test('the openstack command lists the snapshots of volumes', async ({ cloud }) => {
+  const snapshots: Row[] = await cloud.openstack('volume', 'snapshot', 'list');
+  expect(snapshots.map(({ Name }) => Name)).toContainEqual(expect.stringMatching(/^db-1-data-daily-/));
 });
