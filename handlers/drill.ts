@@ -1,4 +1,4 @@
-import { wholePolicyOf } from '../lib/config/event.ts';
+import { drillPolicyOf } from '../lib/config/event.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { runDrills } from '../lib/drill/drill.ts';
 import { type JobDefinition, jobHandler } from '../lib/runtime/job.ts';
@@ -6,12 +6,13 @@ import { type JobDefinition, jobHandler } from '../lib/runtime/job.ts';
 /**
  * Proves that the newest snapshots of a policy boot, as throw-away servers.
  *
- * The event names a policy with `drill`, `{"policy": "daily"}`; see lib/config/event.ts and
- * events/.
+ * The event names a policy with `drill`, `{"policy": "daily"}`. With `"servers": {"names":
+ * ["web-1"]}` it asks for drills of these servers now, whatever the schedule says. See
+ * lib/config/event.ts and events/.
  */
 export const drill: JobDefinition<Policy> = {
   name: 'drill',
-  read: wholePolicyOf,
+  read: drillPolicyOf,
   run: async (policy, job) => runDrills(await job.login(policy.account), policy, job),
 };
 

@@ -184,7 +184,8 @@ function planAfter({ snapshots, policy, drill, now }: DrillRun, attempts: readon
   const [stuck, running] = [true, false].map((is) =>
     own.filter((attempt) => isDrillOverdue(attempt, drill, now) === is).map(({ server }) => server),
   ) as [ThrowAway[], ThrowAway[]];
-  const plan = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
+  const isByHand = policy.servers.only !== undefined;
+  const plan = planDrills(snapshots, { running, stuck, abandoned }, { ...drill, isByHand }, now);
   const count = stuck.length + abandoned.length;
   const problems: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
   return { ...plan, problems };

@@ -73,7 +73,7 @@ async function waiting(): Promise<number> {
 async function rerun(...options: string[]) {
   const { port } = lambda.address() as AddressInfo;
   process.env.AWS_ENDPOINT_URL_LAMBDA = `http://127.0.0.1:${port}`;
-  const ended = await project.serverless('rerun', '--stage', 'prod', ...options);
+  const ended = await project.autosnap('rerun', '--stage', 'prod', ...options);
   delete process.env.AWS_ENDPOINT_URL_LAMBDA;
   return ended;
 }
