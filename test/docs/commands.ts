@@ -44,7 +44,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
         /^\S+ in DFW, daily: \d+ stay[\s\S]* to delete because: [\s\S]*\nAll: \d+ stay, \d+ to delete\n$/,
     },
   ],
-  ['npx autosnap doctor --stage prod', { local: /\d+ checks: \d+ good, 1 to look at, 0 failed\.\n$/ }],
+  ['npx autosnap doctor --stage prod', { local: /\d+ checks: \d+ good, 2 to look at, 0 failed\.\n$/ }],
   [
     /^npx autosnap take --stage (prod|local) --server web-1( --expires 14d)?( --request before-upgrade)?( --wait)?$/,
     { local: /^✓ web-1 in DFW: taken: web-1-adhoc-/ },
