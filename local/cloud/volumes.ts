@@ -8,6 +8,7 @@ import { microversions } from './microversions.ts';
 import { fault } from './nova-fault.ts';
 import type { CloudVolume, CloudVolumeSnapshot, Region } from './state.ts';
 import { addVolumeVersions } from './versions.ts';
+import { addBackupRoutes } from './volume-backups.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
 import { addSnapshotRoutes } from './volume-snapshots.ts';
 import { CINDER_V1, volumeStatus } from './volume-status.ts';
@@ -32,8 +33,8 @@ const UNDELETABLE =
   'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
 /**
- * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots, and
- * quotas.
+ * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots, quotas,
+ * and volume backups.
  */
 export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env> {
   const root = new Hono<Env>();
@@ -62,7 +63,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   app.use(microversions('volume'));
 
   app.get('/limits', (c) => {
-    const { volumes, volumeSnapshots } = region;
+    const { volumes, volumeSnapshots, volumeBackups } = region;
     const sizes = [...volumes, ...volumeSnapshots].map(({ size }) => size ?? 1);
     const absolute = {
       maxTotalSnapshots: region.maxVolumeSnapshots,
@@ -71,6 +72,10 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       totalVolumesUsed: volumes.length,
       maxTotalVolumeGigabytes: region.maxVolumeGigabytes,
       totalGigabytesUsed: sizes.reduce((sum, size) => sum + size, 0),
+      maxTotalBackups: region.maxVolumeBackups,
+      totalBackupsUsed: volumeBackups.length,
+      maxTotalBackupGigabytes: region.maxVolumeBackupGigabytes,
+      totalBackupGigabytesUsed: volumeBackups.reduce((sum, { size }) => sum + size, 0),
     };
     return c.json({ limits: { rate: [], absolute } });
   });
@@ -174,6 +179,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   });
 
   addSnapshotRoutes(app, region, pageSize);
+  addBackupRoutes(app, region, pageSize);
   root.route('/', cbsApp(root));
   return root;
 }
