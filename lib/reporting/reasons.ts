@@ -241,6 +241,21 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_SERVER_UNLISTED: None;
   TOO_FEW_COPIES_LEFT: { needed: number };
 
+  // Backups of volumes.
+  BACKUP_PLANNED: { sizeGb: number; incremental: boolean };
+  BACKUP_REQUESTED: { incremental: boolean };
+  BACKUP_RUNNING: { since: string };
+  BACKUP_STUCK: { since: string };
+  BACKUP_WAITS: { backup: string };
+  BACKUP_RETRIED_LATER: { times: number; from: string };
+  BACKUP_OVER_QUOTA: { needed: number; left: number; kind: 'backups' | 'backupGigabytes' };
+  BACKUP_MARKER_LOST: { backup: string };
+  BACKUP_HAS_DEPENDENTS: None;
+  BACKUP_VOLUME_UNATTACHED: None;
+  BACKUP_GOING: None;
+  BACKUP_STILL_THERE: { status: string };
+  BACKUP_WITHOUT_SNAPSHOT: None;
+
   // Exports, with which copies at Rackspace start.
   EXPORT_RUNNING: { since: string };
   EXPORT_UNCERTAIN: None;
@@ -320,6 +335,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_NEVER_VERIFIED: { key: string };
   COPY_NOT_COUNTED: { problem: Reason };
   COPY_LEDGER_UNREADABLE: { message: string };
+  BACKUPS_NOT_NEEDED: None;
+  BACKUP_SERVICE_MISSING: { where: string };
+  BACKUPS_UNREADABLE: { where: string; problem: Reason };
+  BACKUP_FAILED: { of: string; backup: string; message: string };
   SERVER_ID_INVALID: { image: string; server: string };
 
   // Data of servers that are in no snapshot.
