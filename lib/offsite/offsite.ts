@@ -307,7 +307,7 @@ function refuseNames({ owner, account }: CopyScope): void {
 }
 
 function isLeft({ outcome, codes }: SnapshotLine): boolean {
-  return outcome === 'deferred' && !codes.includes('MAX_DELETES');
+  return outcome === 'deferred' && !codes.includes('MAX_DELETES') && !codes.includes('BACKUP_GOING');
 }
 
 function hasOffsite(policy: Policy): policy is OffsitePolicy {

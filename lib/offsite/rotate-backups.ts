@@ -93,7 +93,7 @@ async function deleteBackup(
     const refused: Reason = { code: 'CLOUD', ...errorFactsOf(error), isLeft: true };
     // The backup is in use, or others depend on it: a later run tries again.
     const isLater = isCloudError(error, 'BAD_REQUEST', 'CONFLICT');
-    return { outcome: isLater ? 'deferred' : 'failed', reasons: [refused] };
+    return { outcome: isLater ? 'kept' : 'failed', reasons: [refused] };
   }
   for (let check = 0; ; check++) {
     const left = await getVolumeBackup(session, copy.region, copy.id);
