@@ -1,4 +1,3 @@
-import type { Offsite } from '../config/policy.ts';
 import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backups.ts';
@@ -13,7 +12,7 @@ import { volumeReaderOf } from '../volumes/marker.ts';
 import { type BackupAction, planBackups } from './backup-plan.ts';
 import { entryOf, failedIn, type NamedSeries } from './backup-report.ts';
 import { type BackupSource, backupSources } from './backup-sources.ts';
-import { type BackupReader, backupReaderOf } from './backups.ts';
+import { type BackupReader, backupReaderOf, makesBackups } from './backups.ts';
 import { BackupMaker } from './make-backups.ts';
 import type { OffsitePolicy } from './plan.ts';
 import { type BackupResult, rotateBackups, vanishedBackups } from './rotate-backups.ts';
@@ -25,17 +24,6 @@ export interface BackupFindings {
   failures: Finding[];
   /** Findings that are reported once, not in every report. */
   once: Finding[];
-}
-
-/**
- * Whether a policy makes backups of volumes in this cloud. Rackspace's block storage has none, and
- * needs none: its volume snapshots are in Cloud Files.
- */
-export function makesBackups(
-  { provider }: Pick<Session, 'provider'>,
-  { volumes }: Pick<Offsite, 'volumes'>,
-): boolean {
-  return volumes === 'backup' && provider !== 'rackspace';
 }
 
 /**

@@ -34,7 +34,8 @@ export interface BackupAction extends OwnBackup {
 /** What a run does with the backups of one volume. */
 export interface BackupPlan {
   /**
-   * The volume snapshot to back up, or why it has to wait; undefined if the newest one has a backup.
+   * The volume snapshot to back up, or why it has to wait; undefined if the newest one has a
+   * backup.
    */
   make?: { source: BackupSource; incremental: boolean; waits?: Reason };
   /** All backups of the series. Those to be deleted are in the order of their deletion. */
@@ -46,11 +47,11 @@ export interface BackupPlan {
  *
  * - The newest good volume snapshot gets a backup, one at a time. A backup that fails again and
  *   again is made again after longer and longer waits.
- * - Which backups stay is decided by the same function as for snapshots. A backup that others depend
- *   on stays until these can be deleted.
- * - A backup is incremental if the latest earlier backup is available, and as long as the rules keep
- *   every backup that it would depend on. Otherwise a chain of backups would grow for ever, because
- *   none of them could be deleted.
+ * - Which backups stay is decided by the same function as for snapshots. A backup that others
+ *   depend on stays until these can be deleted.
+ * - A backup is incremental if the latest earlier backup is available, the last one has not
+ *   failed, and the rules keep every backup that it would depend on. Otherwise a chain of backups
+ *   would grow for ever, because none of them could be deleted.
  */
 export function planBackups(
   { sources, own, all, isDeselected, isAttached }: BackupSeries,
@@ -97,7 +98,9 @@ function waitOf(own: readonly OwnBackup[], all: readonly VolumeBackup[], now: Da
   return { code: 'BACKUP_RETRIED_LATER', times: failedMs.length, from: isoSeconds(retryAt) };
 }
 
-/** The time of the data of a backup. Backups of the same volume depend on each other in this order. */
+/**
+ * The time of the data of a backup. Backups of the same volume depend on each other in this order.
+ */
 function dataMs({ dataAt, createdAt }: VolumeBackup): number {
   return (dataAt ?? createdAt).getTime();
 }
@@ -117,6 +120,9 @@ function mayBeIncremental(
   all: readonly VolumeBackup[],
   released: ReadonlySet<string>,
 ): boolean {
+  // Where incremental backups fail, the next one is in full.
+  const [last] = all.toSorted((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
+  if (last?.status === 'error') return false;
   let needed = latestBefore(source.createdAt.getTime(), all);
   if (needed?.status !== 'available') return false;
   while (needed) {

@@ -1,7 +1,20 @@
 import { isoSeconds } from '../config/dates.ts';
+import type { Offsite } from '../config/policy.ts';
+import type { Session } from '../openstack/session.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import { EARLY_MS, isSnapshot, type Snapshot, type SnapshotState, suspect } from '../snapshots/marker.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
+
+/**
+ * Whether a policy makes backups of volumes in this cloud. Rackspace's block storage has none, and
+ * needs none: its volume snapshots are in Cloud Files.
+ */
+export function makesBackups(
+  { provider }: Pick<Session, 'provider'>,
+  { volumes }: Pick<Offsite, 'volumes'>,
+): boolean {
+  return volumes === 'backup' && provider !== 'rackspace';
+}
 
 /**
  * A backup of which it is proven that this deployment has made it. `copy` is the backup as a
@@ -16,8 +29,8 @@ export interface OwnBackup {
 export type BackupReader = (backup: VolumeBackup) => ReturnType<VolumeReader>;
 
 /**
- * Creates a {@link BackupReader}. A backup has the same marker as a volume snapshot, in its metadata
- * and in its description, and inherits nothing. So a backup is one of this deployment if
+ * Creates a {@link BackupReader}. A backup has the same marker as a volume snapshot, in its
+ * metadata and in its description, and inherits nothing. So a backup is one of this deployment if
  *
  * - its marker proves a volume snapshot of the same volume; see volumes/marker.ts. The time of the
  *   backup's data counts as the creation of that volume snapshot, which it is;

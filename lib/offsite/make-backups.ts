@@ -18,9 +18,9 @@ import type { OffsitePolicy } from './plan.ts';
 
 /**
  * The backup that has to be finished before any other begins in the region; undefined if none has.
- * Without a backup service, a backup stays `creating` and its volume snapshot `backing-up` for ever,
- * and only an administrator can change that. So the first backup of a region is made alone, and a
- * stuck one stops all others until one has been finished after it.
+ * Without a backup service, a backup stays `creating` and its volume snapshot `backing-up` for
+ * ever, and only an administrator can change that. So the first backup of a region is made alone,
+ * and a stuck one stops all others until one has been finished after it.
  */
 function blockingBackup(all: readonly VolumeBackup[], now: Date): VolumeBackup | undefined {
   const finished = all.filter(({ status }) => status === 'available');

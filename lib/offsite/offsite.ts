@@ -12,7 +12,8 @@ import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts'
 import { readerOf } from '../snapshots/ownership.ts';
 import type { Inventory, RegionInventory } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
-import { backUpVolumes, makesBackups } from './back-up-volumes.ts';
+import { backUpVolumes } from './back-up-volumes.ts';
+import { makesBackups } from './backups.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';

@@ -12,7 +12,9 @@ import type { CopyResult } from './copy-result.ts';
 // Cinder deletes asynchronously.
 const CHECKS = 4;
 const CHECK_MS = 500;
-/** The errors of a deletion that concern a single backup. Others stop the deletions of the region. */
+/**
+ * The errors of a deletion that concern a single backup. Others stop the deletions of the region.
+ */
 const REFUSALS: readonly CloudErrorCode[] = [
   'CONFLICT',
   'FORBIDDEN',
@@ -36,9 +38,9 @@ interface BackupRotation {
 export interface BackupResult extends OwnBackup, CopyResult {}
 
 /**
- * Deletes the backups of one volume that the plan deletes, in its order. Right before each deletion,
- * reads the backup again, and enough of the backups that must remain. A backup whose deletion was
- * refused does not count towards `maxDeletes`, and is never deleted by force.
+ * Deletes the backups of one volume that the plan deletes, in its order. Right before each
+ * deletion, reads the backup again, and enough of the backups that must remain. A backup whose
+ * deletion was refused does not count towards `maxDeletes`, and is never deleted by force.
  *
  * @throws {CloudError} if a read fails: then nothing more may be deleted in the region.
  */

@@ -14,8 +14,8 @@ export function statusOfVolumeSnapshot(status: string): string | undefined {
 }
 
 /**
- * Whether the cloud is making a backup of a volume snapshot, or of one of the volume snapshots of an
- * image. Until then no volume can be made from it, and it can't be deleted.
+ * Whether the cloud is making a backup of a volume snapshot, or of one of the volume snapshots of
+ * an image. Until then no volume can be made from it, and it can't be deleted.
  */
 export function isBackingUp({ status }: { status: string }): boolean {
   return (statusOfVolumeSnapshot(status) ?? status) === 'backing-up';

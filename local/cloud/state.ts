@@ -74,9 +74,9 @@ export class Region {
   /** How the backups end that are requested from now on. */
   backupOutcome: CloudVolumeBackup['outcome'] = 'available';
   /**
-   * The ids of servers, images, volumes, volume snapshots, backups and tasks that listings omit although GET
-   * returns them. Real clouds do so when a Nova cell is down or a listing lags behind. An object of
-   * Cloud Files is named `container/name`, see files.ts.
+   * The ids of servers, images, volumes, volume snapshots, backups and tasks that listings omit
+   * although GET returns them. Real clouds do so when a Nova cell is down or a listing lags
+   * behind. An object of Cloud Files is named `container/name`, see files.ts.
    */
   readonly unlisted = new Set<string>();
   readonly files: Files;

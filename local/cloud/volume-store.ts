@@ -97,8 +97,8 @@ export class VolumeStore {
   }
 
   /**
-   * In the order of their creation. While a snapshot is being backed up, its status is `backing-up`.
-   * Tests may remove items from this array.
+   * In the order of their creation. While a snapshot is being backed up, its status is
+   * `backing-up`. Tests may remove items from this array.
    */
   get backups(): CloudVolumeBackup[] {
     const now = this.#now();

@@ -33,8 +33,8 @@ const UNDELETABLE =
   'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
 /**
- * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots, quotas,
- * and volume backups.
+ * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots,
+ * quotas, and volume backups.
  */
 export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env> {
   const root = new Hono<Env>();

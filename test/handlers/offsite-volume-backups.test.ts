@@ -4,7 +4,7 @@ import { newVolumeSnapshot } from '../../lib/volumes/marker.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, CloudVolumeBackup, Region } from '../../local/cloud/state.ts';
 import { textsOf } from '../finding-texts.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
 // Copies of volumes: Cinder backups of the volume snapshots, rotated by offsite.keep.
@@ -453,6 +453,76 @@ describe('without a backup service', () => {
     });
     const report = await failedRun();
     expect(report.failureCodes).toEqual({ BACKUP_SERVICE_MISSING: 1 });
+  });
+});
+
+test.each<[string, 'password' | 'rackspace', number | undefined, unknown[]]>([
+  ['a cloud with backups', 'password', undefined, []],
+  ['a cloud that answers 404', 'password', 404, [['fail', 'BACKUP_SERVICE_MISSING']]],
+  ['a cloud that answers 403', 'password', 403, [['fail', 'BACKUPS_UNREADABLE']]],
+  ['Rackspace', 'rackspace', undefined, [['pass', 'BACKUPS_NOT_NEEDED']]],
+])('doctor checks the backup service: %s', async (_, kind, status, expected) => {
+  h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
+  const body = { itemNotFound: { code: status, message: 'No.' } };
+  if (status) h.cloud.faults.push({ service: 'volume', path: /backups/, times: 9, answer: { status, body } });
+  const doctor = { policies: [event()] };
+  const isFailing = JSON.stringify(expected).includes('fail');
+  const { checks } = isFailing ? (await h.fail('doctor', doctor)).report! : await h.run('doctor', doctor);
+  const found = checks.filter(({ check, code }) => check === 'offsite' && code.startsWith('BACKUP'));
+  expect(found.map(({ verdict, code }) => [verdict, code])).toEqual(expected);
+});
+
+describe('the audit', () => {
+  beforeEach(() => deploy([event() as ReturnType<typeof policy>]));
+  const behind = async () =>
+    (await h.run('audit', {})).behind.map(({ volume, copied }) => [volume?.name, copied]);
+
+  test('judges the copies of a volume as those of an image', async () => {
+    addSnapshot();
+    expect(await behind()).toEqual([]);
+    pass(2 * DAY_MS);
+    expect(await behind()).toEqual([['db-data', { behind: true }]]);
+    await h.run('offsite', { policy: 'daily' });
+    pass(3_600_000);
+    expect(await behind()).toEqual([]);
+  });
+
+  test('a volume snapshot that is being backed up is no trouble', async () => {
+    addSnapshot();
+    pass(DAY_MS);
+    addSnapshot();
+    await h.run('offsite', { policy: 'daily' });
+    const { sentence, policies } = await h.run('audit', {});
+    expect(sentence).not.toContain('do not count');
+    expect(policies.flatMap(({ problems }) => problems)).toEqual([]);
+  });
+
+  test('a server on volumes is copied when each of its volumes is', async () => {
+    region.servers.splice(0);
+    const volumes = ['root', 'extra'].map((name) => region.addVolume({ name, size: 5 }));
+    const [root] = volumes;
+    region.addServer({
+      name: 'web',
+      image: '',
+      volumeIds: volumes.map(({ id }) => id),
+      rootVolume: root!.id,
+    });
+    setTime('2026-11-23T00:00:10Z');
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-25T02:00:00Z');
+    expect(await behind()).toEqual([[undefined, { behind: true }]]);
+    await h.run('offsite', { policy: 'daily' });
+    setTime('2026-11-25T03:00:00Z');
+    expect(await behind()).toEqual([]);
+    region.volumeBackups.splice(-1);
+    expect(await behind()).toEqual([[undefined, { behind: true }]]);
+  });
+
+  test('says that the backups can not be listed', async () => {
+    addSnapshot();
+    h.cloud.faults.push({ service: 'volume', path: /backups/, times: 9, answer: answers.forbidden });
+    const { policies } = await h.run('audit', {});
+    expect(policies[0]!.codes).toContain('POLICY_COPIES_UNREADABLE');
   });
 });
 
