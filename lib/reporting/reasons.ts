@@ -493,8 +493,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_CHECK_AGAIN: None;
 
   // The volumes of a restore. `snapshot` is the id of a volume snapshot.
-  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean };
+  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean; isBackup?: true };
   RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
+  RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
   RESTORE_VOLUME_REQUESTED: OfNewVolume;
   RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };

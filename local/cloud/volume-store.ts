@@ -107,6 +107,7 @@ export class VolumeStore {
       if (!availableAt || now < availableAt) continue;
       delete backup.availableAt;
       if (backup.status === 'creating') backup.status = backup.outcome;
+      if (backup.status === 'restoring') backup.status = 'available';
       const source = this.#snapshots.find(({ id }) => id === backup.snapshotId);
       if (source?.status === 'backing-up') source.status = 'available';
     }
