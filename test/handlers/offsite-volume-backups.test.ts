@@ -323,6 +323,26 @@ describe('the rotation', () => {
     expect(backups()).toHaveLength(3);
   });
 
+  test.each<[string, (backup: CloudVolumeBackup) => unknown, string]>([
+    ['is held', (one) => Object.assign(one.metadata, { autosnap_hold: 'forever' }), 'CHANGED'],
+    ['has another marker', (one) => Object.assign(one, { metadata: {}, description: '' }), 'CHANGED'],
+    ['is being restored', (one) => Object.assign(one, { status: 'restoring' }), 'CHANGED'],
+    [
+      'is needed by another one',
+      ({ id, volumeId }) => region.addVolumeBackup({ volumeId, parentId: id }),
+      'BACKUP_HAS_DEPENDENTS',
+    ],
+  ])('leaves a backup that %s since the listing', async (_, change, code) => {
+    await backUpDays(2);
+    for (const one of backups()) one.parentId = null;
+    const [oldest] = backups();
+    const path = new RegExp(`backups/${oldest!.id}`);
+    h.cloud.faults.push({ service: 'volume', method: 'GET', path, answer: () => change(oldest!) });
+    const report = await run({ keep: { last: 1 } });
+    expect(report).toMatchObject({ totals: { kept: 2 }, codes: { [code]: 1 } });
+    expect(h.cloud.received.filter(({ method }) => method === 'DELETE')).toEqual([]);
+  });
+
   test('stops at the minimum, counted right before each deletion', async () => {
     await backUpDays(3);
     for (const one of backups()) one.parentId = null;
