@@ -179,6 +179,12 @@ const Offsite = v.pipe(
         v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
       ),
     ),
+    volumes: v.optional(
+      field(
+        'Set to backup to make Cinder backups of the volume snapshots, where the cloud has a backup service.',
+        v.literal('backup', 'must be "backup", or be left out'),
+      ),
+    ),
     // Rackspace's export task accepts only these container names.
     container: v.optional(
       v.pipe(

@@ -33,6 +33,11 @@ export interface Quota {
   used: number;
 }
 
+/** A quota of volume backups: by number, or in GB. A backup counts with the size of its volume. */
+export interface BackupQuota extends Omit<Quota, 'kind'> {
+  kind: 'backups' | 'backupGigabytes';
+}
+
 const MIB = 2 ** 20;
 const Amount = v.object({ limit: v.number(), usage: v.number() });
 const Usage = v.object({
@@ -91,8 +96,39 @@ export async function volumeQuotas(session: Session, region: string): Promise<Qu
   );
 }
 
-function limited(...quotas: (Quota | undefined)[]): Quota[] {
-  return quotas.filter((quota) => quota !== undefined && quota.limit >= 0) as Quota[];
+const BackupLimits = v.object({
+  limits: v.object({
+    absolute: v.object({
+      maxTotalBackups: v.number(),
+      totalBackupsUsed: v.number(),
+      maxTotalBackupGigabytes: v.number(),
+      totalBackupGigabytesUsed: v.number(),
+    }),
+  }),
+});
+
+/**
+ * The quotas of volume backups and of their gigabytes; none if the cloud has no quotas or does not
+ * show them.
+ *
+ * `GET /limits`, where -1 means no limit:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project
+ */
+export async function backupQuotas(session: Session, region: string): Promise<BackupQuota[]> {
+  const answer = await readOptional(session, { service: 'volume', region, path: '/limits' }, BackupLimits);
+  const absolute = answer?.limits.absolute;
+  return limited(
+    absolute && { kind: 'backups', limit: absolute.maxTotalBackups, used: absolute.totalBackupsUsed },
+    absolute && {
+      kind: 'backupGigabytes',
+      limit: absolute.maxTotalBackupGigabytes,
+      used: absolute.totalBackupGigabytesUsed,
+    },
+  );
+}
+
+function limited<Q extends Quota | BackupQuota>(...quotas: (Q | undefined)[]): Q[] {
+  return quotas.filter((quota) => quota !== undefined && quota.limit >= 0) as Q[];
 }
 
 /**

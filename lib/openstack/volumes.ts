@@ -82,12 +82,12 @@ export async function getVolume(session: Session, region: string, id: string): P
   }
 }
 
-/** A volume to create from a volume snapshot. */
+/** A volume to create from a volume snapshot or a backup. */
 export interface NewVolume {
-  snapshotId: string;
+  source: { snapshotId: string } | { backupId: string };
   name: string;
   description: string;
-  /** At least the size of the volume snapshot, which is the default. */
+  /** At least the size of the source, which is the default. */
   sizeGb: number | undefined;
   /** Undefined for the default of the cloud. */
   type: string | undefined;
@@ -95,33 +95,36 @@ export interface NewVolume {
 }
 
 /**
- * Creates a volume from a volume snapshot. The cloud fills the volume asynchronously; at Rackspace
- * this can take hours.
+ * Creates a volume from a volume snapshot or a backup. The cloud fills the volume asynchronously;
+ * at Rackspace this can take hours.
  *
  * `POST /volumes`: https://docs.openstack.org/api-ref/block-storage/v3/#create-a-volume and
- * https://docs.rackspace.com/docs/cloud-block-storage. The type is sent only to Rackspace, where
- * the default is not the type of the original. Cinder takes it from the volume snapshot, and
- * refuses many others.
+ * https://docs.rackspace.com/docs/cloud-block-storage. The type is sent to Rackspace and
+ * with a backup, where the default is not the type of the original. Cinder takes it from a volume
+ * snapshot, and refuses many others. Backups need volume API 3.47.
  *
- * @throws {CloudError} OVER_QUOTA for a quota, BAD_REQUEST for a volume snapshot that is not
- *   available. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates
- *   the volume: look for the volume before a retry.
+ * @throws {CloudError} OVER_QUOTA for a quota, BAD_REQUEST for a source that is not available.
+ *   After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates the
+ *   volume: look for the volume before a retry.
  */
 export async function createVolume(
   session: Session,
   region: string,
-  { snapshotId, name, description, sizeGb, type, metadata }: NewVolume,
+  { source, name, description, sizeGb, type, metadata }: NewVolume,
 ): Promise<Volume> {
   const request = { service: 'volume', region, path: '/volumes' } as const;
+  const sendsType = session.provider === 'rackspace' || 'backupId' in source;
   const { body } = await session.request({
     ...request,
     method: 'POST',
+    ...('backupId' in source ? { microversion: '3.47' } : {}),
     json: {
       volume: {
-        ...{ snapshot_id: snapshotId, metadata },
+        ...('backupId' in source ? { backup_id: source.backupId } : { snapshot_id: source.snapshotId }),
+        metadata,
         ...(sizeGb === undefined ? {} : { size: sizeGb }),
         ...nameFieldsOf(session, { name, description }),
-        ...(session.provider === 'rackspace' && type !== undefined ? { volume_type: type } : {}),
+        ...(sendsType && type !== undefined ? { volume_type: type } : {}),
       },
     },
     expect: [200, 202],

@@ -242,6 +242,21 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_SERVER_UNLISTED: None;
   TOO_FEW_COPIES_LEFT: { needed: number };
 
+  // Backups of volumes.
+  BACKUP_PLANNED: { sizeGb: number; incremental: boolean };
+  BACKUP_REQUESTED: { incremental: boolean };
+  BACKUP_RUNNING: { since: string };
+  BACKUP_STUCK: { since: string };
+  BACKUP_WAITS: { backup: string };
+  BACKUP_RETRIED_LATER: { times: number; from: string };
+  BACKUP_OVER_QUOTA: { needed: number; left: number; kind: 'backups' | 'backupGigabytes' };
+  BACKUP_MARKER_LOST: { backup: string };
+  BACKUP_HAS_DEPENDENTS: None;
+  BACKUP_VOLUME_UNATTACHED: None;
+  BACKUP_GOING: None;
+  BACKUP_STILL_THERE: { status: string };
+  BACKUP_WITHOUT_SNAPSHOT: None;
+
   // Exports, with which copies at Rackspace start.
   EXPORT_RUNNING: { since: string };
   EXPORT_UNCERTAIN: None;
@@ -321,6 +336,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_NEVER_VERIFIED: { key: string };
   COPY_NOT_COUNTED: { problem: Reason };
   COPY_LEDGER_UNREADABLE: { message: string };
+  BACKUPS_NOT_NEEDED: None;
+  BACKUP_SERVICE_MISSING: { where: string };
+  BACKUPS_UNREADABLE: { where: string; problem: Reason };
+  BACKUP_FAILED: { of: string; backup: string; message: string };
   SERVER_ID_INVALID: { image: string; server: string };
 
   // Data of servers that are in no snapshot.
@@ -475,8 +494,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_CHECK_AGAIN: None;
 
   // The volumes of a restore. `snapshot` is the id of a volume snapshot.
-  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean };
+  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean; isBackup?: true };
   RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
+  RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
   RESTORE_VOLUME_REQUESTED: OfNewVolume;
   RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };

@@ -4,7 +4,7 @@ import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
 import { quotable, recordOf, strict, UUID } from '../config/schema.ts';
 
 const AT =
-  'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image or a volume snapshot';
+  'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image, a volume snapshot or a backup';
 
 const id = (of: string) =>
   v.pipe(v.string(`must be the id of ${of}`), v.regex(UUID, `must be the id of ${of}`));

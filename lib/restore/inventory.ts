@@ -36,13 +36,15 @@ export interface RestoreInventory {
   read(image: Image): Snapshot | undefined;
 }
 
-/** A volume snapshot of this deployment. */
+/** A volume snapshot of this deployment, or a backup of one. */
 export interface VolumeCopy extends Snapshot {
   volume: string;
   /** The size that a new volume needs; undefined if the cloud does not say. */
   sizeGb: number | undefined;
   /** Where the volume was, as far as it is known. */
   place: VolumePlace;
+  /** Whether this is a backup. */
+  isBackup?: true;
 }
 
 /** An image that is marked as a snapshot of this deployment but does not count, and why. */

@@ -100,7 +100,8 @@ async function requestOne(
   const at = cloudTime(session);
   const mark = { ...parametersOf(context, image), at, snapshot: copy.id, position };
   const { sizeGb, place } = copy;
-  const wanted = { snapshotId: copy.id, name, sizeGb, type: place.type, ...volumeMark(mark) };
+  const source = copy.isBackup ? { backupId: copy.id } : { snapshotId: copy.id };
+  const wanted = { source, name, sizeGb, type: place.type, ...volumeMark(mark) };
   const findMade = async () =>
     (await listVolumes(session, region)).find((volume) => {
       const found = readVolumeMark(volume);

@@ -72,8 +72,11 @@ function placeOf({ device = '', type = '' }: VolumePlace): Pick<Fields, 'device'
   return { ...(isShort(device) ? { device } : {}), ...(isShort(type) ? { type } : {}) };
 }
 
-/** The place in the marker of a volume snapshot of this deployment. */
-export function volumePlaceIn({ metadata, description }: VolumeSnapshot): VolumePlace {
+/** The place in the marker of a volume snapshot, or of a backup, of this deployment. */
+export function volumePlaceIn({
+  metadata,
+  description,
+}: Pick<VolumeSnapshot, 'metadata' | 'description'>): VolumePlace {
   const { device, type } = fieldsInMetadata(metadata) ?? fieldsInDescription(description) ?? {};
   return { device, type };
 }

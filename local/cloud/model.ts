@@ -114,6 +114,30 @@ export interface CloudVolumeSnapshot {
   availableAt?: Date;
 }
 
+/** A Cinder backup of a volume, in another store than the volume. */
+export interface CloudVolumeBackup {
+  id: string;
+  name: string | null;
+  description: string | null;
+  status: string;
+  volumeId: string;
+  snapshotId: string | null;
+  /** In GB: the size of the volume. */
+  size: number;
+  metadata: Record<string, string>;
+  createdAt: Date;
+  /** The time of the data: when the snapshot was created. */
+  dataAt: Date;
+  /** The backup that this incremental one depends on. */
+  parentId: string | null;
+  /** The status after `creating`. */
+  outcome: 'available' | 'error';
+  /** Present while the backup is "creating" and the service works on it. */
+  availableAt?: Date;
+  /** If set, DELETE leaves the backup in the status `deleting`. */
+  deletesSlowly: boolean;
+}
+
 export interface CloudImage {
   id: string;
   name: string;

@@ -8,6 +8,7 @@ import type {
   CloudImage,
   CloudServer,
   CloudVolume,
+  CloudVolumeBackup,
   CloudVolumeSnapshot,
   Timing,
 } from './model.ts';
@@ -72,10 +73,17 @@ export class Region {
   maxVolumes = 1000;
   /** The quota of the total size of volumes and volume snapshots, in GB. */
   maxVolumeGigabytes = 100_000;
+  /** The quotas of volume backups: their number, and their total size in GB. */
+  maxVolumeBackups = 100;
+  maxVolumeBackupGigabytes = 100_000;
+  /** Without the backup service, backups stay `creating`, as in a Cinder without cinder-backup. */
+  hasBackupService = true;
+  /** How the backups end that are requested from now on. */
+  backupOutcome: CloudVolumeBackup['outcome'] = 'available';
   /**
-   * The ids of servers, images, volumes, volume snapshots and tasks that listings omit although GET
-   * returns them. Real clouds do so when a Nova cell is down or a listing lags behind. An object of
-   * Cloud Files is named `container/name`, see files.ts.
+   * The ids of servers, images, volumes, volume snapshots, backups and tasks that listings omit
+   * although GET returns them. Real clouds do so when a Nova cell is down or a listing lags
+   * behind. An object of Cloud Files is named `container/name`, see files.ts.
    */
   readonly unlisted = new Set<string>();
   readonly files: Files;
@@ -193,6 +201,15 @@ export class Region {
   /** In the order of their creation. */
   get volumeSnapshots(): CloudVolumeSnapshot[] {
     return this.#volumes.snapshots;
+  }
+
+  addVolumeBackup(backup: Partial<CloudVolumeBackup> & { volumeId: string }): CloudVolumeBackup {
+    return this.#volumes.addBackup(backup);
+  }
+
+  /** In the order of their creation. */
+  get volumeBackups(): CloudVolumeBackup[] {
+    return this.#volumes.backups;
   }
 
   /** Begins to build or rebuild a server, which takes some time. */

@@ -164,6 +164,7 @@ const EFFECTS: Record<string, Effect> = {
   'offsite.keep.within': copiesKept({ within: '2d' }),
   'offsite.maxBytesPerMonth': copied({}, { maxBytesPerMonth: '0.001MB' }),
   'offsite.to': copied({}, { to: 's3' }),
+  'offsite.volumes': copied({}, { volumes: 'backup' }),
   'offsite.container': copied({ to: 'cloud-files' }, { to: 'cloud-files', container: 'elsewhere' }),
   'drill.schedule': begun({ schedule: MIDNIGHT }, { schedule: FIVE }),
   'drill.atOnce': { ...begun({}, { atOnce: 3 }), world: severalDrills, shown: totals },

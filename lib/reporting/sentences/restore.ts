@@ -88,10 +88,12 @@ export const restoreSentences = {
     'call again with "next" to look again; once you are sure that there is none, start a new restore, without "request" and "asked"',
 
   // The volumes of a restore.
-  RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot }) =>
-    `a new volume "${name}"${sizeGb === undefined ? '' : ` (${sizeGb} GB)`} from volume snapshot ${snapshot}${isRoot ? ', which the server boots from' : ''}`,
+  RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot, isBackup }) =>
+    `a new volume "${name}"${sizeGb === undefined ? '' : ` (${sizeGb} GB)`} from ${isBackup ? 'backup' : 'volume snapshot'} ${snapshot}${isRoot ? ', which the server boots from' : ''}`,
   RESTORE_VOLUME_SNAPSHOT: ({ snapshot, slot, policy }) =>
     `the volume snapshot of ${slot} (${snapshot}), policy "${policy}"`,
+  RESTORE_VOLUME_BACKUP: ({ backup, slot, policy }) =>
+    `the backup of ${slot} (${backup}), policy "${policy}"`,
   RESTORE_WITHOUT_VOLUME: ({ name, snapshot, status }) =>
     `without ${name} (${status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is ${statusText(status)}`})`,
   RESTORE_VOLUME_REQUESTED: ({ volume, name }) => `the cloud is creating the volume "${name}" (${volume})`,

@@ -115,6 +115,14 @@ export const runSentences = {
     `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
   COPY_NOT_COUNTED: ({ problem }, say) => `${say(problem)}: the copy is kept and not counted`,
   COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
+  BACKUPS_NOT_NEEDED: () =>
+    'offsite.volumes: this cloud makes no backups of volumes, and needs none: the snapshots of volumes are already in Cloud Files',
+  BACKUP_SERVICE_MISSING: ({ where }) =>
+    `no volume is backed up in ${where}, because the cloud has no backup service there: ask its operator, or leave offsite.volumes out`,
+  BACKUPS_UNREADABLE: ({ where, problem }, say) =>
+    `no volume is backed up in ${where}, because its volumes or backups can't be read: ${say(problem)}`,
+  BACKUP_FAILED: ({ of, backup, message }) =>
+    `the backup ${backup} of ${of} has failed${message ? `: ${message}` : ''}`,
   SERVER_ID_INVALID: ({ image, server }) =>
     `the image ${image} is not copied: "${server}" is not a server id`,
 
