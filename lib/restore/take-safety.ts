@@ -6,7 +6,7 @@ import { createOwnImage } from '../snapshots/create.ts';
 import { imageName } from '../snapshots/image-name.ts';
 import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
 import { send } from './cloud-request.ts';
-import { type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
+import { type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';
 import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 
@@ -32,7 +32,8 @@ export async function takeSafety(
     request,
     blueprint,
   });
-  const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
+  const { wasRunning } = work;
+  const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '', wasRunning });
   const findSafety = async () =>
     (await listImages(session, origin.region, name)).find(
       (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,
@@ -44,6 +45,7 @@ export async function takeSafety(
       (await findSafety()),
     findSafety,
     'in-place',
+    leftBehind(work),
   );
   if ('unsure' in sent) {
     return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }]);
