@@ -512,8 +512,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_SERVER_RENAMED: { was: string; name: string };
   RESTORE_SERVER_BUSY: { name: string; taskState: string };
 
-  // The volumes of a restore in place. `old` is the id of the volume that is replaced.
-  RESTORE_VOLUME_SWAP: { name: string; old?: string; device?: string };
+  // The volumes of a restore in place. `old` is the volume that is replaced.
+  RESTORE_VOLUME_SWAP: { name: string; old?: { id: string; name: string }; device?: string };
   RESTORE_VOLUMES_STAY: { volumes: readonly { id: string; name: string }[] };
   RESTORE_VOLUME_SHARED: OfSharedVolume;
   RESTORE_STOPPING: { name: string; server: string };

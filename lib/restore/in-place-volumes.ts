@@ -80,8 +80,10 @@ export async function inPlaceVolumes(
   const swaps = all.filter((swap) => !shared.includes(swap));
   const staying = current.filter(({ id }) => !swaps.some(({ old }) => old?.id === id));
   const taken = attached.filter(({ volume }) => staying.includes(volume)).map(({ device }) => device);
+  const placed = swaps.map((swap) => (taken.includes(swap.device) ? { ...swap, device: undefined } : swap));
   return {
-    swaps: swaps.map((swap) => (taken.includes(swap.device) ? { ...swap, device: undefined } : swap)),
+    // A volume without a device gets the first free one, which must not be that of another one.
+    swaps: placed.toSorted((a, b) => Number(a.device === undefined) - Number(b.device === undefined)),
     plan: [
       ...swaps.flatMap(planOf),
       ...found.without,
@@ -166,7 +168,7 @@ function planOf({ part: { copy, name }, made, old, device }: VolumeSwap): Reason
     ...(made ? [] : [{ code: 'RESTORE_VOLUME', name, snapshot: copy.id, isRoot: false, ...size } as const]),
     {
       ...{ code: 'RESTORE_VOLUME_SWAP', name },
-      ...(old ? { old: old.id } : {}),
+      ...(old ? { old: { id: old.id, name: old.name } } : {}),
       ...(device === undefined ? {} : { device }),
     },
   ];

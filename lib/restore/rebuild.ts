@@ -6,7 +6,7 @@ import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { chooseImage, chosenEarlier, eventToRun, refuseOtherRestore, restoreReport } from './context.ts';
-import { type InPlaceContext, type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
+import { type InPlaceContext, type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';
 import { type InPlaceStep, planInPlace } from './in-place-plan.ts';
 import { hasSwapBegun, inPlaceVolumes, isAttachedTo } from './in-place-volumes.ts';
 import { findMadeVolumes, statusReasons } from './made-volumes.ts';
@@ -140,7 +140,7 @@ function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restora
       ? [{ code: 'SAFETY_SLOW', since: isoSeconds(createdAt), most: MOST_SAFETIES } as const]
       : []),
   ];
-  return inPlaceReport(work, 'waiting', reasons, id);
+  return inPlaceReport(work, 'waiting', [...reasons, ...leftBehind(work)], id);
 }
 
 function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
@@ -149,5 +149,5 @@ function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): R
     { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
     { code: 'RESTORE_BEGIN_ANEW' },
   ];
-  return inPlaceReport(work, 'failed', reasons, id, anew);
+  return inPlaceReport(work, 'failed', [...reasons, ...leftBehind(work)], id, anew);
 }

@@ -31,11 +31,11 @@ export async function replaceDisk(
   const wrong = reasonToPostpone(session, work, current, server);
   if (wrong || !server) {
     const reason: Reason = wrong ?? { code: 'RESTORE_SERVER_GONE', name: origin.name };
-    return inPlaceReport(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }], id);
+    return inPlaceReport(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }, ...leftBehind(work)], id);
   }
   const swapped = await swapVolumes(session, work, server);
   if (swapped.state !== 'done') {
-    return inPlaceReport(work, swapped.state, [...swapped.reasons, ...leftBehind(work)], id);
+    return inPlaceReport(work, swapped.state, [...swapped.reasons, ...replacedReasons(work)], id);
   }
   const mark = restoredMark({
     ...parametersOf(work, image.id),
@@ -56,7 +56,12 @@ export async function replaceDisk(
     leftBehind(work),
   );
   if ('unsure' in sent) {
-    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }], id);
+    return inPlaceReport(
+      work,
+      'failed',
+      [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(work)],
+      id,
+    );
   }
   const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
   return restoreReport(work, image.id, {

@@ -10,6 +10,7 @@ import { attachVolumes, type VolumesProgress } from './attach-volumes.ts';
 import { isPassing } from './cloud-request.ts';
 import type { InPlaceRestore } from './in-place-context.ts';
 import { isAttachedTo, type VolumeSwap } from './in-place-volumes.ts';
+import { type MadeVolume, statusReasons } from './made-volumes.ts';
 import { isReplaced, replacedName } from './marks.ts';
 
 /**
@@ -27,15 +28,19 @@ export async function swapVolumes(
   server: ServerDetail,
 ): Promise<VolumesProgress> {
   const { swaps } = work;
+  const made = swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
   const isDone = ({ made }: VolumeSwap) =>
     made?.volume.status === 'in-use' && isAttachedTo(server.id, made.volume);
   if (swaps.every(isDone)) return { state: 'done', reasons: [] };
-  if (server.status !== 'SHUTOFF') return stop(session, server);
+  if (server.status !== 'SHUTOFF') return withNew(await stop(session, server), made);
   const old = swaps.flatMap((swap) => (swap.old ? [swap.old] : []));
-  if (old.length > 0) return detach(session, work, server, old);
+  if (old.length > 0) return withNew(await detach(session, work, server, old), made);
   const deviceOf = new Map(swaps.map(({ made, device }) => [made?.volume.id, device]));
-  const made = swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
   return attachVolumes(session, server, { made, twins: [], missing: [] }, ({ id }) => deviceOf.get(id));
+}
+
+function withNew({ state, reasons }: VolumesProgress, made: MadeVolume[]): VolumesProgress {
+  return { state, reasons: [...reasons, ...statusReasons({ made, twins: [] })] };
 }
 
 async function stop(session: Session, server: ServerDetail): Promise<VolumesProgress> {

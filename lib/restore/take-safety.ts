@@ -48,7 +48,12 @@ export async function takeSafety(
     leftBehind(work),
   );
   if ('unsure' in sent) {
-    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }]);
+    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(work)]);
   }
-  return inPlaceReport(work, 'waiting', [...reasons, { code: 'SAFETY_REQUESTED', name }], sent.done);
+  return inPlaceReport(
+    work,
+    'waiting',
+    [...reasons, { code: 'SAFETY_REQUESTED', name }, ...leftBehind(work)],
+    sent.done,
+  );
 }

@@ -29,7 +29,7 @@ export const inPlaceSentences = {
     const where = device === undefined ? '' : ` at ${device}`;
     return old === undefined
       ? `the new volume "${name}" is attached${where}: the server does not have the original`
-      : `the new volume "${name}" takes the place of ${old}${where}, while the server is off; ${old} stays, detached, with a name that says so`;
+      : `the new volume "${name}" takes the place of "${old.name}" (${old.id})${where} while the server is off; the old one stays, detached, with a name that says so`;
   },
   RESTORE_VOLUMES_STAY: ({ volumes }) =>
     `these volumes stay attached, with their current data: ${volumes.map(({ id, name }) => (name ? `${name} (${id})` : id)).join(', ')}`,
