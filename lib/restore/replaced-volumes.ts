@@ -11,5 +11,8 @@ export function replacedVolumes({ inventory, origin, request }: RestoreContext<R
 
 /** The reasons that name the volumes that this restore has replaced. They are never deleted. */
 export function replacedReasons(context: RestoreContext<RestoreEvent>): Reason[] {
-  return replacedVolumes(context).map(({ id, name }) => ({ code: 'RESTORE_OLD_VOLUME', volume: id, name }));
+  return replacedVolumes(context).map(({ id, name, attachments }) => ({
+    ...{ code: 'RESTORE_OLD_VOLUME', volume: id, name },
+    servers: attachments.map(({ serverId }) => serverId),
+  }));
 }

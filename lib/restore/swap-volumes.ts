@@ -13,6 +13,9 @@ import { isAttachedTo, type VolumeSwap } from './in-place-volumes.ts';
 import { type MadeVolume, statusReasons } from './made-volumes.ts';
 import { isReplaced, replacedName } from './marks.ts';
 
+/** The statuses of an attached volume that can be detached, or is being detached. */
+const DETACHABLE = ['in-use', 'detaching'];
+
 /**
  * Takes the next step of replacing the volumes of a server, all of whose new volumes are available:
  * stops the server, renames and detaches the old volumes, or attaches the new ones. The cloud does
@@ -32,11 +35,17 @@ export async function swapVolumes(
   const isDone = ({ made }: VolumeSwap) =>
     made?.volume.status === 'in-use' && isAttachedTo(server.id, made.volume);
   if (swaps.every(isDone)) return { state: 'done', reasons: [] };
-  if (server.status !== 'SHUTOFF') return withNew(await stop(session, server), made);
   const old = swaps.flatMap((swap) => (swap.old ? [swap.old] : []));
+  const busy = old.filter(({ status }) => !DETACHABLE.includes(status));
+  if (busy.length > 0) return withNew({ state: 'building', reasons: busy.map(busyReason) }, made);
+  if (server.status !== 'SHUTOFF') return withNew(await stop(session, server), made);
   if (old.length > 0) return withNew(await detach(session, work, server, old), made);
   const deviceOf = new Map(swaps.map(({ made, device }) => [made?.volume.id, device]));
   return attachVolumes(session, server, { made, twins: [], missing: [] }, ({ id }) => deviceOf.get(id));
+}
+
+function busyReason({ id, name, status }: Volume): Reason {
+  return { code: 'RESTORE_VOLUME_BUSY', volume: id, name, status };
 }
 
 function withNew({ state, reasons }: VolumesProgress, made: MadeVolume[]): VolumesProgress {

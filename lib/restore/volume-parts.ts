@@ -85,7 +85,7 @@ export function volumePartsOf(
 
 /**
  * Checks whether the volumes of the region could be listed. A server without attached volumes is
- * restored in any case, because it probably had none.
+ * restored as a new one in any case, because it probably had none.
  *
  * @returns the reason that the volumes could not be listed, if the restore goes on.
  * @throws {ValidationError} when the server may have had volumes.
@@ -97,8 +97,9 @@ export function checkVolumesRead(
   const problem = inventory.volumesUnread.get(region);
   if (!problem || event.volumes === 'none' || session.missingEndpoint('volume', region)) return [];
   const reason = { code: 'RESTORE_VOLUMES_UNREAD', where: region, problem } as const;
-  // Rackspace's servers do not show their volumes.
-  const hasNone = session.provider !== 'rackspace' && server?.volumeIds.length === 0;
+  // Rackspace's servers do not show their volumes, and an in-place restore may have detached some.
+  const isKnown = session.provider !== 'rackspace' && event.to === 'new';
+  const hasNone = isKnown && server?.volumeIds.length === 0;
   return hasNone ? [reason] : refuse(reason);
 }
 

@@ -242,8 +242,8 @@ describe('volumes that are not replaced', () => {
 
   test('one that several servers may have stays attached to each of them, and the others are replaced', async () => {
     data.multiattach = true;
-    const standby = region.addServer({ name: 'standby', volumeIds: [data.id] });
     await take();
+    const standby = region.addServer({ name: 'standby', volumeIds: [data.id] });
     const reports = await finish(await h.run('restore', IN_PLACE));
     expect(reports[0]!.lines.join('\n')).toMatch(
       /without db-data: several servers may have it, and it is attached to \S+, \S+, so it is not replaced; restore it alone/,
@@ -427,6 +427,29 @@ describe('what happens meanwhile', () => {
     expect(second.codes).toContain('SAFETY_REQUESTED');
     later();
     expect((await finish(await h.run('restore', again(second)))).at(-1)!.state).toBe('done');
+    expectRestored();
+  });
+
+  test('an old volume that the cloud is busy with: nothing is stopped or detached until it is in use', async () => {
+    const report = await until('SAFETY_REQUESTED');
+    logs.status = 'backing-up';
+    const waiting = await h.run('restore', again(report));
+    expect(waiting.lines[0]).toContain(`the old volume "db-logs" (${logs.id}) is backing-up`);
+    expectUntouched();
+    logs.status = 'available';
+    expect((await finish(await h.run('restore', again(waiting)))).at(-1)!.state).toBe('done');
+    expectRestored();
+  });
+
+  test('volumes that can not be read once the old ones are detached: the disk stays', async () => {
+    await until('RESTORE_VOLUME_DETACHING', { ...IN_PLACE, request: 'mine' });
+    h.cloud.faults.push({ service: 'volume', times: 99, answer: answers.unavailable });
+    const { error } = await h.fail('restore', { ...IN_PLACE, request: 'mine' });
+    expect(error.message).toContain("volumes: those of DFW can't be read");
+    expect(db.image).not.toBe(taken().id);
+    h.cloud.faults.length = 0;
+    const reports = await finish(await h.run('restore', { ...IN_PLACE, request: 'mine' }));
+    expect(reports.at(-1)!.state).toBe('done');
     expectRestored();
   });
 

@@ -43,8 +43,12 @@ export const inPlaceSentences = {
     `the cloud is detaching the old volume ${volume}, which is now called "${name}"`,
   RESTORE_VOLUME_NOT_DETACHED: ({ volume, name, message }) =>
     `the old volume "${name}" (${volume}) is not detached yet: ${message}. Call again with "next"`,
-  RESTORE_OLD_VOLUME: ({ volume, name }) =>
-    `the old volume "${name}" (${volume}) stays, with its data: when you no longer need it, delete it (openstack volume delete ${volume})`,
+  RESTORE_VOLUME_BUSY: ({ volume, name, status }) =>
+    `the old volume "${name}" (${volume}) is ${statusText(status)}, so it can't be detached: call again with "next" when it is in-use`,
+  RESTORE_OLD_VOLUME: ({ volume, name, servers }) =>
+    servers.length > 0
+      ? `the old volume "${name}" (${volume}) is attached to ${servers.join(', ')}`
+      : `the old volume "${name}" (${volume}) stays, with its data: when you no longer need it, delete it (openstack volume delete ${volume})`,
   RESTORE_NEW_VOLUME_GONE: ({ volume }) =>
     `the new volume ${volume} has been deleted since, and the volumes of the server are being replaced: call again with "next", which makes another one`,
   RESTORE_STARTING: ({ name, server }) => `the cloud is starting ${name} (${server})`,
