@@ -68,7 +68,7 @@ export function planInPlace(
         ]
       : []),
     ...(locked ? [{ code: 'RESTORE_LOCKED', name } as const] : []),
-    // While the cloud makes volumes or the safety snapshot, the status of the server does not matter.
+    // While the cloud makes volumes or the safety snapshot, the status does not matter.
     ...(step === 'wait' || statuses.includes(status)
       ? []
       : [{ code: 'RESTORE_WRONG_STATUS', name, status } as const]),

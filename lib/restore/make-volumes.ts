@@ -22,8 +22,8 @@ export interface VolumesStep {
 
 /**
  * Makes the volumes of a restore that no earlier call has made, and checks the others. A volume is
- * ready only if a later call than the one that requested it finds it `available`, or attached to the
- * server that is restored in place.
+ * ready only if a later call than the one that requested it finds it `available`, or attached to
+ * the server that is restored in place.
  *
  * @param image the image or the volume snapshot that is restored.
  */

@@ -22,7 +22,7 @@ export interface RestoreParameters {
 /** The metadata key of a server or a volume that a restore has made, or of one it has rebuilt. */
 export const RESTORED_KEY = 'autosnap_restore';
 
-/** The mark of a server or a volume: the parameters, and when the restore began to change or make it. */
+/** The mark of a server or a volume: by which restore, and when, it was made or changed. */
 export interface RestoredMark extends RestoreParameters {
   /** The moment of the request by the cloud's clock. */
   at: Date;
@@ -115,7 +115,10 @@ export function originalName(name: string): string {
   return name.replace(REPLACED, '');
 }
 
-/** Whether the name of a volume says that a restore has replaced it: this one, if `request` is given. */
+/**
+ * Whether the name of a volume says that a restore has replaced it: the one with this request, if
+ * `request` is given.
+ */
 export function isReplaced({ name }: Pick<Volume, 'name'>, request?: string): boolean {
   const by = REPLACED.exec(name)?.[1];
   return by !== undefined && (request === undefined || by === request);

@@ -114,8 +114,8 @@ function isOfServer(begun: ReturnType<typeof readRestoredMark>): begun is Restor
 }
 
 /**
- * Reports the progress of the new server that an earlier call has requested. Attaches its volumes once
- * it is ready.
+ * Reports the progress of the new server that an earlier call has requested. Attaches its volumes
+ * once it is ready.
  */
 async function reportProgress(
   session: Session,

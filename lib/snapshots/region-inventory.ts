@@ -29,7 +29,10 @@ export interface RegionInventory {
    * needs them, or will for the next snapshots.
    */
   volumesUnread?: Reason;
-  /** Why the volumes could not be listed, even if no server names one: a restore may have detached some. */
+  /**
+   * Why the volumes could not be listed, even if no server names one: a restore may have detached
+   * some.
+   */
   volumesUnlisted?: Reason;
   /**
    * The errors of requests for single servers and volume snapshots. With any of them, a cleanup
