@@ -175,7 +175,10 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     await take('2026-11-23T00:00:10Z');
     await finish(await h.run('restore', { ...IN_PLACE, request: 'first' }));
     const first = newVolumes();
-    await finish(await h.run('restore', { ...IN_PLACE, request: 'second', at: '2026-11-22' }));
+    const second = { ...IN_PLACE, request: 'second', at: '2026-11-22' };
+    const reports = await finish(await h.run('restore', second));
+    // The volumes that the first restore has replaced are none of the second's business.
+    for (const { id } of [data, logs]) expect(reports.at(-1)!.lines.join()).not.toContain(id);
     expect(attachedTo(db)).toEqual(['/dev/vdb db-logs', '/dev/vdc db-data']);
     for (const volume of first) {
       expect(db.volumeIds).not.toContain(volume.id);
