@@ -14,8 +14,8 @@ const RESTORE = 'restore.json';
  */
 const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: only snapshot takes ad-hoc events/ },
-  'daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 14, kept: 72 } },
-  'dry-run.json': { snapshot: { planned: 6, skipped: 1 }, cleanup: { planned: 14, kept: 72 } },
+  'daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 26, kept: 96 } },
+  'dry-run.json': { snapshot: { planned: 6, skipped: 1 }, cleanup: { planned: 26, kept: 96 } },
   'invalid.json': { snapshot: /keep\.wekly: is not a known key/, cleanup: /servers: must select servers/ },
   'part.json': { snapshot: { taken: 1 }, cleanup: { deleted: 6, kept: 12 } },
   'try-policy.json': { snapshot: { planned: 2 }, cleanup: { kept: 1 } },

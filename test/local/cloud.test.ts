@@ -96,11 +96,14 @@ describe('the identity of the embedded cloud', () => {
     ];
     const every = ['MossoCloudFS_0 object-store:default', '123456 compute:default', 'identity:default'];
     expect(await shown()).toEqual([
-      [...every, 'nova:admin', 'cloudImages:admin'],
+      [...every, 'nova:admin', 'cloudImages:admin', 'cbs:admin'],
       ['member', 'reader'],
     ]);
     cloud.account.role = 'observer';
-    expect(await shown()).toEqual([[...every, 'nova:observer', 'cloudImages:observer'], ['reader']]);
+    expect(await shown()).toEqual([
+      [...every, 'nova:observer', 'cloudImages:observer', 'cbs:observer'],
+      ['reader'],
+    ]);
     cloud.account.roles = ['operator'];
     expect(await shown()).toEqual([[...every, 'operator'], ['operator']]);
 
