@@ -45,6 +45,7 @@ const STATUSES: Record<string, string> = {
   stopped: 'SHUTOFF',
   resized: 'VERIFY_RESIZE',
   rescued: 'RESCUE',
+  'soft-delete': 'SOFT_DELETED',
 };
 
 /**

@@ -1,6 +1,6 @@
+import { type Daemon, daemonOf } from '../real/daemons.ts';
 import { environment } from '../real/environment.ts';
 import type { Chance } from '../simulation/chance.ts';
-import { type Daemon, daemonOf } from './daemons.ts';
 
 const STOPPABLE = ['keystone', 'glance-api', 'nova-api', 'nova-conductor', 'nova-compute', 'cinder-api'];
 // If `cinder-volume` were killed, a volume snapshot would stay in creation until an administrator

@@ -34,7 +34,7 @@ describe('the clocks', () => {
     ['two minutes apart', minutes(-2), pass('clock', { code: 'CLOCKS_AGREE' })],
     ['farther apart', minutes(3), warn('clock', { code: 'CLOCKS_DIFFER', minutes: 3, cloudIs: 'ahead' })],
     ['the other way', minutes(-61), warn('clock', { code: 'CLOCKS_DIFFER', minutes: 61, cloudIs: 'behind' })],
-  ])('%s', async ([, clockAheadMs, expected], { cloud }) => {
+  ])('%s: a difference of $1 ms gives $2', async ([, clockAheadMs, expected], { cloud }) => {
     expect(await logIn(cloud, { clockAheadMs })).toContainEqual(expected);
   });
 
@@ -44,7 +44,7 @@ describe('the clocks', () => {
   });
 });
 
-test('roles that the cloud does not show', async ({ cloud }) => {
+test('roles that the cloud does not show are a warning', async ({ cloud }) => {
   expect(await logIn(cloud, { roles: undefined })).toContainEqual(
     warn('rights', { code: 'RIGHTS_UNKNOWN', roles: [], provider: 'rackspace', needsVolumes: false }),
   );

@@ -36,7 +36,7 @@ test('a check has the code of its finding, the sentence, and a remedy if there i
   });
 });
 
-test('a paragraph for each account and policy, a line for each check with the remedy below it, and the totals', () => {
+test('a diagnosis has a paragraph for each account and policy, a line for each check with the remedy below it, and the totals', () => {
   const text = diagnosisText(
     diagnosis(
       of(pass('secret', saying('a key'))),

@@ -366,7 +366,7 @@ describe('the roles of the user', () => {
         "warn rights: the user's roles are not shown: it is not certain that it may make and delete images and volume snapshots → It needs a role such as member.",
       ],
     ],
-  ])('%s', async (_, changes, kind, expected) => {
+  ])('of %s are judged, with a remedy', async (_, changes, kind, expected) => {
     const h = await account();
     h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
     Object.assign(h.cloud.account, changes);

@@ -29,7 +29,7 @@ const cases = Object.entries(EXPECTED).flatMap(([file, by]) =>
   Object.entries(by).map(([job, expected]) => [job as Job, file, expected] as const),
 );
 
-test.each(cases)('%s of %s', async (job, file, expected) => {
+test.each(cases)('%s of %s has the result %j', async (job, file, expected) => {
   setTime('2026-11-23T09:00:00Z');
   const { cloud, run, fail } = await harness();
   addFleet(cloud, 'autosnap-test');
@@ -45,7 +45,7 @@ test.each(cases)('%s of %s', async (job, file, expected) => {
   }
 });
 
-test(`restore of ${RESTORE}`, async () => {
+test(`restore of ${RESTORE} is planned`, async () => {
   setTime('2026-11-23T09:00:00Z');
   const { cloud, run } = await harness();
   addFleet(cloud, 'autosnap-test');

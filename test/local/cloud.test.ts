@@ -229,6 +229,17 @@ describe('a listing of the embedded cloud', () => {
   });
 });
 
+test('a server that is deleted softly is in no listing of the embedded cloud, and can be restored', async ({
+  cloud,
+}) => {
+  const { id } = cloud.region('DFW').addServer({ name: 'web-1', vmState: 'soft-delete' });
+  const { compute } = await login(cloud, 'keystone');
+  expect((await compute('/servers/detail')).body.servers).toEqual([]);
+  expect((await compute(`/servers/${id}`)).body.server).toMatchObject({ status: 'SOFT_DELETED' });
+  expect(await compute(`/servers/${id}/action`, 'POST', { restore: null })).toMatchObject({ status: 202 });
+  expect((await compute('/servers/detail')).body.servers).toMatchObject([{ id, status: 'ACTIVE' }]);
+});
+
 describe('createImage of the embedded cloud', () => {
   test('answers with only the location of the image, which is finished later', async ({ cloud }) => {
     const server = cloud.region('DFW').addServer({ name: 'web-1' });

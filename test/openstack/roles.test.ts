@@ -14,7 +14,7 @@ test.each<[string, string[], boolean | undefined]>([
   ['an admin of servers alone', ['nova:admin'], undefined],
   ['a user with the roles that every user has', ['compute:default', 'identity:default'], undefined],
   ['no roles', [], undefined],
-])('Rackspace: %s', (_, roles, expected) => {
+])('at Rackspace, %s may write snapshots: $2', (_, roles, expected) => {
   expect(mayWriteSnapshots({ provider: 'rackspace', roles }, { needsVolumes: false })).toBe(expected);
 });
 
@@ -23,7 +23,7 @@ test.each<[string, string[], boolean | undefined]>([
   ['a creator of volumes, who may not delete snapshots', ['cbs:creator'], false],
   ['an observer of volumes', ['cbs:observer'], false],
   ['no role for block storage', [], undefined],
-])('Rackspace, with volumes: %s', (_, more, expected) => {
+])('at Rackspace, %s may write snapshots with volumes: $2', (_, more, expected) => {
   const roles = ['nova:admin', 'cloudImages:admin', ...more];
   expect(mayWriteSnapshots({ provider: 'rackspace', roles }, { needsVolumes: true })).toBe(expected);
 });
@@ -38,7 +38,7 @@ test.each<[string[], boolean | undefined]>([
   [['operator'], undefined],
   // A name that has a meaning only at Rackspace.
   [['nova:observer'], undefined],
-])('Keystone: %j', (roles, expected) => {
+])('in Keystone, a user with the roles %j may write snapshots: $1', (roles, expected) => {
   expect(mayWriteSnapshots({ provider: 'keystone', roles }, { needsVolumes: true })).toBe(expected);
 });
 

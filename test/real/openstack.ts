@@ -319,6 +319,15 @@ export class OpenStack {
     );
   }
 
+  /** Deletes a volume, once its attachments have ended. */
+  async deleteVolume(id: string): Promise<void> {
+    await eventually(`volume ${id} detached`, async () =>
+      ['available', 'error', undefined].includes((await this.#volume(id))?.status) ? true : undefined,
+    );
+    await this.#call('volumev3', `/volumes/${id}`, { method: 'DELETE', expect: [202, 404] });
+    await eventually(`volume ${id} gone`, async () => ((await this.#volume(id)) ? undefined : true));
+  }
+
   /** Revokes a token of the same user, which has the effect of its expiry. */
   async revoke(token: string): Promise<void> {
     const own = (await this.#loggedIn()).token;

@@ -11,9 +11,8 @@ export interface ServerWithVolume {
 }
 
 /**
- * Creates a server with a new volume. The server and the snapshots of the volume are deleted when
- * the test ends. The volume is not, because the compute driver of the test cloud never ends a
- * detachment.
+ * Creates a server with a new volume. Both, and the snapshots of the volume, are deleted when the
+ * test ends.
  */
 export async function serverWithVolume({
   cloud,
