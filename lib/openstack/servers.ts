@@ -153,6 +153,31 @@ export async function rebuildServer(
 }
 
 /**
+ * Sets one item of the metadata of a server, and leaves the others as they are.
+ *
+ * `PUT /servers/{id}/metadata/{key}`:
+ * https://docs.openstack.org/api-ref/compute/#create-or-update-metadata-item and
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference
+ *
+ * @throws {CloudError} NOT_FOUND if the server does not exist.
+ */
+export async function setServerMetadataItem(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+  key: string,
+  value: string,
+): Promise<void> {
+  await session.request({
+    service: 'compute',
+    region,
+    method: 'PUT',
+    path: `/servers/${encodeURIComponent(id)}/metadata/${encodeURIComponent(key)}`,
+    json: { meta: { [key]: value } },
+    expect: [200],
+  });
+}
+
+/**
  * Deletes a server. The cloud deletes the server asynchronously. A missing server counts as
  * deleted.
  *

@@ -134,6 +134,29 @@ export async function createVolume(
   return volumeFromCinder(answer.output.volume, region);
 }
 
+/**
+ * Gives a volume another name; its description stays.
+ *
+ * `PUT /volumes/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#update-a-volume and
+ * https://docs.rackspace.com/docs/cloud-block-storage
+ *
+ * @throws {CloudError} NOT_FOUND if the volume does not exist.
+ */
+export async function renameVolume(
+  session: Session,
+  { region, id, description }: Pick<Volume, 'region' | 'id' | 'description'>,
+  name: string,
+): Promise<void> {
+  await session.request({
+    service: 'volume',
+    region,
+    method: 'PUT',
+    path: `/volumes/${encodeURIComponent(id)}`,
+    json: { volume: nameFieldsOf(session, { name, description }) },
+    expect: [200],
+  });
+}
+
 function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: string): Volume {
   const { id, name, display_name: oldName, status, size, metadata, snapshot_id, attachments } = volume;
   const { description, display_description: oldDescription, volume_type: type } = volume;

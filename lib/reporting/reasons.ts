@@ -15,6 +15,13 @@ interface OfNewVolume {
   name: string;
 }
 
+/** A volume that several servers may have, and the ids of those that have it. */
+interface OfSharedVolume {
+  volume: string;
+  name: string;
+  servers: readonly string[];
+}
+
 /** An image, or a volume snapshot. */
 export interface SnapshotId {
   image: string;
@@ -526,7 +533,22 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_SERVER_RENAMED: { was: string; name: string };
   RESTORE_SERVER_BUSY: { name: string; taskState: string };
 
+  // The volumes of a restore in place. `old` is the volume that is replaced.
+  RESTORE_VOLUME_SWAP: { name: string; old?: { id: string; name: string }; device?: string };
+  RESTORE_VOLUMES_STAY: { volumes: readonly { id: string; name: string }[] };
+  RESTORE_VOLUME_SHARED: OfSharedVolume;
+  RESTORE_STOPPING: { name: string; server: string };
+  RESTORE_NOT_STOPPED: { name: string; server: string; error: string; message: string };
+  RESTORE_VOLUME_DETACHING: { volume: string; name: string };
+  RESTORE_VOLUME_NOT_DETACHED: { volume: string; name: string; error: string; message: string };
+  RESTORE_VOLUME_BUSY: { volume: string; name: string; status: string };
+  RESTORE_OLD_VOLUME: { volume: string; name: string; servers: readonly string[] };
+  RESTORE_NEW_VOLUME_GONE: { volume: string };
+  RESTORE_STARTING: { name: string; server: string };
+  RESTORE_NOT_STARTED: { name: string; server: string; error: string; message: string };
+
   // Safety snapshots of a restore in place.
+  SAFETY_WITHOUT_VOLUMES: { names: readonly string[] };
   SAFETY_REQUESTED: { name: string };
   SAFETY_GOOD: { image: string };
   SAFETY_PENDING: { image: string; status: string };
@@ -583,6 +605,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUMES_UNREAD: { where: string; problem: Reason };
   RESTORE_VOLUME_UNFINISHED: { name: string; snapshot: string; status: string };
   RESTORE_VOLUME_OF_OTHER: { volume: string; request: string };
+  RESTORE_VOLUME_SHARED_SINCE: OfSharedVolume;
+  RESTORE_VOLUME_UNPLACED: OfNewVolume & { snapshot: string };
+  RESTORE_SWAP_BEGUN: { request: string };
   RESTORE_NO_VOLUME: { volume: string; regions: readonly string[] };
   RESTORE_SEVERAL_VOLUMES: {
     volume: string;

@@ -22,7 +22,8 @@ export interface VolumesStep {
 
 /**
  * Makes the volumes of a restore that no earlier call has made, and checks the others. A volume is
- * ready only if a later call than the one that requested it finds it `available`.
+ * ready only if a later call than the one that requested it finds it `available`, or attached to
+ * the server that is restored in place.
  *
  * @param image the image or the volume snapshot that is restored.
  */
@@ -31,7 +32,8 @@ export async function makeVolumes(
   context: RestoreContext<RestoreEvent>,
   { image, parts, before }: { image: string; parts: readonly VolumePart[]; before: MadeVolumes },
 ): Promise<VolumesStep> {
-  const steps = before.made.map((made) => ({ made, ...judge(made) }));
+  const home = context.event.to === 'in-place' ? context.origin.id : undefined;
+  const steps = before.made.map((made) => ({ made, ...judge(made, home) }));
   const open = parts.filter(({ copy }) => !before.made.some(({ mark }) => mark.snapshot === copy.id));
   const requested = open.length === 0 ? NOTHING : await requestAll(session, context, image, open);
   const states = [...steps.map(({ state }) => state), requested.state];
@@ -44,18 +46,22 @@ export async function makeVolumes(
 
 const NOTHING: VolumesStep = { state: 'ready', made: [], reasons: [] };
 
-function judge({ volume }: MadeVolume): { state: VolumesStep['state']; reason: Reason } {
+/** @param home the server that may have the volume already. */
+function judge(
+  { volume }: MadeVolume,
+  home: string | undefined,
+): { state: VolumesStep['state']; reason: Reason } {
   const { id, name, status, attachments } = volume;
   const which = { volume: id, name };
   if (/^error/.test(status)) {
     return { state: 'failed', reason: { code: 'RESTORE_VOLUME_FAILED', ...which, status } };
   }
-  if (attachments.length > 0) {
-    const servers = attachments.map(({ serverId }) => serverId);
+  const servers = attachments.map(({ serverId }) => serverId);
+  if (servers.some((server) => server !== home)) {
     return { state: 'failed', reason: { code: 'RESTORE_VOLUME_ELSEWHERE', ...which, servers } };
   }
   return {
-    state: status === 'available' ? 'ready' : 'waiting',
+    state: status === 'available' || servers.length > 0 ? 'ready' : 'waiting',
     reason: { code: 'RESTORE_VOLUME_STATUS', ...which, status },
   };
 }

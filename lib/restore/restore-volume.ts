@@ -10,7 +10,7 @@ import { isAtOrBefore, momentMs } from './image-choice.ts';
 import type { RestoreInventory, VolumeCopy } from './inventory.ts';
 import { findMadeVolumes, type MadeVolumes, statusReasons } from './made-volumes.ts';
 import { makeVolumes, type VolumesStep } from './make-volumes.ts';
-import type { VolumeMark } from './marks.ts';
+import { isReplaced, type VolumeMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { takeInventory } from './take-inventory.ts';
@@ -132,7 +132,7 @@ function refuseUnreadVolumes({ volumesUnread }: RestoreInventory): void {
 /**
  * Finds the volume that an event names by its id or its name. A deleted volume is found by its
  * snapshots. Of several volumes with the name, those with snapshots count, and of these, the
- * existing ones.
+ * existing ones that no restore has replaced.
  *
  * @throws {ValidationError} when there is no such volume, or there are several.
  */
@@ -147,12 +147,13 @@ function findVolume(
   );
   const known = [...newest.values()].map((copy) => {
     const { volume, region } = copy;
-    const isGone = !volumes.some((one) => one.id === volume && one.region === region);
-    return { volume, region, name: volumeName(volumes, copy), isGone };
+    const existing = volumes.find((one) => one.id === volume && one.region === region);
+    const its = { isGone: !existing, isReplaced: existing !== undefined && isReplaced(existing) };
+    return { volume, region, name: volumeName(volumes, copy), ...its };
   });
   const byId = known.filter(({ volume }) => volume === wanted);
   const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
-  const existing = named.filter(({ isGone }) => !isGone);
+  const existing = named.filter((one) => !one.isGone && !one.isReplaced);
   const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;
   if (!only) refuse({ code: 'RESTORE_NO_VOLUME', volume: wanted, regions });

@@ -97,7 +97,10 @@ function inventoryOf(
     volumes,
     volumeSnapshots,
     volumesUnread: new Map(
-      regions.flatMap(({ region, volumesUnread }) => (volumesUnread ? [[region, volumesUnread]] : [])),
+      regions.flatMap(({ region, volumesUnread, volumesUnlisted }) => {
+        const problem = volumesUnread ?? volumesUnlisted;
+        return problem ? [[region, problem] as const] : [];
+      }),
     ),
     suspects: judged.flatMap(({ image, found }) =>
       found && !isSnapshot(found) ? [{ image, problem: found.problem }] : [],

@@ -236,6 +236,7 @@ async function listRegion(
       ...volumes.unread.keys().map((id) => unreadableVolumeSnapshot(region, id)),
     ],
     ...(volumesUnread === undefined ? {} : { volumesUnread }),
+    ...(attached.problem === undefined ? {} : { volumesUnlisted: attached.problem }),
     gone: missing.gone,
     unsure: missing.unsure,
     doubts: unique([

@@ -34,6 +34,8 @@ export interface CloudServer {
    * does not set are assigned when first read.
    */
   devices?: Record<string, string>;
+  /** The volumes that are being detached, by id, and when the cloud has done so. */
+  detaching?: Record<string, Date>;
   flavor: string;
   keyName: string | null;
   securityGroups: string[];
@@ -192,4 +194,6 @@ export interface Timing {
   buildMs?: number;
   /** How long the creation of a volume or volume snapshot takes. */
   volumeMs?: number;
+  /** How long the cloud takes to detach a volume. */
+  detachMs?: number;
 }

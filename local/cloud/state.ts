@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Account } from './account.ts';
+import { beginDetachment, endDetachments } from './detachments.ts';
 import { Files } from './files.ts';
 import { ImageStore } from './image-store.ts';
 import { inheritedFromImage, inheritedFromVolume } from './inheritance.ts';
@@ -53,7 +54,7 @@ const STATUSES: Record<string, string> = {
  * pairs and security groups for new servers.
  */
 export class Region {
-  readonly servers: CloudServer[] = [];
+  readonly #servers: CloudServer[] = [];
   /** The flavors that new servers can have; a test may change them. */
   readonly flavors: CloudFlavor[] = FLAVORS.map((flavor) => ({ ...flavor }));
   readonly networks = NETWORKS.map((network) => ({ ...network }));
@@ -94,6 +95,7 @@ export class Region {
   readonly #images: ImageStore;
   readonly #volumes: VolumeStore;
   readonly #buildMs: number;
+  readonly #detachMs: number | undefined;
   readonly #bornAt: Date;
 
   constructor(name: string, now: () => Date, { timing, account }: { timing: Timing; account: Account }) {
@@ -102,6 +104,7 @@ export class Region {
     this.account = account;
     this.#bornAt = now();
     this.#buildMs = timing.buildMs ?? BUILD_MS;
+    this.#detachMs = timing.detachMs;
     this.#images = new ImageStore(now, timing);
     this.#volumes = new VolumeStore(now, timing);
     this.files = new Files(now, this.unlisted);
@@ -139,6 +142,17 @@ export class Region {
   removeServer(server: CloudServer): void {
     this.#images.abandon(server.id);
     this.servers.splice(this.servers.indexOf(server), 1);
+  }
+
+  /** All servers, with the volumes that are attached to them at the cloud's current time. */
+  get servers(): CloudServer[] {
+    endDetachments(this.#servers, this.now());
+    return this.#servers;
+  }
+
+  /** Begins to detach a volume, which takes some time. */
+  detach(server: CloudServer, volume: string): void {
+    beginDetachment(server, volume, { now: this.now(), detachMs: this.#detachMs });
   }
 
   addImage(image: Partial<CloudImage> & { name: string }): CloudImage {
