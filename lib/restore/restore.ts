@@ -2,7 +2,7 @@ import { DAY_MS, isoSeconds } from '../config/dates.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
-import { createServer, getServer, type ServerDetail } from '../openstack/servers.ts';
+import { createServer, getServer, type ServerDetail, type ServerVolume } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
@@ -20,7 +20,7 @@ import {
   restoreReport,
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
-import { findMadeVolumes, statusReasons } from './made-volumes.ts';
+import { findMadeVolumes, type MadeVolume, statusReasons } from './made-volumes.ts';
 import { makeVolumes } from './make-volumes.ts';
 import { namesRequest, type RestoreParameters, readRestoredMark, restoredMark } from './marks.ts';
 import { checkNewServer } from './new-server-check.ts';
@@ -225,7 +225,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   if (lease && 'heldUntil' in lease)
     return unanswered(resumed, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
   const sent = await send(
-    () => createServer(session, region, { ...plan.server, rootVolume: root?.volume.id }),
+    () => createServer(session, region, { ...plan.server, volumes: root ? [rootVolume(root)] : [] }),
     () => findMade(session, context),
     'new',
     step.reasons,
@@ -241,6 +241,10 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     reasons: [...reasons, ...step.reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
     next: eventToResume(resumed, image.id, { restored: sent.done }),
   });
+}
+
+function rootVolume({ volume: { id } }: MadeVolume): ServerVolume {
+  return { id, source: 'volume', isRoot: true, isDeletedWithServer: false };
 }
 
 /**

@@ -1,7 +1,8 @@
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { serverNameIn } from '../snapshots/marker.ts';
-import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import type { VolumeCopy } from '../volumes/copies.ts';
+import type { RestoreInventory } from './inventory.ts';
 import type { Origin } from './source.ts';
 
 /** A volume of a set that a restore makes again. */
