@@ -59,14 +59,24 @@ export function isFirstDisk({ device }: { device?: string | null | undefined }):
  */
 export async function rootVolumeOf(
   session: Session,
-  { region, id, volumeIds }: Pick<Server, 'region' | 'id' | 'volumeIds'>,
+  server: Pick<Server, 'region' | 'id' | 'volumeIds'>,
 ): Promise<string | undefined> {
-  if (volumeIds.length === 0) return undefined;
+  if (server.volumeIds.length === 0) return undefined;
+  return (await rootVolumesOf(session, server))[0];
+}
+
+/**
+ * Like {@link rootVolumeOf}, also for a server that does not show its volumes. Several while the
+ * cloud has not given the volumes their devices yet.
+ */
+export async function rootVolumesOf(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+): Promise<string[]> {
   const path = `/servers/${encodeURIComponent(id)}/os-volume_attachments`;
   const request = { service: 'compute', region, path } as const;
   const { body } = await session.request({ ...request, method: 'GET', expect: [200, 203] });
   const answer = v.safeParse(Attachments, body);
   if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'no attachments');
-  const root = answer.output.volumeAttachments.find(isFirstDisk);
-  return root?.volumeId;
+  return answer.output.volumeAttachments.filter(isFirstDisk).map(({ volumeId }) => volumeId);
 }
