@@ -20,7 +20,7 @@ import {
 import { startDrills } from './begin.ts';
 import { mappedServerVolumes, plannedVolumes, quotaProblem } from './disks.ts';
 import { attemptEntries, drillEntry, skippedEntries, volumeDrillEntries } from './entries.ts';
-import { abandonedVolumes, openVolumeDrills } from './open-volume-drills.ts';
+import { type AbandonedVolume, abandonedVolumes, openVolumeDrills } from './open-volume-drills.ts';
 import { type BegunDrill, type DrillPolicy, drillProblem, MOST_STUCK, planDrills } from './plan.ts';
 import { flavorsOf, serverRequestFor } from './request-server.ts';
 import { type DrillTarget, sourceReaderOf, targetsIn } from './targets.ts';
@@ -128,7 +128,7 @@ async function planOnly(work: DrillRun, records: readonly VolumeRecord[]): Promi
   const attempts = await attemptsIn(work);
   const drills = await openVolumeDrills(work, records, attempts);
   await checkOnce(work, attempts, previewDrill);
-  const { waiting, capacity, skip, problems } = planAfter(work, attempts, drills);
+  const { waiting, capacity, skip, problems } = await planAfter(work, attempts, { drills, records });
   const planned: Entry[] = [];
   const plan = planner(work);
   for (const target of waiting) {
@@ -187,7 +187,7 @@ async function carryOut(work: DrillRun, records: readonly VolumeRecord[]): Promi
   const drills = await openVolumeDrills(work, records, attempts);
   await checkOnce(work, attempts);
   await advanceVolumeDrills(work, drills, attempts);
-  const { waiting, capacity, skip, problems } = planAfter(work, attempts, drills);
+  const { waiting, capacity, skip, problems } = await planAfter(work, attempts, { drills, records });
   const { servers, volumeDrills, refused } = await startDrills(work, waiting, capacity);
   const targetOf = ({ image, region }: { image: string; region: string }) =>
     work.snapshots.find((one) => one.id === image && one.region === region);
@@ -206,34 +206,41 @@ async function carryOut(work: DrillRun, records: readonly VolumeRecord[]): Promi
       ...skippedEntries(skip),
     ],
     attempts,
-    problems: [
-      ...problems,
-      ...drills.flatMap(({ abandoned }) => abandoned),
-      ...(work.log ? await unrecordedVolumes(work, records) : []),
-    ],
+    problems: [...problems, ...drills.flatMap(({ abandoned }) => abandoned)],
   };
 }
 
-/** {@link abandonedVolumes}, or the error that keeps them from being read. */
-async function unrecordedVolumes(work: DrillRun, records: readonly VolumeRecord[]): Promise<Finding[]> {
+/** {@link abandonedVolumes}, and the error that keeps them from being read. */
+async function readAbandonedVolumes(
+  work: DrillRun,
+  records: readonly VolumeRecord[],
+): Promise<{ abandoned: AbandonedVolume[]; findings: Finding[] }> {
+  // Without the records it is unknown which volumes they name.
+  if (!work.log) return { abandoned: [], findings: [] };
   try {
-    return await abandonedVolumes(work, records);
+    const abandoned = await abandonedVolumes(work, records);
+    return { abandoned, findings: abandoned.map(({ finding }) => finding) };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return [{ code: 'CLOUD', ...errorFactsOf(error) }];
+    return { abandoned: [], findings: [{ code: 'CLOUD', ...errorFactsOf(error) }] };
   }
 }
 
 /** The drills to begin, with the servers and volumes of drills that already exist taken into account. */
-function planAfter(
-  { snapshots, policy, drill, now }: DrillRun,
+async function planAfter(
+  work: DrillRun,
   attempts: readonly DrillAttempt[],
-  drills: readonly VolumeDrill[],
+  { drills, records }: { drills: readonly VolumeDrill[]; records: readonly VolumeRecord[] },
 ) {
+  const { snapshots, policy, drill, now } = work;
   // A server that was deleted since the listing counts until a listing lacks it, so that a snapshot
   // never has two servers.
   const own = attempts.filter(({ server, step }) => !isUnproven(step) && server.policy === policy.policy);
-  const abandoned = abandonedOf(attempts, policy.policy);
+  const volumes = await readAbandonedVolumes(work, records);
+  const abandoned: BegunDrill[] = [
+    ...abandonedOf(attempts, policy.policy),
+    ...new Map(volumes.abandoned.map((one) => [one.nonce, one])).values(),
+  ];
   const withoutServer = drills.filter(
     ({ attempt, record, state }) => !attempt && record.policy === policy.policy && state !== 'done',
   );
@@ -244,7 +251,8 @@ function planAfter(
   ]) as [BegunDrill[], BegunDrill[]];
   const plan = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
   const count = stuck.length + abandoned.length;
-  const problems: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
+  const stuckProblem: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
+  const problems = [...stuckProblem, ...volumes.findings];
   return { ...plan, problems };
 }
 

@@ -4,9 +4,10 @@ import { MOST_DRILL_HOURS } from '../config/policy.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { getServer } from '../openstack/servers.ts';
 import { getVolume, type Volume } from '../openstack/volumes.ts';
-import type { Finding } from '../reporting/reasons.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
 import { attemptOf, type DrillAttempt } from './attempt.ts';
 import { abandoned } from './delete-volumes.ts';
+import type { BegunDrill } from './plan.ts';
 import { readThrowAway } from './throw-away.ts';
 import { type VolumeDrill, volumeDrillOf } from './volume-drill.ts';
 import { readDrillVolumeMark } from './volume-mark.ts';
@@ -76,16 +77,24 @@ async function findServer({ session, owner }: DrillRun, drill: VolumeDrill, id: 
   }
 }
 
+/** A volume with the mark of a drill that no record names. */
+export interface AbandonedVolume extends BegunDrill {
+  /** The nonce of the drill that may have made the volume. */
+  nonce: string;
+  finding: Finding<'DRILL_VOLUME_ABANDONED'>;
+}
+
 /**
  * The volumes with the mark of the policy that no record names. Nothing proves that a drill made
- * them, so they are never deleted.
+ * them, so they are never deleted. Each of their drills counts towards the drills that a policy may
+ * have at once, so that drills never multiply.
  *
  * @throws {CloudError} when one of them can't be read.
  */
 export async function abandonedVolumes(
   { session, owner, policy, regions }: DrillRun,
   records: readonly VolumeRecord[],
-): Promise<Finding<'DRILL_VOLUME_ABANDONED'>[]> {
+): Promise<AbandonedVolume[]> {
   const suspects = regions
     .flatMap(({ volumes }) => volumes)
     .filter((volume) => {
@@ -93,17 +102,17 @@ export async function abandonedVolumes(
       return mark?.owner === owner && mark.policy === policy.policy && !isNamed(volume, records);
     });
   const volumes = await Promise.all(suspects.map(({ region, id }) => getVolume(session, region, id)));
-  return volumes.flatMap((volume) => {
-    if (!volume || !readDrillVolumeMark(volume)) return [];
-    const servers = volume.attachments.map(({ serverId }) => serverId);
-    return [
-      abandoned(
-        volume,
-        servers.length > 0
-          ? { code: 'DRILL_VOLUME_ELSEWHERE', servers }
-          : { code: 'DRILL_VOLUME_NOT_RECORDED' },
-      ),
-    ];
+  return volumes.flatMap((volume): AbandonedVolume[] => {
+    const mark = volume && readDrillVolumeMark(volume);
+    if (!mark) return [];
+    const { region, createdAt = new Date(), attachments } = volume;
+    const servers = attachments.map(({ serverId }) => serverId);
+    const reason: Reason =
+      servers.length > 0
+        ? { code: 'DRILL_VOLUME_ELSEWHERE', servers }
+        : { code: 'DRILL_VOLUME_NOT_RECORDED' };
+    const { image, nonce } = mark;
+    return [{ region, image, createdAt, nonce, finding: abandoned(volume, reason) }];
   });
 }
 

@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 interface Kill {
   isCarriedOut: boolean;
   /** Which requests count. */
-  isCounted(method: string): boolean;
+  isCounted(method: string, path: string): boolean;
 }
 
 /**
@@ -24,15 +24,15 @@ export async function expectCleanAfterKill(
   let count = 0;
   let mostServers = 0;
   const never = () => new Promise<never>(() => {});
-  const isKilled = (method: string) => {
+  const isKilled = ({ method, path }: { method: string; path: string }) => {
     mostServers = Math.max(mostServers, w.newServers().length);
-    return count > at || (isCounted(method) && count++ >= at);
+    return count > at || (isCounted(method, path) && count++ >= at);
   };
   for (const service of ['identity', 'compute', 'image', 'volume'] as const) {
     const fault = { service, times: Number.POSITIVE_INFINITY };
     w.cloud.faults.push({
       ...fault,
-      when: (c) => isKilled(c.req.method),
+      when: (c) => isKilled(c.req),
       answer: isCarriedOut ? { edit: never } : never,
     });
   }

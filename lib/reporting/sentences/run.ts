@@ -103,7 +103,7 @@ export const runSentences = {
   DRILL_SERVER_FOREIGN: ({ reasons, ...server }, say) =>
     leftAloneText(server, `${say(...reasons)}: it is not deleted`),
   DRILL_VOLUME_ABANDONED: ({ where, volume, name, reasons }, say) =>
-    `${where}: volume ${name} (${volume}) has the metadata of a drill, but ${say(...reasons)}: it is not deleted`,
+    `${where}: volume ${name} (${volume}) has the metadata of a drill, but ${say(...reasons)}: it is not deleted, and counts towards drill.atOnce`,
   DRILL_RECORDS_UNREADABLE: ({ message }) =>
     `the records of the drills with volumes can't be read, so no such drill is begun, and no volume is deleted: ${message}`,
   NOT_COPIED: ({ of, reasons }, say) => `${of}: not copied: ${say(...reasons)}`,
