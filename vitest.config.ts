@@ -82,14 +82,14 @@ const suites: Record<string, Options> = {
   // One cloud with its servers, for one test at a time.
   openstack: {
     include: ['test/real/**/*.test.ts'],
-    globalSetup: 'test/real/environment.ts',
+    globalSetup: ['test/real/environment.ts', 'test/real/detachments.ts'],
     fileParallelism: false,
     testTimeout: HANGS_MS,
     hookTimeout: HANGS_MS,
   },
   chaos: {
     include: ['test/chaos/**/*.test.ts'],
-    globalSetup: 'test/chaos/setup.ts',
+    globalSetup: ['test/chaos/setup.ts', 'test/real/detachments.ts'],
     testTimeout: 2 * HANGS_MS,
     hookTimeout: HANGS_MS,
   },

@@ -53,7 +53,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       // state and does not notify anybody, because AWS runs actions only when the state changes.
       alarm(
         'audit-missing',
-        `No audit succeeded for hours, so nobody is notified of late snapshots and failed runs. Logs: npx serverless logs -f audit --stage ${stage}`,
+        `No audit succeeded for hours, so nobody is notified of late snapshots and failed runs. Logs: npx serverless logs -f audit --stage ${stage} --startTime 1d`,
         {
           MetricName: 'Audits',
           Dimensions: [ofDeployment],

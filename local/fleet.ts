@@ -4,8 +4,9 @@ import { ADHOC } from '../lib/config/policy.ts';
 import { blueprintText } from '../lib/snapshots/blueprint.ts';
 import { imageName } from '../lib/snapshots/image-name.ts';
 import { markerOf, verdictMarks } from '../lib/snapshots/marker.ts';
+import { newVolumeSnapshot } from '../lib/volumes/marker.ts';
 import type { Cloud } from './cloud/cloud.ts';
-import type { CloudImage, CloudServer, Region } from './cloud/state.ts';
+import type { CloudImage, CloudServer, CloudVolume, Region } from './cloud/state.ts';
 
 /** The blueprints of the fleet's snapshots name only the region. */
 const NO_DETAILS = { flavorId: undefined, keyName: undefined, securityGroups: [] };
@@ -13,10 +14,10 @@ const NO_DETAILS = { flavorId: undefined, keyName: undefined, securityGroups: []
 /**
  * Adds a small fleet with a history of daily snapshots: servers whose snapshots are rotated,
  * servers whose snapshots were not rotated for a week, a new server, a newer server that is
- * rebooting, a server whose snapshots fail, a server that no policy selects, and the snapshots of a
- * deleted server. Other images are a golden image of the operator, a failed, a held and an ad-hoc
- * snapshot, and snapshots that passed or failed a drill. The same time always gives the same fleet,
- * including its ids.
+ * rebooting, a server whose snapshots fail, a server with two volumes, a server with a local data
+ * disk, a server that no policy selects, and the snapshots of a deleted server. Other images are a
+ * golden image of the operator, a failed, a held and an ad-hoc snapshot, and snapshots that passed
+ * or failed a drill. The same time always gives the same fleet, including its ids.
  *
  * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
  */
@@ -27,10 +28,15 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
 
   const web1 = addServer(dfw, { name: 'web-1', metadata: daily, image: golden.id });
   const web2 = addServer(dfw, { name: 'web-2', metadata: daily, image: golden.id });
-  const db1 = addServer(dfw, { name: 'db-1', metadata: { autosnap: 'daily,weekly' } });
+  const volumes = [
+    dfw.addVolume({ id: idOf('db-1-data'), name: 'db-1-data', size: 100, type: 'SSD' }),
+    dfw.addVolume({ id: idOf('db-1-logs'), name: 'db-1-logs', size: 75, type: 'SATA' }),
+  ];
+  const volumeIds = volumes.map(({ id }) => id);
+  const db1 = addServer(dfw, { name: 'db-1', metadata: { autosnap: 'daily,weekly' }, volumeIds });
   const db2 = addServer(dfw, { name: 'db-2', metadata: daily, snapshotOutcome: 'killed' });
   addServer(dfw, { name: 'build-scratch' });
-  const mail = addServer(ord, { name: 'mail-1', metadata: daily });
+  const mail = addServer(ord, { name: 'mail-1', metadata: daily, flavor: 'performance2-15' });
   const createdAt = new Date(cloud.now().getTime() - 10 * HOUR_MS);
   addServer(ord, { name: 'web-3', metadata: daily, taskState: 'rebooting', createdAt });
   const new1 = addServer(ord, { name: 'new-1', metadata: daily });
@@ -52,6 +58,8 @@ export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
   for (const [region, server, ages] of histories) {
     for (const age of ages) addSnapshot(cloud, region, server, owner, age);
   }
+  for (const volume of volumes)
+    for (const age of unrotated) addVolumeSnapshot(cloud, dfw, db1, volume, owner, age);
   addSnapshot(cloud, dfw, db1, owner, 200).properties.autosnap_hold = 'forever';
   const failed: CloudImage[] = [
     ...days(newest, broken).map((age) => addSnapshot(cloud, dfw, db2, owner, age)),
@@ -109,6 +117,22 @@ function addSnapshot(
       ...markerOf({ owner, policy: 'daily', server: server.id, slot, blueprint }),
     },
   });
+}
+
+function addVolumeSnapshot(
+  cloud: Cloud,
+  region: Region,
+  server: CloudServer,
+  { id, name, type }: CloudVolume,
+  owner: string,
+  age: number,
+): void {
+  const slot = daysAgo(cloud, age);
+  const device = server.volumeIds.indexOf(id) === 0 ? '/dev/xvdb' : '/dev/xvdc';
+  const marker = { owner, policy: 'daily', server: server.id, slot };
+  const made = newVolumeSnapshot({ id, name, type, device }, marker);
+  const createdAt = new Date(slot.getTime() + 22_000);
+  region.addVolumeSnapshot({ id: idOf(`${id} ${slot.toISOString()}`), ...made, createdAt });
 }
 
 /** The properties that Nova sets on an image of a server. */

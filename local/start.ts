@@ -42,7 +42,8 @@ The rules are those of the first policy in serverless.yml; the account and the s
   );
 
   print(`\n${table(taken, cleaned)}
-A snapshot may be kept for several reasons. proven: it passed a drill; oldest: kept while the rules have too few.`);
+A line with + is a volume of the server above it. A snapshot may be kept for several reasons.
+proven: it passed a drill; oldest: kept while the rules have too few.`);
   for (const { text } of [...taken.warnings, ...cleaned.warnings])
     print(`${styleText('yellow', '!')} ${text}`);
   print(`
@@ -80,7 +81,8 @@ function fleetText(cloud: Cloud): string {
   const regions = ['DFW', 'ORD'].map((name) => cloud.region(name));
   const servers = regions.reduce((sum, { servers: s }) => sum + s.length, 0);
   const images = regions.reduce((sum, { images: i }) => sum + i.length, 0);
-  return `${servers} servers in ${regions.map(({ name }) => name).join(' and ')}, ${images} images`;
+  const volumes = regions.reduce((sum, { volumes: v }) => sum + v.length, 0);
+  return `${servers} servers in ${regions.map(({ name }) => name).join(' and ')}, ${volumes} volumes, ${images} images`;
 }
 
 function keepText(keep: Record<string, number | string>): string {
@@ -89,13 +91,16 @@ function keepText(keep: Record<string, number | string>): string {
     .join(', ');
 }
 
-/** A row for each server, with the snapshots of all its series, and one with the sums. */
+/**
+ * A row for each server, with the images of all its series, one for each of its volumes, and one
+ * with the sums.
+ */
 function table(taken: Report, cleaned: Report): string {
   const rows = new Table({
     head: ['server', 'region', 'taken', 'kept, and why', 'deleted', 'deferred'].map((h) =>
       styleText('bold', h),
     ),
-    colWidths: [10, 8, 28, 34, 16, 10],
+    colWidths: [13, 8, 28, 34, 16, 10],
     wordWrap: true,
     style: { head: [], border: [], compact: true },
   });
@@ -105,17 +110,25 @@ function table(taken: Report, cleaned: Report): string {
   );
   for (const [{ server, name, region }] of servers.values() as Iterable<[Entry, ...Entry[]]>) {
     const isOfIt = (one: Entry) => one.server === server && one.region === region;
-    const snapshots = cleaned.entries.filter(isOfIt).flatMap((series) => series.snapshots ?? []);
-    rows.push([name, region, takenText(taken.entries.find(isOfIt)), ...countsOf(snapshots)]);
+    const its = cleaned.entries.filter(isOfIt);
+    const snapshotsOf = (volume?: string) =>
+      its.filter((series) => series.volume?.id === volume).flatMap((series) => series.snapshots ?? []);
+    const entry = taken.entries.find(isOfIt);
+    rows.push([name, region, takenText(entry), ...countsOf(snapshotsOf())]);
+    for (const one of entry?.volumes ?? [])
+      rows.push([`+ ${one.name}`, region, takenText(one), ...countsOf(snapshotsOf(one.volume))]);
   }
   const all = cleaned.entries.flatMap(({ snapshots = [] }) => snapshots);
   const sumOf = (wanted: Outcome) => all.filter(({ outcome }) => outcome === wanted).length;
-  const sums = [taken.totals.taken ?? 0, sumOf('kept'), sumOf('deleted'), sumOf('deferred')];
+  const volumes = taken.entries.flatMap((entry) => entry.volumes ?? []);
+  const ofVolumes = volumes.filter(({ outcome }) => outcome === 'taken').length;
+  const takenSum = `${taken.totals.taken ?? 0} + ${ofVolumes}`;
+  const sums = [takenSum, sumOf('kept'), sumOf('deleted'), sumOf('deferred')];
   rows.push(['all', '', ...sums].map((cell) => styleText('bold', String(cell))));
   return rows.toString();
 }
 
-function takenText(entry: Entry | undefined): string {
+function takenText(entry: Pick<Entry, 'outcome' | 'reason'> | undefined): string {
   if (!entry) return 'no: the server is gone';
   const { outcome, reason } = entry;
   return outcome === 'taken' ? styleText('green', 'yes') : styleText('yellow', `${outcome}: ${reason}`);

@@ -7,7 +7,7 @@ import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { type Credentials, shownAuthUrl } from '../openstack/identity.ts';
 import { type Image, listImages } from '../openstack/images.ts';
 import { imageMetadataLimit } from '../openstack/quota.ts';
-import { mayWriteImages } from '../openstack/roles.ts';
+import { mayWriteSnapshots } from '../openstack/roles.ts';
 import { getServer } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
@@ -32,11 +32,15 @@ type Checks<T = void> = AsyncGenerator<CheckResult, T>;
 
 /**
  * Checks whether the secret of an account can be read, whether the cloud accepts it, and whether
- * its user may create and delete images.
+ * its user may create and delete images and, if `needsVolumes`, volume snapshots.
  *
  * @returns the session; undefined if the login failed.
  */
-export async function* checkLogin(account: string, access: AccountAccess): Checks<Session | undefined> {
+export async function* checkLogin(
+  account: string,
+  access: AccountAccess,
+  { needsVolumes }: { needsVolumes: boolean },
+): Checks<Session | undefined> {
   let credentials: Credentials;
   try {
     credentials = await access.credentials(account);
@@ -61,15 +65,15 @@ export async function* checkLogin(account: string, access: AccountAccess): Check
     return undefined;
   }
   yield pass('login', { code: 'LOGGED_IN', project: projectId, regions });
-  yield checkRights(session);
+  yield checkRights(session, needsVolumes);
   if (clockAheadMs !== undefined) yield checkClock(clockAheadMs);
   return session;
 }
 
-function checkRights(session: Session): CheckResult {
+function checkRights(session: Session, needsVolumes: boolean): CheckResult {
   const { provider, roles = [] } = session;
-  const rights = { roles: [...roles].sort(), provider };
-  switch (mayWriteImages(session)) {
+  const rights = { roles: [...roles].sort(), provider, needsVolumes };
+  switch (mayWriteSnapshots(session, { needsVolumes })) {
     case true:
       return pass('rights', { code: 'RIGHTS_SUFFICIENT', ...rights });
     case false:

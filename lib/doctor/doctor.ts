@@ -91,7 +91,8 @@ async function* checkAccount(
   policies: readonly Policy[],
   { owner, defaultOwner, now, ...access }: DoctorContext,
 ): AsyncGenerator<CheckResult & { policy?: string }> {
-  const session = yield* checkLogin(account, access);
+  const needsVolumes = policies.some(({ volumes }) => volumes !== 'none');
+  const session = yield* checkLogin(account, access, { needsVolumes });
   if (!session) {
     for (const { policy, ...its } of policies) yield* withPolicy(policy, checkSchedules(its, now));
     return;

@@ -50,7 +50,7 @@ export async function deleteVolumes(
   return step;
 }
 
-/** A volume without an id in the record may exist as long as its request may still be carried out. */
+/** A volume without an id in the record may exist while its request may still be carried out. */
 function mayExist({ part, volume }: FoundVolume, { at }: VolumeRecord): boolean {
   return volume !== undefined || (part.id === undefined && Date.now() - at.getTime() < LONGEST_REQUEST_MS);
 }

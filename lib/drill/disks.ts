@@ -91,7 +91,7 @@ export function isOnVolume({ made, mapped }: DrillDisks): boolean {
   return mapped.length > 0 || made.some(({ position }) => position === 0);
 }
 
-/** The volumes of the image of a volume-backed server, for the request for the throw-away server. */
+/** The volumes of a volume-backed server's image, for the request for the throw-away server. */
 export function mappedServerVolumes({ mapped }: DrillDisks): ServerVolume[] {
   return mapped.map(({ snapshot: id, isRoot }) => ({
     ...{ id, source: 'snapshot', isRoot, isDeletedWithServer: true },

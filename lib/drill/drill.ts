@@ -179,8 +179,8 @@ function planner(work: DrillRun): (target: DrillTarget) => Promise<Entry> {
 }
 
 /**
- * Checks the existing throw-away servers and volumes, begins the drills that are due, and checks all
- * of them until the run deadline.
+ * Checks the existing throw-away servers and volumes, begins the drills that are due, and checks
+ * all of them until the run deadline.
  */
 async function carryOut(work: DrillRun, records: readonly VolumeRecord[]): Promise<DrillRunResult> {
   const attempts = await attemptsIn(work);
@@ -226,7 +226,7 @@ async function readAbandonedVolumes(
   }
 }
 
-/** The drills to begin, with the servers and volumes of drills that already exist taken into account. */
+/** The drills to begin, with the existing servers and volumes of drills taken into account. */
 async function planAfter(
   work: DrillRun,
   attempts: readonly DrillAttempt[],

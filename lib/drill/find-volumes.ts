@@ -10,7 +10,7 @@ export interface FoundVolume {
   part: RecordedVolume;
   /** Undefined if the volume does not exist, or, without an id in the record, was not found. */
   volume: Volume | undefined;
-  /** Why nothing proves that the drill made the volume. Such a volume is never changed or deleted. */
+  /** Why nothing proves that the drill made the volume. Then it is never changed or deleted. */
   problem: Reason | undefined;
 }
 

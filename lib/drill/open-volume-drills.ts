@@ -19,8 +19,8 @@ const LONGEST_DRILL_MS = 2 * MOST_DRILL_HOURS * HOUR_MS;
 
 /**
  * The drills of earlier runs that have made volumes: those of this policy, and those of other
- * policies of the account that are older than any drill may be. Each is paired with the attempt that
- * follows its server.
+ * policies of the account that are older than any drill may be. Each is paired with the attempt
+ * that follows its server.
  *
  * @param attempts gets the servers of these drills that it lacks.
  */

@@ -178,7 +178,8 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
  * flavor that is large enough. A flavor without a local disk is the last choice, because a cloud
  * may refuse to boot it without a volume.
  *
- * A server that boots from a volume needs no local disk, but, at Rackspace, a flavor that allows it.
+ * A server that boots from a volume needs no local disk, but, at Rackspace, a flavor that allows
+ * it.
  *
  * @returns the flavor, or the reason why there is none.
  */

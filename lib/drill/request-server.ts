@@ -85,8 +85,8 @@ export async function currentSource(
 
 /**
  * Requests the throw-away server of a drill: writes the nonce on the source, requests the server
- * once, and writes the id of the server on the source. When the nonce can't be written, no server is
- * requested, because nothing would later distinguish it from a server with copied metadata.
+ * once, and writes the id of the server on the source. When the nonce can't be written, no server
+ * is requested, because nothing would later distinguish it from a server with copied metadata.
  */
 export async function requestServer(
   context: DrillContext,

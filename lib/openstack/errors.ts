@@ -71,7 +71,7 @@ export function errorFactsOf(error: CloudError): { error: CloudErrorCode; messag
  */
 export function explain({ code, message }: CloudError): string {
   return code === 'FORBIDDEN'
-    ? `${withoutStop(message)}. If the user in the secret lacks the role for this, grant it: at Rackspace nova:admin and cloudImages:admin, for copies in Cloud Files object-store:admin as well, elsewhere usually member.`
+    ? `${withoutStop(message)}. If the user in the secret lacks the role for this, grant it: at Rackspace nova:admin and cloudImages:admin, for volumes cbs:admin and for copies in Cloud Files object-store:admin as well, elsewhere usually member.`
     : message;
 }
 

@@ -185,11 +185,15 @@ const RACKSPACE_SERVICES: Record<string, ServiceType> = {
   cloudFiles: 'object-store',
 };
 
+/** Volume API 2, with the requests and answers of 3.0. Clouds before Pike have nothing newer. */
+const OLD_BLOCK_STORAGE = 'volumev2';
+
 const KEYSTONE_SERVICES: Record<string, ServiceType> = {
   compute: 'compute',
   image: 'image',
   volumev3: 'volume',
   'block-storage': 'volume',
+  [OLD_BLOCK_STORAGE]: 'volume',
 };
 
 /**
@@ -233,7 +237,10 @@ function readKeystone(body: unknown, subjectToken: string | undefined): Grant {
       'the token belongs to no project: set projectName in the secret to one that the user has',
     );
   }
-  const endpoints = catalog.flatMap(({ type, endpoints: listed }) => {
+  const isOld = ({ type }: { type: string }) => Number(type === OLD_BLOCK_STORAGE);
+  // The first endpoint of a service in a region is used.
+  const newestFirst = catalog.toSorted((a, b) => isOld(a) - isOld(b));
+  const endpoints = newestFirst.flatMap(({ type, endpoints: listed }) => {
     const service = KEYSTONE_SERVICES[type];
     if (!service) return [];
     return listed.flatMap(({ interface: face, region_id, region: name, url }) => {

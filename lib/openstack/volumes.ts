@@ -139,8 +139,8 @@ export async function createVolume(
  * https://docs.openstack.org/api-ref/block-storage/v3/#delete-a-volume and
  * https://docs.rackspace.com/docs/cloud-block-storage
  *
- * @throws {CloudError} BAD_REQUEST if the volume is attached or has snapshots, FORBIDDEN if the user
- *   lacks the role.
+ * @throws {CloudError} BAD_REQUEST if the volume is attached or has snapshots, FORBIDDEN if the
+ *   user lacks the role.
  */
 export async function deleteVolume(
   session: Session,

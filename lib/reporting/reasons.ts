@@ -92,6 +92,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   UNFINISHED: { status: string };
   ACTIVE_WITHOUT_DATA: { hasSize: boolean };
   UNKNOWN_STATUS: { status: string };
+  DELETION_FAILED: None;
   IN_FUTURE: None;
   FAILED_LATELY: None;
   FAILED_ALONE: None;
@@ -798,9 +799,11 @@ interface LeftAlone {
 }
 
 /** The roles of a user; empty if the cloud does not show them. */
-interface Rights {
+export interface Rights {
   roles: readonly string[];
   provider: 'rackspace' | 'keystone';
+  /** Whether the user has to create and delete volume snapshots, too. */
+  needsVolumes: boolean;
 }
 
 /** The fields of a policy's `drill` that name the cloud's resources for a server. */

@@ -247,7 +247,10 @@ function planOrphan(
   return { items: [...provable, ...others].sort(bySlot), floor };
 }
 
-/** The warnings about a single snapshot: stuck, failed, exposed, or dated in the future. */
+/**
+ * The warnings about a single snapshot: stuck, failed, not deletable, exposed, or dated in the
+ * future.
+ */
 function snapshotWarnings(
   s: Snapshot,
   series: readonly Snapshot[],
@@ -270,6 +273,9 @@ function snapshotWarnings(
     const end = endOf(s);
     const until = end && server ? { until: isoSeconds(end) } : {};
     warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
+  }
+  if (s.status === 'error_deleting') {
+    warnings.push({ code: 'NOT_DELETABLE', ...which, reasons: [{ code: 'DELETION_FAILED' }] });
   }
   if (s.exposure) warnings.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
   if (s.slot > now) warnings.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });

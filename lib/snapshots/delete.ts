@@ -12,7 +12,7 @@ import {
   visitImages,
 } from '../openstack/images.ts';
 import { pause } from '../openstack/pause.ts';
-import { mayWriteImages } from '../openstack/roles.ts';
+import { mayWriteSnapshots } from '../openstack/roles.ts';
 import type { Session } from '../openstack/session.ts';
 import {
   deleteVolumeSnapshot,
@@ -240,13 +240,17 @@ export async function rotate(
   };
 
   const found = await pMap(plans, rotateSeries, { concurrency: AT_ONCE });
-  // If no image at all can be deleted, the user may lack the role. Otherwise, a refusal concerns
-  // the single image.
-  const mayDelete =
-    mayWriteImages(session) || found.some((results) => [...results.values()].some(isDeletion));
+  // If no image at all can be deleted, or no volume snapshot, the user may lack the role.
+  // Otherwise, a refusal concerns the single one.
+  const isOfVolume = ({ volume }: SeriesPlan) => volume !== undefined;
+  const mayDelete = (needsVolumes: boolean) =>
+    mayWriteSnapshots(session, { needsVolumes }) ||
+    plans.some((plan, i) => isOfVolume(plan) === needsVolumes && [...found[i]!.values()].some(isDeletion));
+  const mayDeleteOf = { images: mayDelete(false), volumes: mayDelete(true) };
   return plans.map((plan, i) => {
+    const mayDeleteIts = isOfVolume(plan) ? mayDeleteOf.volumes : mayDeleteOf.images;
     const lines = plan.items.map((item) =>
-      snapshotLine(item, classifyRefusal(found[i]!.get(item), mayDelete)),
+      snapshotLine(item, classifyRefusal(found[i]!.get(item), mayDeleteIts)),
     );
     return { plan, lines, warnings: refusedDeletions(plan, found[i]!) };
   });

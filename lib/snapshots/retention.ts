@@ -230,5 +230,6 @@ function uncountedReason(s: Snapshot, newestGood: Snapshot | undefined, now: Dat
 function notFinished(snapshot: Snapshot): Reason {
   const { state, status, sizeBytes = 0 } = snapshot;
   if (isEmpty(snapshot)) return { code: 'ACTIVE_WITHOUT_DATA', hasSize: sizeBytes > 0 };
-  return { code: state === 'pending' ? 'UNFINISHED' : 'UNKNOWN_STATUS', status };
+  if (state === 'pending') return { code: 'UNFINISHED', status };
+  return status === 'error_deleting' ? { code: 'DELETION_FAILED' } : { code: 'UNKNOWN_STATUS', status };
 }

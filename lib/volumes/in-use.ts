@@ -13,8 +13,8 @@ const DRILL_MS = (2 * MOST_DRILL_HOURS + 2) * HOUR_MS;
 /**
  * The volume snapshots that volumes are being created from, and the images and volume snapshots
  * that drills and restores of the last 24 hours use, according to the marks of the volumes that
- * these have made. Rackspace copies the data for a long time, and accepts the deletion of the snapshot
- * meanwhile, which then fails.
+ * these have made. Rackspace copies the data for a long time, and accepts the deletion of the
+ * snapshot meanwhile, which then fails.
  *
  * @returns why each of them is in use, by its id.
  */

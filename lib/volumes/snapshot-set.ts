@@ -59,8 +59,8 @@ export function planSets(
  * Takes out the volume snapshots that a quota has no room for, so that no set of volume snapshots
  * ends in the middle. The image of such a server is still taken.
  *
- * @param order the servers in the order of the run.
- * @param quotas the quotas of volume snapshots in one region.
+ * @param order the servers of one region in the order of the run; the result has their steps.
+ * @param quotas the quotas of volume snapshots there.
  */
 export function withinQuotas(
   steps: ReadonlyMap<Server, VolumeStep[]>,
@@ -68,7 +68,7 @@ export function withinQuotas(
   quotas: readonly Quota[],
 ): Map<Server, VolumeStep[]> {
   const left = new Map(quotas.map(({ kind, limit, used }) => [kind, limit - used]));
-  const fitting = new Map(steps);
+  const fitting = new Map<Server, VolumeStep[]>();
   for (const server of order) {
     const its = steps.get(server) ?? [];
     const taking = its.filter(({ action }) => action === 'take');
@@ -89,6 +89,7 @@ export function withinQuotas(
       );
       continue;
     }
+    fitting.set(server, its);
     for (const { kind, needed } of needs) left.set(kind, (left.get(kind) ?? Infinity) - needed);
   }
   return fitting;

@@ -8,6 +8,7 @@ import { addScheduleRoutes } from './image-schedule.ts';
 import { BadBody } from './json-body.ts';
 import { microversions } from './microversions.ts';
 import { fault } from './nova-fault.ts';
+import { addNetworkRoutes } from './nova-networks.ts';
 import { addActionRoutes } from './server-actions.ts';
 import { addServerListRoutes } from './server-list.ts';
 import { addServerMetadataRoutes, mostMetadata } from './server-metadata.ts';
@@ -61,6 +62,7 @@ export function computeApp({ region, tokens, pageSize, imageUrl, rates }: Comput
   addServerListRoutes(routes, region, pageSize);
   addActionRoutes(routes, { region, tokens, imageUrl });
   addServerRoutes(routes, region);
+  addNetworkRoutes(routes, region);
   addServerMetadataRoutes(routes, region);
   addFlavorRoutes(routes, region);
   addAttachmentRoutes(routes, region);

@@ -89,7 +89,7 @@ export function addRackspaceIdentityRoutes(
  * another tenant, and the user's own.
  */
 function rolesOf({ role, roles, projectId }: Account) {
-  const own = (roles ?? [`nova:${role}`, `cloudImages:${role}`]).map((name, i) => ({
+  const own = (roles ?? [`nova:${role}`, `cloudImages:${role}`, `cbs:${role}`]).map((name, i) => ({
     id: `1001017${i}`,
     name,
     description: `The role ${name}.`,

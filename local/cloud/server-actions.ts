@@ -37,7 +37,7 @@ interface Rebuild {
  * The actions that only change the vm_state of a server: the states in which each is allowed, and
  * the resulting state.
  */
-const MOVES: Record<string, { from: string[]; to: string }> = {
+const MOVES: Record<string, { from: string[]; to: string; evenLocked?: boolean }> = {
   pause: { from: ['active'], to: 'paused' },
   unpause: { from: ['paused'], to: 'active' },
   suspend: { from: ['active'], to: 'suspended' },
@@ -50,6 +50,8 @@ const MOVES: Record<string, { from: string[]; to: string }> = {
   revertResize: { from: ['resized'], to: 'active' },
   rescue: { from: ['active', 'stopped', 'error'], to: 'rescued' },
   unrescue: { from: ['rescued'], to: 'active' },
+  // nova/api/openstack/compute/deferred_delete.py
+  restore: { from: ['soft-delete'], to: 'active', evenLocked: true },
 };
 
 /**
@@ -67,6 +69,7 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
     if (region.account.role !== 'admin') {
       return c.json(fault('forbidden', 403, "Policy doesn't allow compute:snapshot to be performed."), 403);
     }
+    if (name === 'os-getConsoleOutput') return c.json({ output: `${server.name} login: ` });
     server.updatedAt = region.now();
     if (name === 'createImage' || name === 'createBackup') {
       return image(c, server, name, body as ImageRequest);
@@ -211,8 +214,9 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
   }
 
   function move(c: Context<Env>, server: CloudServer, name: string) {
-    const { from, to } = MOVES[name]!;
-    const refused = refuseLock(c, server) ?? refuseState(c, server, name.replace('os-', ''), from);
+    const { from, to, evenLocked = false } = MOVES[name]!;
+    const locked = evenLocked ? undefined : refuseLock(c, server);
+    const refused = locked ?? refuseState(c, server, name.replace('os-', ''), from);
     if (refused) return refused;
     server.vmState = to;
     return c.body(null, 202);
@@ -226,7 +230,11 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
         : vmStates.includes(server.vmState)
           ? undefined
           : `vm_state ${server.vmState}`;
-    const message = `Cannot '${action}' instance ${server.id} while it is in ${state}`;
+    // Nova 26 does not name the state of a server that it does not restore.
+    const message =
+      action === 'restore'
+        ? `Instance ${server.id} is in an invalid state for 'restore'`
+        : `Cannot '${action}' instance ${server.id} while it is in ${state}`;
     return state && c.json(fault('conflictingRequest', 409, message), 409);
   }
 }

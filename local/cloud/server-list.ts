@@ -43,6 +43,7 @@ export function addServerListRoutes(routes: Hono<Env>, region: Region, pageSize:
       (flavor === undefined || server.flavor === flavor.split('/').at(-1)) &&
       (since === undefined || (server.updatedAt ?? server.createdAt) >= since);
     return region.servers
+      .filter((server) => server.vmState !== 'soft-delete')
       .filter((server) => !region.unlisted.has(server.id) && fits(server))
       .sort((a, b) => b.createdAt.getTime() - a.createdAt.getTime());
   }

@@ -22,34 +22,12 @@ interface ServerRequest {
   block_device_mapping_v2?: BlockDevice[];
 }
 
-/** The routes that read, create, rename and delete a server, and those for networks. */
+/** The routes that read, create, rename and delete a server, and those for its interfaces. */
 export function addServerRoutes(routes: Hono<Env>, region: Region): void {
   const { account } = region;
   const serverOf = (c: Context<Env>) => region.servers.find(({ id }) => id === c.req.param('id'));
   const missing = (c: Context<Env>) =>
     c.json(fault('itemNotFound', 404, `Instance ${c.req.param('id')} could not be found.`), 404);
-
-  routes.get('/os-networksv2', (c) => c.json({ networks: region.networks }));
-  // Nova asks Neutron for these, until microversion 2.35. Rackspace's has neither.
-  const isProxied = (c: Context<Env>) => !isRackspace(c) && novaMinor(c) < 36;
-  routes.get('/os-tenant-networks', (c) =>
-    isProxied(c)
-      ? c.json({ networks: region.networks.map((network) => ({ ...network, cidr: 'None' })) })
-      : c.json(fault('itemNotFound', 404, 'The resource could not be found.'), 404),
-  );
-  routes.get('/os-security-groups', (c) =>
-    isProxied(c)
-      ? c.json({
-          security_groups: region.securityGroups.map((name) => ({
-            id: groupId(name),
-            name,
-            description: name,
-            rules: [],
-            tenant_id: region.account.projectId,
-          })),
-        })
-      : c.json(fault('itemNotFound', 404, 'The resource could not be found.'), 404),
-  );
 
   routes.get('/os-keypairs/:name', (c) => {
     const name = c.req.param('name');
@@ -191,9 +169,4 @@ function virtualInterface(networkId: string, region: Region) {
   const address = { network_id: SHOWN[networkId] ?? networkId, network_label };
   const ip_addresses = ['203.0.113.9', '2001:db8::9'].map((ip) => ({ address: ip, ...address }));
   return { id: randomUUID(), ip_addresses, mac_address: 'BC:76:4E:04:85:0C' };
-}
-
-/** The same for the same group. */
-function groupId(name: string): string {
-  return `85cc3048-abc3-43cc-89b3-${Buffer.from(name).toString('hex').padEnd(12, '0').slice(0, 12)}`;
 }

@@ -19,11 +19,15 @@ export type * from './model.ts';
 const BUILD_MS = 120_000;
 const OLD_MS = 400 * 86_400_000;
 
-const FLAVORS = [
+const FLAVORS: readonly CloudFlavor[] = [
   { id: '2', name: '512MB Standard Instance', ram: 512, disk: 20, vcpus: 1 },
   { id: 'general1-1', name: '1 GB General Purpose v1', ram: 1024, disk: 20, vcpus: 1 },
   { id: 'general1-2', name: '2 GB General Purpose v1', ram: 2048, disk: 40, vcpus: 2 },
   { id: 'compute1-4', name: '3.75 GB Compute v1', ram: 3840, disk: 0, vcpus: 2 },
+  {
+    ...{ id: 'performance2-15', name: '15 GB Performance', ram: 15_360, disk: 40, vcpus: 4, ephemeral: 150 },
+    extraSpecs: { class: 'performance2', number_of_data_disks: '1', disk_io_index: '40' },
+  },
 ];
 
 /**
@@ -40,6 +44,7 @@ const STATUSES: Record<string, string> = {
   stopped: 'SHUTOFF',
   resized: 'VERIFY_RESIZE',
   rescued: 'RESCUE',
+  'soft-delete': 'SOFT_DELETED',
 };
 
 /**
@@ -61,6 +66,8 @@ export class Region {
   readonly imageQuota = { count: -1, sizeMib: -1 };
   /** The quota of volume snapshots. Cinder's default is 10. */
   maxVolumeSnapshots = 100;
+  /** Whether volume snapshots get the metadata that a request has; Cinder v1 may lose them. */
+  keepsVolumeMetadata = true;
   /** The quota of volumes. */
   maxVolumes = 1000;
   /** The quota of the total size of volumes and volume snapshots, in GB. */

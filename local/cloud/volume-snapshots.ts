@@ -96,7 +96,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
       return c.json({ overLimit: { code: 413, message, retryAfter: '0' } }, 413, { 'retry-after': '0' });
     }
     const snapshot = region.addVolumeSnapshot({
-      ...{ volumeId, name, description, metadata },
+      ...{ volumeId, name, description, metadata: region.keepsVolumeMetadata ? metadata : {} },
       // By force the request is accepted, and the store then refuses it.
       ...(isBusy ? { status: 'error' } : { status: 'creating', availableAt: region.volumeReadyAt }),
     });
@@ -122,6 +122,7 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
     const snapshot = snapshotOf(c);
     if (!snapshot) return missing(c);
     const metadata = await bodyOf<Record<string, string>>(c, 'metadata');
+    if (!region.keepsVolumeMetadata) return c.json({ metadata: snapshot.metadata ?? {} });
     snapshot.metadata = c.req.method === 'PUT' ? metadata : { ...snapshot.metadata, ...metadata };
     return c.json({ metadata: snapshot.metadata });
   });

@@ -44,7 +44,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
     throw error;
   });
   addVolumeVersions(root);
-  const app = root.basePath('/v3/:project');
+  const app = root.basePath('/:version{v[23]}/:project');
   const { account } = region;
 
   app.use(async (c, next) => {

@@ -69,12 +69,15 @@ describe('whether the copies of a series are behind', () => {
     ['nothing to copy', [], [], { behind: false }],
     ['of a series without a snapshot', [], [12], { newest: 12, behind: false }],
     ['a snapshot from the future', [30, 24], [24], { newest: 24, behind: false }],
-  ])('%s', (_, snapshots, copied, { newest, behind }: { newest?: number; behind: boolean }) => {
-    const found = look(snapshots, copied);
-    expect(found.behind).toBe(behind);
-    expect(found.newest).toBe(newest && slotOf(newest).toISOString().replace('.000', ''));
-    expect(look(snapshots.toReversed(), copied.toReversed())).toEqual(found);
-  });
+  ])(
+    '%s: the copies are as in $3',
+    (_, snapshots, copied, { newest, behind }: { newest?: number; behind: boolean }) => {
+      const found = look(snapshots, copied);
+      expect(found.behind).toBe(behind);
+      expect(found.newest).toBe(newest && slotOf(newest).toISOString().replace('.000', ''));
+      expect(look(snapshots.toReversed(), copied.toReversed())).toEqual(found);
+    },
+  );
 
   test.each([
     ['no copy', [], {}],
@@ -168,7 +171,7 @@ describe('the listing of copies', () => {
   });
 });
 
-test('the age of the newest copy as text', () => {
+test('the age of the newest copy is a text for people', () => {
   const copied = { newest: '2026-11-20T00:00:00Z', ageSeconds: 4 * 86_400, behind: true };
   expect(copyText(copied)).toBe('newest copy of 2026-11-20 00:00, 4 days old');
   expect(copyText({})).toBe('no copy yet');

@@ -43,7 +43,7 @@ describe('the results of drills of a series', () => {
     ],
     ['none yet: since there is something to prove', [drilled(24), drilled(23)], { unprovenSeconds: 122_400 }],
     ['nothing to prove yet', [snapshot('2026-11-24T00:00:00Z', { state: 'pending' })], {}],
-  ])('%s', (_, series, proof) => {
+  ])('%s: the results are $2', (_, series, proof) => {
     expect(proofOf(series, true, NOW)).toEqual(proof);
     expect(proofOf(series.toReversed(), true, NOW)).toEqual(proof);
   });

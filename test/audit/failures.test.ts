@@ -85,7 +85,7 @@ test.each<[string, Report[], string[], number]>([
     [],
     1,
   ],
-])('%s', (_, runs, lines, repaired) => {
+])('if %s, open failures are $2, and repaired: $3', (_, runs, lines, repaired) => {
   expect(foundIn(runs)).toEqual({ lines, repaired });
 });
 
@@ -107,7 +107,7 @@ test.each<[string, Report[], string[], number]>([
   ['the run for the next slot was good', [crash(), run([taken(WEB)], NEXT)], [WHOLE], 0],
   ['a region that can not be read', [run([], {}, [LON]), run([], {}, [LON])], [`snapshot daily: ${LON}`], 0],
   ['a region that could be read again', [run([], {}, [LON]), run([taken(WEB)])], [], 1],
-])('%s', (_, runs, lines, repaired) => {
+])('after %s, open failures are $2, and repaired: $3', (_, runs, lines, repaired) => {
   expect(foundIn(runs)).toEqual({ lines, repaired });
 });
 

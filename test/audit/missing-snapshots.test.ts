@@ -33,7 +33,7 @@ test.each([
   ['there is none at all', [], []],
   ['a failed one is none', [...on(24, 22), snapshot('2026-11-23T00:00:00Z', { state: 'failed' })], ['23-24']],
   ['a held one is one', [...on(24, 22), snapshot('2026-11-23T00:00:00Z', { hold: 'forever' })], []],
-] as const)('%s', (_, series, expected) => {
+] as const)('missing snapshots, %s: $2', (_, series, expected) => {
   expect(days([...series])).toEqual(expected);
 });
 

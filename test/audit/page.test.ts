@@ -199,7 +199,7 @@ describe('the hatched areas', () => {
   const places = (html: string) => marksOf(html).map(({ x }) => x);
   const now = (html: string) => Number(/class="now" x1="([\d.]+)%"/.exec(html)![1]);
 
-  test('a late series: until now', () => {
+  test('of a late series end now', () => {
     const series = seriesOf([4, 5, 6].map((age) => shown(age)));
     const html = reportPage(auditOf([{ ...series, gaps: [{ from: daysAgo(3) }] }]));
     const [[from, to] = []] = gapsOf(html);
@@ -443,7 +443,7 @@ describe('drills', () => {
     expect(text).toContain('booted in a drill failed in a drill');
   });
 
-  test('the number of proven servers with the time, failed drills, and each in its row', () => {
+  test('are on the page: the number of proven servers with the time, failed drills, and each in its row', () => {
     expect(text).toContain('Proven 2 of 3, oldest 29 days');
     expect(text).toContain(
       'To look at web-1 in DFW, daily: the snapshot of 2026-11-24 00:00 failed its drill 2026-11-24 00:00; one passed 2026-11-22 00:00',
@@ -517,7 +517,7 @@ test('dropped items come first, and the icon shows trouble', () => {
   expect(body).toMatch(/<ul><li class="problem">no policy covers &lt;b&gt;web-7/);
 });
 
-test('a page without servers', () => {
+test('a page without servers says so', () => {
   expect(parts(reportPage(auditOf([]))).body).toContain('No server is protected: no policy selects one');
 });
 

@@ -79,7 +79,7 @@ describe('the state of a series', () => {
       'protected',
       1.5 - 1 / 21_600,
     ],
-  ])('%s', (_, schedule, newest, state, overdue) => {
+  ])('%s: it is $3', (_, schedule, newest, state, overdue) => {
     const series = only([image(newest)], { event: { schedule } });
     expect(series).toMatchObject({ state, newestGood: newest });
     expect(series.overdue).toBeCloseTo(overdue, 10);
@@ -92,7 +92,7 @@ describe('the state of a series', () => {
       ['on Monday before half past eight', '2026-11-23T08:29:59Z', 'protected', 1_799],
       ['half an hour after the first slot of Monday', '2026-11-23T08:30:00Z', 'late', 1_800],
       ['on Tuesday 15:00, after 17 slots', '2026-11-24T15:00:00Z', 'late', 31 * 3_600],
-    ])('%s', (_, now, state, lateSeconds) => {
+    ])('%s: it is $2', (_, now, state, lateSeconds) => {
       const series = only([image('2026-11-20T17:00:00Z')], { event, now });
       expect([series.state, series.lateSeconds]).toEqual([state, lateSeconds]);
       expect(series.gaps).toEqual(state === 'late' ? [{ from: '2026-11-23T08:00:00Z' }] : []);

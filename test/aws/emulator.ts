@@ -3,7 +3,7 @@ import { delimiter, join } from 'node:path';
 import { freePort, type Running, run, startServer, succeed } from './processes.ts';
 
 const VENV = join(import.meta.dirname, '../../.venv');
-const PACKAGES = ['moto[server]==5.2.1', 'cfn-lint==1.51.0'];
+const PACKAGES = ['moto[server]==5.2.1', 'cfn-lint==1.51.0', 'awscli==1.45.11'];
 
 /**
  * Starts moto, an AWS emulator, on a free port of the loopback, and makes it the only AWS that this
@@ -31,8 +31,8 @@ export async function startEmulator(): Promise<Running> {
 }
 
 /**
- * Provides `moto_server` and `cfn-lint` on PATH: if they are missing or broken, from a virtual
- * environment of the project, which is created if necessary.
+ * Provides `moto_server`, `cfn-lint` and `aws` on PATH: if they are missing or broken, from a
+ * virtual environment of the project, which is created if necessary.
  */
 async function findPrograms(): Promise<void> {
   if (await work()) return;
@@ -43,12 +43,16 @@ async function findPrograms(): Promise<void> {
     await succeed(join(VENV, 'bin', 'pip'), ['install', '--quiet', ...PACKAGES]);
   } catch (error) {
     throw new Error(
-      `The AWS emulator is not there: install moto_server and cfn-lint (pip install ${PACKAGES.map((name) => `'${name}'`).join(' ')}), or Python 3 with venv and pip, and they are installed into .venv.\n${error}`,
+      `The AWS emulator is not there: install moto_server, cfn-lint and the AWS CLI (pip install ${PACKAGES.map((name) => `'${name}'`).join(' ')}), or Python 3 with venv and pip, and they are installed into .venv.\n${error}`,
     );
   }
 }
 
 async function work(): Promise<boolean> {
-  const tries = await Promise.all([run('moto_server', ['--help']), run('cfn-lint', ['--version'])]);
+  const tries = await Promise.all([
+    run('moto_server', ['--help']),
+    run('cfn-lint', ['--version']),
+    run('aws', ['--version']),
+  ]);
   return tries.every(({ code }) => code === 0);
 }

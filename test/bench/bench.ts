@@ -25,28 +25,35 @@ async function main(): Promise<void> {
 /** About five minutes: the small sweeps in real time, the others with a second for a minute. */
 async function measure(): Promise<Results> {
   execFileSync('serverless', ['package'], { stdio: 'ignore' });
-  const small = await step('a sweep of 10 servers', () => sweep(10, 1));
-  const delayed = await step('of 100', () => sweep(100, 1));
+  const small = await step('a sweep of 10 servers', () => sweep({ servers: 10 }, 1));
+  const delayed = await step('of 100', () => sweep({ servers: 100 }, 1));
   const sweeps = [
     small,
     delayed,
-    await step('of 1,000', () => sweep(1000, 60)),
-    await step('of 10,000', () => sweep(10_000, 60)),
+    await step('of 1,000', () => sweep({ servers: 1000 }, 60)),
+    await step('of 1,000 with three volumes each', () => sweep({ servers: 1000, volumesEach: 3 }, 60)),
+    await step('of 10,000', () => sweep({ servers: 10_000 }, 60)),
   ];
   return {
     sweeps,
     delayed,
     cleanups: await cleanups(1000),
-    original: await step('100 servers in the way of autosnap.py', () => original(100, 60, 7)),
-    ours: await step('the same by Autosnap', () => sweep(100, 60, 7)),
+    original: await step('100 servers in the way of autosnap.py', () =>
+      original({ servers: 100, snapshotsEach: 7 }, 60),
+    ),
+    ours: await step('the same by Autosnap', () => sweep({ servers: 100, snapshotsEach: 7 }, 60)),
     imports: await step('imports', async () => imports()),
   };
 }
 
 /** Less than a minute: for the counts and ratios that do not depend on the load of the machine. */
 async function measureQuickly(): Promise<Results> {
-  const delayed = await step('a sweep of 100 servers', () => sweep(100, 60));
-  const sweeps = [delayed, await step('of 1,000', () => sweep(1000, 60))];
+  const delayed = await step('a sweep of 100 servers', () => sweep({ servers: 100 }, 60));
+  const sweeps = [
+    delayed,
+    await step('of 100 with three volumes each', () => sweep({ servers: 100, volumesEach: 3 }, 60)),
+    await step('of 1,000', () => sweep({ servers: 1000 }, 60)),
+  ];
   return { sweeps, delayed, cleanups: await cleanups(300) };
 }
 

@@ -20,7 +20,7 @@ export interface Cleanup {
 }
 
 export async function cleanup(servers: number, speed: Speed): Promise<Cleanup> {
-  const cloud = await startRemoteCloud(conditions(speed, servers, SNAPSHOTS_EACH));
+  const cloud = await startRemoteCloud(conditions(speed, { servers, snapshotsEach: SNAPSHOTS_EACH }));
   const before = (await cloud.tally()).images;
   const { planMs } = await run<Planning>('planning', [cloud.secret, policyOf()], cloud.environment);
   const listed = (await cloud.tally()).calls;

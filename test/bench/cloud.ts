@@ -16,8 +16,10 @@ export interface Started {
 export interface Tally {
   /** Requests to identity, compute and images, by method and kind: "GET servers". */
   calls: Record<string, number>;
-  /** When each image was created, in epoch milliseconds. */
+  /** When each image and each volume snapshot was created, in epoch milliseconds. */
   createdMs: number[];
+  /** For each server, the time from its first to its last part of the newest slot. */
+  spreadsMs: number[];
   /** When each deletion was requested, in epoch milliseconds. */
   deletedMs: number[];
   images: number;
@@ -55,11 +57,16 @@ async function main(setting: Setting): Promise<void> {
   });
 }
 
-function addHistory(cloud: Cloud, { servers, snapshotsEach }: Setting): void {
+function addHistory(cloud: Cloud, { servers, snapshotsEach, volumesEach }: Setting): void {
   const region = cloud.region('DFW');
+  // Rackspace has no quota of volume snapshots.
+  region.maxVolumeSnapshots = 1_000_000;
   const midnightMs = Math.floor(Date.now() / DAY_MS) * DAY_MS;
   for (let i = 0; i < servers; i++) {
-    const { id, name } = region.addServer({ name: `web-${i}` });
+    const volumes = Array.from({ length: volumesEach }, (_, k) =>
+      region.addVolume({ name: `web-${i}-${k}` }),
+    );
+    const { id, name } = region.addServer({ name: `web-${i}`, volumeIds: volumes.map((one) => one.id) });
     for (let age = 1; age <= snapshotsEach; age++) {
       const slot = new Date(midnightMs - age * DAY_MS);
       region.addImage({
@@ -81,11 +88,21 @@ function tally(cloud: Cloud): Omit<Tally, 'deletedMs'> {
   const calls: Tally['calls'] = {};
   for (const { service, method, path } of cloud.received) {
     if (service === 'secrets') continue;
-    const kind = /\/(tokens|servers|images|limits)/.exec(path)?.[1] ?? path;
+    const kind = /\/(tokens|servers|images|limits|volumes|snapshots)/.exec(path)?.[1] ?? path;
     calls[`${method} ${kind}`] = (calls[`${method} ${kind}`] ?? 0) + 1;
   }
-  const { images } = cloud.region('DFW');
-  return { calls, createdMs: images.map(({ createdAt }) => createdAt.getTime()), images: images.length };
+  const { images, volumeSnapshots } = cloud.region('DFW');
+  const parts = [
+    ...images.map(({ createdAt, properties }) => ({ createdMs: createdAt.getTime(), of: properties })),
+    ...volumeSnapshots.map(({ createdAt, metadata }) => ({ createdMs: createdAt!.getTime(), of: metadata })),
+  ].sort((a, b) => b.createdMs - a.createdMs);
+  const sets = Map.groupBy(parts, ({ of }) => `${of?.autosnap_server} ${of?.autosnap_slot}`);
+  return {
+    calls,
+    createdMs: parts.map(({ createdMs }) => createdMs),
+    spreadsMs: [...sets.values()].map((its) => its[0]!.createdMs - its.at(-1)!.createdMs),
+    images: images.length,
+  };
 }
 
 process.once('message', (setting) => main(setting as Setting));

@@ -6,15 +6,20 @@ export interface Setting {
   servers: number;
   /** The history of each server: good snapshots of one policy, a day apart. */
   snapshotsEach: number;
+  /** The attached volumes of each server. */
+  volumesEach: number;
   limits: RateLimit[];
   latencyMs: Cloud['latencyMs'];
 }
+
+/** A {@link Setting} without the properties that all clouds share. */
+export type Fleet = Pick<Setting, 'servers'> & Partial<Pick<Setting, 'snapshotsEach' | 'volumesEach'>>;
 
 /** Real time, or a second for a minute. */
 export type Speed = 1 | 60;
 
 /** The latencies of Rackspace's services in the benchmark. */
-export const LATENCY_MS = { identity: 500, compute: 2000, image: 500 };
+export const LATENCY_MS = { identity: 500, compute: 2000, image: 500, volume: 500 };
 /** Rackspace's documented limits, and one for deletions, for which none is documented. */
 export const PER_MINUTE = { GET: 1000, POST: 100, DELETE: 100 };
 export const OWNER = 'autosnap-bench';
@@ -26,7 +31,7 @@ export const PAGE_SIZE = 1000;
  * A cloud with a faster clock: its latencies and the windows of its limits are shorter by this
  * factor. The product's own time is not, and so counts more.
  */
-export function conditions(speed: Speed, servers: number, snapshotsEach = 0): Setting {
+export function conditions(speed: Speed, { servers, snapshotsEach = 0, volumesEach = 0 }: Fleet): Setting {
   const latencyMs = Object.fromEntries(
     Object.entries(LATENCY_MS).map(([service, ms]) => [service, ms / speed]),
   );
@@ -34,7 +39,7 @@ export function conditions(speed: Speed, servers: number, snapshotsEach = 0): Se
   const limits = Object.entries(PER_MINUTE).map(
     ([verb, value]): RateLimit => ({ verb, value, unit, kind: 'window' }),
   );
-  return { servers, snapshotsEach, latencyMs, limits };
+  return { servers, snapshotsEach, volumesEach, latencyMs, limits };
 }
 
 /** The used share of `perMinute`, from the first to the last of some requests. */

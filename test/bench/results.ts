@@ -29,9 +29,9 @@ export interface Goal {
 export function goalsOf({ sweeps, delayed, cleanups }: Results): Goal[] {
   const most = (of: (sweep: Sweep) => number) => Math.max(...sweeps.map(of));
   const large = sweeps.filter(({ servers }) => servers >= 1000);
-  const perSnapshot = most(({ beyond, servers }) => beyond / servers);
+  const perSnapshot = most(({ beyond, parts }) => beyond / parts);
   const ofLimit = Math.min(...sweeps.map(ofLimitOf));
-  const refused = most((sweep) => sweep.refused / sweep.servers);
+  const refused = most((sweep) => sweep.refused / sweep.parts);
   const ofRate = Math.min(...large.map((sweep) => sweep.ofRate));
   const p99 = percentile(delayed.delays, 99);
   const [few, many] = cleanups;
@@ -58,6 +58,13 @@ export function goalsOf({ sweeps, delayed, cleanups }: Results): Goal[] {
       got: ofLimit.toFixed(2),
       goal: 'at least 0.90',
       met: ofLimit >= 0.9,
+      steady: false,
+    },
+    {
+      what: 'the longest time between the parts of a server',
+      got: duration(most((sweep) => sweep.spreadSeconds)),
+      goal: 'below 30 s',
+      met: most((sweep) => sweep.spreadSeconds) < 30,
       steady: false,
     },
     {
@@ -107,11 +114,22 @@ export function tablesOf(results: Results): string {
     goalsTable(results),
     'Sweeps:',
     table(
-      ['servers', 'calls', 'a snapshot', 'refused', 'took', 'limit', 'of the limit', 'peak memory'],
+      [
+        'servers',
+        'volumes each',
+        'calls',
+        'a snapshot',
+        'refused',
+        'took',
+        'limit',
+        'of the limit',
+        'peak memory',
+      ],
       sweeps.map((sweep) => [
         count(sweep.servers),
+        String(sweep.volumesEach),
         count(sweep.calls),
-        (sweep.calls / sweep.servers).toFixed(3),
+        (sweep.calls / sweep.parts).toFixed(3),
         String(sweep.refused),
         duration(sweep.seconds),
         duration(sweep.limitSeconds),

@@ -1,9 +1,13 @@
+import { type Daemon, daemonOf } from '../real/daemons.ts';
 import { environment } from '../real/environment.ts';
 import type { Chance } from '../simulation/chance.ts';
-import { type Daemon, daemonOf } from './daemons.ts';
 
-const STOPPABLE = ['keystone', 'glance-api', 'nova-api', 'nova-conductor', 'nova-compute'];
-const daemons = [...STOPPABLE, 'rabbit', 'db'].map((name) => daemonOf(environment.stateDir, name));
+const STOPPABLE = ['keystone', 'glance-api', 'nova-api', 'nova-conductor', 'nova-compute', 'cinder-api'];
+// If `cinder-volume` were killed, a volume snapshot would stay in creation until an administrator
+// resets its state.
+const daemons = [...STOPPABLE, 'cinder-volume', 'rabbit', 'db'].map((name) =>
+  daemonOf(environment.stateDir, name),
+);
 
 /** A fault that is applied to the cloud. */
 export interface Blow {

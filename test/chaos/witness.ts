@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 export interface Witness {
   /** Images whose creation the cloud accepted with an answer. */
   accepted: Set<string>;
-  /** Images whose deletion was requested, with or without an answer. */
+  /** Images and volume snapshots whose deletion was requested, with or without an answer. */
   deleted: Set<string>;
   /** Runs a function at the n-th request from now on, instead of an earlier such function. */
   at(n: number, act: () => Promise<void>): void;
@@ -25,8 +25,9 @@ export function witness(): Witness {
   };
   const onRequest = (message: unknown) => {
     const { request } = message as { request: ClientRequest };
-    const [, image] = /^\/v2\/images\/([\w-]+)$/.exec(request.path) ?? [];
-    if (image && request.method === 'DELETE') seen.deleted.add(image);
+    const [, id] =
+      /^\/v2\/images\/([\w-]+)$|\/snapshots\/([\w-]+)$/.exec(request.path)?.filter(Boolean) ?? [];
+    if (id && request.method === 'DELETE') seen.deleted.add(id);
     left -= 1;
     if (left === 0) perform();
   };

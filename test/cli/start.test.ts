@@ -79,8 +79,13 @@ describe('npm start', () => {
       [taken === 'yes' ? '1' : taken, kept, deleted, deferred].map((cell) => Number.parseInt(cell!, 10) || 0),
     );
     const [sums, ...servers] = numbers.toReversed();
-    expect(rows.map(([name]) => name)).toEqual(expect.arrayContaining(['shop', 'mail-1', 'all']));
-    expect(sums).toEqual([0, 1, 2, 3].map((i) => servers.reduce((sum, row) => sum + row[i]!, 0)));
+    const names = ['shop', 'mail-1', '+ db-1-data', '+ db-1-logs', 'all'];
+    expect(rows.map(([name]) => name)).toEqual(expect.arrayContaining(names));
+    const ofVolumes = rows.filter(([name, , is]) => name?.startsWith('+') && is === 'yes').length;
+    expect(rows.at(-1)![2]).toBe(`${sums![0]} + ${ofVolumes}`);
+    expect([sums![0]! + ofVolumes, ...sums!.slice(1)]).toEqual(
+      [0, 1, 2, 3].map((i) => servers.reduce((sum, row) => sum + row[i]!, 0)),
+    );
     const [, taken, deleted, kept] = /(\d+) taken[\s\S]* (\d+) deleted, (\d+) kept/.exec(stdout)!;
     expect(sums).toEqual([taken, kept, deleted, 0].map(Number));
   });

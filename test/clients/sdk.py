@@ -63,7 +63,9 @@ cloud.image.delete_image(uploaded)
 
 volume = cloud.create_volume(size=1, name="data", wait=True)
 snapshot = cloud.create_volume_snapshot(volume.id, name="of-data", wait=True)
-seen["volume_snapshots"] = [one.name for one in cloud.block_storage.snapshots()]
+seen["volume_snapshots"] = [
+    one.name for one in cloud.block_storage.snapshots() if one.volume_id == volume.id
+]
 cloud.delete_volume_snapshot(snapshot.id, wait=True)
 cloud.delete_volume(volume.id, wait=True)
 seen["volumes"] = [one.name for one in cloud.block_storage.volumes()]

@@ -17,7 +17,7 @@ test('openstacksdk uses servers, images, volumes and objects', async ({ cloud })
     uploaded: { size: 60_000, checksum: true, min_disk: 3, same: true },
     deactivated: ['deactivated', 403],
     volume_snapshots: ['of-data'],
-    volumes: [],
+    volumes: ['db-1-data', 'db-1-logs'],
     object: { data: 'small', made: 'by-sdk' },
     objects: ['a/small'],
     emptied: true,

@@ -80,14 +80,17 @@ describe('a valid policy', () => {
     { offsite: { ...OFFSITE, to: 's3', container: 'mine' } },
     { drill: { schedule: 'rate(1 day)', networks: ['n'], securityGroups: ['web'] } },
     { servers: { all: true, except: { names: ['*-scratch'] } } },
-  ])('%j', (changes) => {
+  ])('may have %j', (changes) => {
     expect(problemsOf(policy(changes))).toEqual([]);
   });
 
-  test.each([{ port: 22 }, { path: '/' }, { port: 8080, path: '/health?deep=1' }])('check %j', (check) => {
-    const drill = { schedule: 'rate(1 day)', networks: ['n'], check };
-    expect(parsePolicy(policy({ drill })).drill).toMatchObject({ check });
-  });
+  test.each([{ port: 22 }, { path: '/' }, { port: 8080, path: '/health?deep=1' }])(
+    'may have the check %j',
+    (check) => {
+      const drill = { schedule: 'rate(1 day)', networks: ['n'], check };
+      expect(parsePolicy(policy({ drill })).drill).toMatchObject({ check });
+    },
+  );
 
   test('adds no keep rule that the policy does not have', () => {
     expect(Object.keys(parsePolicy(policy()).keep).sort()).toEqual(['atLeast', 'last']);
@@ -287,7 +290,7 @@ describe('the refusal of an event names the field and the remedy', () => {
     expect(problemsOf(rest)).toContain(`${key}: is missing`);
   });
 
-  test('all problems at once, including all unknown keys', () => {
+  test('of all problems at once, including all unknown keys', () => {
     expect(problemsOf(policy({ a: 1, b: 2, keep: { last: 1, c: 3, d: 4 } }))).toEqual([
       ...['keep.c', 'keep.d'].map(
         (key) => `${key}: is not a known key: the known ones are ${KEEP_KEYS}: correct it, or remove it`,
@@ -329,7 +332,7 @@ describe('the refusal of an event names the field and the remedy', () => {
     );
   });
 
-  test('an ad-hoc event instead of a policy', () => {
+  test('of an ad-hoc event instead of a policy', () => {
     expect(() => parsePolicy({ adhoc: true, servers: { all: true } })).toThrow(
       /adhoc: an ad-hoc event is not a policy/,
     );

@@ -13,7 +13,7 @@ describe('the time of a wall clock reading', () => {
     ['shown twice', '2026-11-01T01:30:00Z', '2026-11-01T06:30:00.000Z'],
     ['the last before it is skipped', '2026-03-08T01:59:59Z', '2026-03-08T07:59:59.000Z'],
     ['the first after that', '2026-03-08T03:00:00Z', '2026-03-08T08:00:00.000Z'],
-  ])('%s', (_, wall, moment) => {
+  ])('in Chicago, %s: at $1 it is $2', (_, wall, moment) => {
     expect(momentOf(new Date(wall), CHICAGO)?.toISOString()).toBe(moment);
   });
 
@@ -34,11 +34,11 @@ describe('the latest reading that the clocks have shown', () => {
     ['as the second pass begins', '2026-11-01T07:00:00.000Z', '2026-11-01T01:59:59.999Z'],
     ['in the second pass', '2026-11-01T07:30:00.000Z', '2026-11-01T01:59:59.999Z'],
     ['as that ends', '2026-11-01T08:00:00.000Z', '2026-11-01T02:00:00.000Z'],
-  ])('%s', (_, moment, wall) => {
+  ])('in Chicago, %s: at $1 it is $2', (_, moment, wall) => {
     expect(shown(moment, CHICAGO)).toBe(wall);
   });
 
-  test('a change by half an hour, on Lord Howe Island', () => {
+  test('is right after a change by half an hour, on Lord Howe Island', () => {
     // Rule LH: at 02:00 on 2026-04-05 clocks go to 01:30.
     expect(shown('2026-04-04T14:59:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:00.000Z');
     expect(shown('2026-04-04T15:20:00Z', 'Australia/Lord_Howe')).toBe('2026-04-05T01:59:59.999Z');
@@ -61,7 +61,7 @@ describe('the name of a time zone', () => {
     'Europe/Kyiv',
     'US/Central',
     'EST5EDT',
-  ])('%s', (name) => {
+  ])('may be %s', (name) => {
     expect(isTimezone(name)).toBe(true);
   });
 
@@ -76,7 +76,7 @@ describe('the name of a time zone', () => {
     'IST',
     'local',
     ' UTC',
-  ])('not "%s"', (name) => {
+  ])('may not be "%s"', (name) => {
     expect(isTimezone(name)).toBe(false);
   });
 });

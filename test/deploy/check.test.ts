@@ -121,14 +121,17 @@ describe('settings', () => {
     expect(problemsOf({ custom: { [key]: value } })).toEqual([expect.stringContaining(problem)]);
   });
 
-  test.each(['polices', 'policy', 'Policies', 'plicies'])('policies under the key %s', (key) => {
-    const custom: object = { [key]: { daily: block() } };
-    const service = { service: 'autosnap', custom };
-    expect(configurationProblems({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
-      `custom.${key}: did you mean "policies"?`,
-      'custom.policies: must hold a block for each policy, by its name; {} for none',
-    ]);
-  });
+  test.each(['polices', 'policy', 'Policies', 'plicies'])(
+    'policies under the key %s are refused, with the right key',
+    (key) => {
+      const custom: object = { [key]: { daily: block() } };
+      const service = { service: 'autosnap', custom };
+      expect(configurationProblems({ service, stage: 'prod', region: 'us-east-1' })).toEqual([
+        `custom.${key}: did you mean "policies"?`,
+        'custom.policies: must hold a block for each policy, by its name; {} for none',
+      ]);
+    },
+  );
 });
 
 describe('schedule events under a function', () => {
@@ -339,7 +342,7 @@ describe('the number of policies in a deployment', () => {
       'with copies and drills',
       { offsite: { schedule: 'rate(1 day)', keep: { last: 1 } }, drill: { schedule: 'rate(1 day)' } },
     ],
-  ])('150 policies, %s', (_, changes) => {
+  ])('150 policies, %s, are accepted', (_, changes) => {
     expect(problemsOf({ custom: { policies: many(150, changes) } })).toEqual([]);
   });
 
@@ -473,7 +476,7 @@ describe('the number of policies in a deployment', () => {
       140,
       ['provider.stackName: has 140 characters, 12 more than the 128 that AWS allows: choose a shorter one'],
     ],
-  ])('a stack name of %d characters', (length, problems) => {
+  ])('a stack name of %d characters has the problems %j', (length, problems) => {
     expect(problemsOf({ provider: { runtime: 'nodejs24.x', stackName: 's'.repeat(length) } })).toEqual(
       problems,
     );
@@ -577,7 +580,7 @@ describe('empty sections', () => {
     expect(problemsOf(changes)).toEqual([]);
   });
 
-  test('a function, and its events', () => {
+  test('a function must not be empty, its events may be', () => {
     expect(problemsOf({ functions: functionsOf([{ mine: empty }]), provider: {} })).toEqual([
       'functions.mine.runtime: is missing: add one, such as nodejs24.x',
     ]);

@@ -10,23 +10,60 @@ import { addFleet } from '../../local/fleet.ts';
 import type { AnyJob } from '../functions.ts';
 import { deploy, harness, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
-import { COMMANDS, type Command, commandsIn, PAGES, runnersOf } from './commands.ts';
-import { ROOT, read } from './page.ts';
+import { COMMANDS, commandsIn, PAGES, runnersOf } from './commands.ts';
+import { type Command, ROOT, read } from './page.ts';
+import { commandsInCode, printedCommands } from './printed-commands.ts';
 
 // A test below has the npm scripts of CONTRIBUTING.md.
+const SCRIPT = /^npm (test|start|ci|run [\w:]+)$/;
 const commands = [
   ...PAGES.flatMap(commandsIn),
-  ...commandsIn('CONTRIBUTING.md').filter(({ text }) => !/^npm (test|start|ci|run [\w:]+)$/.test(text)),
+  ...[...commandsIn('CONTRIBUTING.md'), ...printedCommands()].filter(({ text }) => !SCRIPT.test(text)),
 ];
 
 const [, README_BLOCK = ''] = /^```yaml\n(custom:[\s\S]*?)^```/m.exec(read('README.md'))!;
 
-test('every command in the docs is known, once, in test/docs/commands.ts', () => {
+test('test/docs/commands.ts has each command of the docs, and of the texts that people get, exactly once', () => {
   expect(commands.length).toBeGreaterThan(60);
   expect(commands.filter((command) => runnersOf(command).length !== 1)).toEqual([]);
 });
 
-test('every command in test/docs/commands.ts is in the docs', () => {
+test.each([
+  {
+    what: 'in brackets, and at the end of a line',
+    code: "const text = 'Unlock it (openstack server unlock <server id>), or run\\nnpm run dev\\nlater.';",
+    found: ['openstack server unlock <server id>', 'npm run dev'],
+  },
+  {
+    what: 'with a value that only a run knows',
+    code: `const text = \`read it: npx serverless logs -f \${job} --stage \${place.stage}\`;`,
+    found: ['npx serverless logs -f <job> --stage <place.stage>'],
+  },
+  {
+    what: 'with each value that a condition chooses',
+    code: `const what = isOne ? 'image' : 'volume snapshot'; const text = \`(openstack \${what} \${isNew ? 'show' : 'delete'} \${id})\`;`,
+    found: [
+      'openstack image show <id>',
+      'openstack image delete <id>',
+      'openstack volume snapshot show <id>',
+      'openstack volume snapshot delete <id>',
+    ],
+  },
+  {
+    what: 'with commas and brackets in quotes',
+    code: 'const text = `accept these: npx serverless invoke -f audit -d \'{"a": [1, 2]}\', or not`;',
+    found: ['npx serverless invoke -f audit -d \'{"a": [1, 2]}\''],
+  },
+  {
+    what: 'but not the mere name of a program, or a command in a comment',
+    code: "// npx serverless info\nconst text = 'the openstack command, npm and aws are there';",
+    found: [],
+  },
+])('the commands of a text in code are found $what', ({ code, found }) => {
+  expect(commandsInCode(code)).toEqual(found);
+});
+
+test('every command in test/docs/commands.ts is in the docs or in a text that people get', () => {
   const unused = COMMANDS.filter(
     ([known]) =>
       !commands.some(({ text }) => (typeof known === 'string' ? known === text : known.test(text))),

@@ -1,11 +1,6 @@
 import { globSync } from 'node:fs';
-import { ROOT, read } from './page.ts';
-
-/** A command that the docs show. */
-export interface Command {
-  page: string;
-  text: string;
-}
+import { type Command, ROOT, read } from './page.ts';
+import { printedCommands } from './printed-commands.ts';
 
 /**
  * How a command of the docs is tested.
@@ -14,13 +9,12 @@ export interface Command {
  * - event: test/docs/commands.test.ts sends its event to the real handler, on the embedded cloud.
  * - by: the command needs AWS or a cloud, or would change this checkout. A test in this file
  *   contains this text, and runs the same.
- * - never: nothing runs the command, for this reason.
  */
-export type Runner = { here: RegExp } | { event: true } | { by: string; text: string } | { never: string };
+export type Runner = { here: RegExp } | { event: true } | { by: string; text: string };
 
 /**
- * Every command of the docs, and how it is tested. A test fails for a command that is not listed
- * here.
+ * Every command of the docs and of the texts that the product prints or sends, and how it is
+ * tested. A test fails for a command that is not listed here.
  */
 export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Runner])[] = [
   // On this machine.
@@ -37,6 +31,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
       here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ to delete \(.*\n(?: {2}.* to delete because: .*\n)*)+All: \d+ stay, \d+ to delete\n$/,
     },
   ],
+  ['npx serverless package', { by: 'test/aws/package.test.ts', text: "serverless('package'" }],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
   ['npx autosnap check', { by: 'test/cli/check.test.ts', text: 'the file of the project is valid' }],
@@ -48,7 +43,6 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     /^git pull .* && npm ci && npx serverless deploy --stage prod$/,
     { by: 'test/deploy/upgrade.test.ts', text: '/^git (pull.*?) &&/m' },
   ],
-  ['npx vitest run --project unit test/docs -u', { by: 'package.json', text: 'vitest run --project unit' }],
   [/^npm run bench( -- --quick)?$/, { by: '.ci/run', text: "step 'npm run bench'" }],
   ['npm run test:thorough', { by: '.ci/run', text: "suite 'npm run test:thorough'" }],
   ['npm run test:faults', { by: '.ci/run', text: "suite 'npm run test:faults'" }],
@@ -57,42 +51,44 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   [/^npx serverless invoke -f \w+ --stage prod( -d '.+'| -p events\/\S+)?( --log)?$/, { event: true }],
 
   // For contributors.
-  ['.ci/run', { never: 'it runs the suites, this one among them' }],
+  ['.ci/run', { by: 'test/cli/ci.test.ts', text: "test('.ci/run" }],
   [
     'npx --node-options=--inspect serverless offline start --stage local',
     { by: 'test/cli/serverless.test.ts', text: "test('the debugger" },
   ],
-  [/^npx vitest run --project unit --inspect-brk /, { never: 'it waits for a debugger' }],
   [
-    'npx vitest run --project unit test/docs test/deploy -u',
-    { by: 'package.json', text: 'vitest run --project unit' },
+    /^npx vitest run --project unit --inspect-brk /,
+    { by: 'test/cli/debugger.test.ts', text: "test('a debugger" },
+  ],
+  [
+    /^npx vitest run --project unit test\/docs( test\/deploy)? -u$/,
+    { by: 'test/cli/docs-tables.test.ts', text: 'documentedCommands(/^npx vitest .* -u$/)' },
   ],
   [
     'npm run --silent cloud > cloud.env',
     { by: 'test/clients/running-cloud.ts', text: 'manifest.scripts.cloud.split' },
   ],
-  ['openstack server list', { by: 'test/clients/openstack-command.test.ts', text: "'server', 'list'" }],
+  [
+    'serverless invoke local --stage local',
+    { by: 'test/clients/local-stage.test.ts', text: 'invoke local --stage local uses the running cloud' },
+  ],
 
   // AWS commands, which are run against an emulator.
   [
-    /^aws secretsmanager create-secret --name autosnap\/prod\/\S+ --secret-string file:\/\/\/dev\/stdin$/,
-    { by: 'test/aws/cloud-account.ts', text: 'new CreateSecretCommand(' },
+    /^export AWS_REGION=/,
+    { by: 'test/aws/documented-commands.test.ts', text: 'documentedCommands(/^export AWS_REGION=/)' },
   ],
   [
-    'aws secretsmanager put-secret-value --secret-id autosnap/prod/rackspace --secret-string file:///dev/stdin',
-    { by: 'test/aws/cloud-account.ts', text: 'new PutSecretValueCommand(' },
+    /^aws (secretsmanager \w+-secret|secretsmanager put-secret-value|kms create-grant|s3 rb) /,
+    { by: 'test/aws/documented-commands.test.ts', text: 'documentedCommands(/^aws ' },
   ],
   [
-    /^aws kms create-grant /,
-    { by: 'test/aws/artifact.test.ts', text: 'a secret under a KMS key of its own' },
-  ],
-  [
-    /^npx serverless deploy --stage (prod|dev)$/,
+    /^(npx serverless deploy --stage (prod|dev)|serverless deploy)$/,
     { by: 'test/aws/lifecycle.test.ts', text: 'is created by one command' },
   ],
   [
     'npx serverless info --stage prod --verbose',
-    { by: 'test/docs/commands.test.ts', text: 'the outputs that the docs name' },
+    { by: 'test/aws/documented-commands.test.ts', text: "serverless('info'" },
   ],
   [
     'npx serverless remove --stage prod',
@@ -111,47 +107,25 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/aws/failed-runs.test.ts', text: "rerun('--discard')" },
   ],
   [
-    'npx serverless logs -f snapshot --stage prod --tail',
-    { never: 'it reads the logs of AWS, and does not end' },
+    /^npx serverless logs -f \w+ --stage prod --startTime 1d$/,
+    { by: 'test/aws/documented-commands.test.ts', text: 'documentedCommands(/^npx serverless logs /)' },
   ],
-  [
-    'aws secretsmanager delete-secret --secret-id autosnap/prod/rackspace',
-    { never: "AWS's own, and the end of the secret" },
-  ],
-  [/^aws s3 rb --force /, { never: "AWS's own, and the end of the copies" }],
 
   // Commands for a cloud.
   [
-    /^openstack server set --property autosnap=daily web-\d$/,
-    { by: 'test/real/selection.test.ts', text: 'tagged autosnap=daily' },
+    /^(openstack|swift) /,
+    { by: 'test/clients/documented-commands.test.ts', text: 'documentedCommands(/^(openstack|swift) /)' },
   ],
-  [
-    'openstack image set --protected <image id>',
-    { by: 'test/real/rotation.test.ts', text: 'mark: { protected: true }' },
-  ],
-  // docs/reasons.md: the remedies.
-  [
-    /^openstack (server (show|unlock|delete)|flavor list|limits show|image (show|delete))\b/,
-    { by: 'test/clients/openstack-command.test.ts', text: 'the commands of the remedies' },
-  ],
-  [/^openstack console log show /, { never: 'the servers of the embedded cloud have no consoles' }],
-  [/^openstack volume show/, { never: 'the embedded cloud with its demo fleet has no volumes' }],
-  [/^openstack image set --activate /, { never: 'only an operator may reactivate an image' }],
   // docs/copies.md: from S3.
   [
     /^(bucket=|copy=|aws s3 (ls|cp) |echo "\$\(jq)/,
-    { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in S3' },
-  ],
-  [
-    /^openstack (image create --file disk|server create --image restored-web-1) /,
-    { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in S3' },
+    { by: 'test/aws/restore-from-s3.test.ts', text: 'Restore from a copy in S3' },
   ],
   // docs/copies.md: from Cloud Files.
   [
     /^(access=|token\(\)|address\(\)|curl |unset access)/,
     { by: 'test/cli/docs.test.ts', text: 'Restore from a copy in Cloud Files' },
   ],
-  [/^swift upload --use-slo /, { by: 'test/clients/swift.test.ts', text: "await swift('upload'" }],
 ];
 
 /** The pages for users of Autosnap. */
@@ -164,10 +138,19 @@ export function commandsIn(page: string): Command[] {
     commandsOf(block),
   );
   const prose = text.replace(/^```[\s\S]*?^```/gm, '');
-  const inline = [...prose.matchAll(/`((?:npx|npm|aws|openstack|swift|git|curl) [^`]+)`/g)].map(
-    ([, one = '']) => one,
-  );
+  const inline = [
+    ...prose.matchAll(/`((?:npx|npm|aws|openstack|swift|git|curl|serverless|export) [^`]+|\.ci\/run)`/g),
+  ].map(([, one = '']) => one);
   return [...blocks, ...inline].map((one) => ({ page, text: one }));
+}
+
+/**
+ * The commands of the docs, of CONTRIBUTING.md and of the texts that the product prints or sends,
+ * that fit a pattern, each once.
+ */
+export function documentedCommands(pattern: RegExp): string[] {
+  const all = [...[...PAGES, 'CONTRIBUTING.md'].flatMap(commandsIn), ...printedCommands()];
+  return [...new Set(all.map(({ text }) => text).filter((text) => pattern.test(text)))];
 }
 
 /** How a command is tested. */

@@ -3,6 +3,12 @@ import { join } from 'node:path';
 
 export const ROOT = join(import.meta.dirname, '../..');
 
+/** A command that a page of the docs shows, or that a text of a file of code has. */
+export interface Command {
+  page: string;
+  text: string;
+}
+
 /** A file of the project as text; `path` is relative to its root. */
 export function read(path: string): string {
   return readFileSync(join(ROOT, path), 'utf8');

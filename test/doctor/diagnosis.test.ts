@@ -36,7 +36,7 @@ test('a check has the code of its finding, the sentence, and a remedy if there i
   });
 });
 
-test('a paragraph for each account and policy, a line for each check with the remedy below it, and the totals', () => {
+test('a diagnosis has a paragraph for each account and policy, a line for each check with the remedy below it, and the totals', () => {
   const text = diagnosisText(
     diagnosis(
       of(pass('secret', saying('a key'))),
@@ -98,7 +98,7 @@ test('a diagnosis of many accounts fits what invoke --log shows: what failed fir
       i === 150
         ? fail('login', { code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message: 'no' })
         : i % 3 === 0
-          ? warn('rights', { code: 'RIGHTS_UNKNOWN', provider: 'keystone', roles: [] })
+          ? warn('rights', { code: 'RIGHTS_UNKNOWN', provider: 'keystone', roles: [], needsVolumes: true })
           : pass('clock', { code: 'CLOCKS_AGREE' }),
       { account: `customer-${i}` },
     ),

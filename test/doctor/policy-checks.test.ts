@@ -118,7 +118,7 @@ describe('servers', () => {
   });
 });
 
-test('schedules: the next time of each, in UTC and in the time zone of the policy', () => {
+test('each schedule has its next time, in UTC and in the time zone of the policy', () => {
   const details = (changes: Record<string, unknown>) =>
     checkSchedules(read(changes), NOW).map((one) => `${one.check} ${sentence(one)}`);
   expect(details({ schedule: 'rate(1 day)', cleanup: 'cron(0 9 * * ? *)' })).toEqual([
@@ -179,7 +179,7 @@ describe('copies', () => {
       'rackspace',
       [expect.stringMatching(/^warn: its schedule never fires again/)],
     ],
-  ])('%s', (_, asked, provider, expected) => {
+  ])('%s: the check says $3', (_, asked, provider, expected) => {
     const found = checkOffsite(read(asked ? { offsite: asked } : {}), { provider }, NOW);
     expect(found.map((one) => `${one.verdict}: ${sentence(one)}`)).toEqual(expected);
   });

@@ -39,7 +39,7 @@ test.each([
     'cron(0 6 ? * SUN *)',
     '2026-11-29T06:00 360',
   ],
-])('%s', (_, one, other, expected) => {
+])('%s: the next time and the minutes between are $3', (_, one, other, expected) => {
   expect(meet(one, other)).toBe(expected);
 });
 

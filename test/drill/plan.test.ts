@@ -91,7 +91,7 @@ describe('the next snapshot', () => {
       ['b1'],
     ],
     ['one whose disk is a volume', [of('a', 9, { volumeSnapshots: ['v'] })], ['a9']],
-  ])('%s', (_, snapshots, expected) => {
+  ])('%s: a drill begins with $2', (_, snapshots, expected) => {
     expect(begun(snapshots)).toEqual(expected);
   });
 
@@ -113,7 +113,7 @@ describe('the number of drills', () => {
     ['one is there since before the slot', [server('a1', 400)], 2, 1],
     ['no capacity is left', [server('a1', 400), server('b1', 400)], 2, 0],
     ['one was begun for this slot', [server('a1', 20)], 2, 1],
-  ])('%s', (_, running, atOnce, count) => {
+  ])('%s: $3 begin', (_, running, atOnce, count) => {
     expect(begun(fleet, running, atOnce)).toHaveLength(count);
   });
 
@@ -267,7 +267,7 @@ describe('the flavor', () => {
     ['without a disk of its own when there is no other', undefined, [flavor('bare', 512, 0)], 'bare'],
     ['as asked, by its id', 'large', flavors, 'large'],
     ['as asked, by its name', 'large name', flavors, 'large'],
-  ])('%s', (_, wanted, all, id) => {
+  ])('%s: it is $3', (_, wanted, all, id) => {
     expect(drillFlavor(image, wanted, all)).toMatchObject({ id });
   });
 
@@ -286,7 +286,7 @@ describe('the flavor', () => {
       [flavor('tiny', 256, 20)],
       { code: 'DRILL_WITHOUT_FLAVOR', image: 'i', least: LEAST },
     ],
-  ])('%s', (_, wanted, all, problem) => {
+  ])('%s is refused, with a reason: $1', (_, wanted, all, problem) => {
     expect(drillFlavor(image, wanted, all)).toEqual(problem);
   });
 });

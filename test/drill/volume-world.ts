@@ -9,7 +9,7 @@ export type Kind = (typeof KINDS)[number];
 
 const NETWORK = '11111111-1111-1111-1111-111111111111';
 const HOUR_MS = 3_600_000;
-/** Enough for some checks: five of these seconds are for the report, and twenty for the last check. */
+/** Time for a few checks: of these seconds, 5 are for the report and 20 for the last check. */
 export const SHORT = { remainingMs: 26_000 };
 
 /** A server with two data volumes, or with its root disk on a third one, and a snapshot of all. */

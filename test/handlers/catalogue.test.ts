@@ -185,7 +185,7 @@ describe('a region without a volume service in the catalogue', () => {
       const h = await withoutVolumes({ hasSnapshots });
       const { error, report } = await h.fail('snapshot', { policy: 'daily' });
       expect(error.message).toContain(
-        "ORD: the snapshots of 1 server whose disk is a volume can't be verified or deleted: The catalogue has no volume endpoint in ORD",
+        "ORD: the volumes of 1 server get no snapshots, and those that exist can't be verified or deleted: The catalogue has no volume endpoint in ORD",
       );
       expect(report!.codes).toMatchObject({ VOLUMES_UNSERVED: 1, TAKEN: 4 });
     },

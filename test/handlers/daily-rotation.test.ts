@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { harness, policy, setTime } from '../harness.ts';
 
-test('five days of snapshots and rotation with last: 3', async () => {
+test('after five days of snapshots and rotation with last: 3, the newest three are left', async () => {
   const { cloud, run } = await harness();
   const web = cloud.region('DFW').addServer({ name: 'web-1' });
   for (let day = 1; day <= 5; day++) {

@@ -383,3 +383,36 @@ test('a volume that is being made from a snapshot keeps the snapshot', async () 
   await h.run('cleanup', policy(rules));
   expect(slotsOf(data)).toHaveLength(2);
 });
+
+describe('two regions with one block storage service', () => {
+  beforeEach(async () => {
+    h = await harness({ regions: ['DFW', 'ORD'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
+    useKind('password');
+    region = h.cloud.region('DFW');
+    const [dfw, ord] = h.cloud.catalogue;
+    Object.assign(ord!, { volumeUrl: dfw!.volumeUrl });
+    data = region.addVolume({ name: 'db-data', size: 10 });
+    db = h.cloud.region('ORD').addServer({ name: 'db', volumeIds: [data.id] });
+  });
+
+  test('a volume is rotated, reported and judged once, in the region of its server', async () => {
+    const rules = { keep: { last: 2 } };
+    await takeDays(23, 26, rules);
+    expect(slotsOf(data)).toHaveLength(4);
+    const report = await h.run('cleanup', policy(rules));
+    expect(report.totals).toEqual({ deleted: 4, kept: 4 });
+    expect(report.warnings).toEqual([]);
+    expect(slotsOf(data)).toEqual(['2026-11-25', '2026-11-26']);
+    deploy([policy(rules)]);
+    expect((await h.run('audit', {})).sentence).toBe('1 of 1 server protected');
+  });
+
+  test('the snapshots of a detached volume stay, and are reported once', async () => {
+    const rules = { keep: { last: 2 } };
+    await takeDays(23, 26, rules);
+    db.volumeIds = [];
+    const report = await h.run('cleanup', policy(rules));
+    expect(slotsOf(data)).toHaveLength(4);
+    expect(textsOf(report.warnings)).toEqual([expect.stringContaining('is attached to no server here')]);
+  });
+});

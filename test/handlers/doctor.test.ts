@@ -85,7 +85,7 @@ describe('a deployment without problems', () => {
         'account rackspace',
         `  ✓ secret   a Rackspace API key for ${h.cloud.rackspaceUrl}`,
         '  ✓ login    project 123456 in DFW, ORD',
-        "  ✓ rights   the user's roles are cloudImages:admin, compute:default, identity:default, nova:admin: it may make and delete images",
+        "  ✓ rights   the user's roles are cbs:admin, cloudImages:admin, compute:default, identity:default, nova:admin: it may make and delete images and volume snapshots",
         "  ✓ clock    the cloud's clock agrees with the one here",
         '  ✓ region   DFW: servers 1, images 2, of these 1 by autosnap-test',
         '  ✓ region   ORD: servers 1, images 0, of these 0 by autosnap-test',
@@ -135,7 +135,7 @@ describe('a deployment without problems', () => {
       `a Keystone ${kind === 'password' ? 'password' : 'application credential'} for ${h.cloud.keystoneUrl}`,
     ]);
     expect(findings(outcome, 'rights')).toEqual([
-      "the user's roles are member, reader: it may make and delete images",
+      "the user's roles are member, reader: it may make and delete images and volume snapshots",
     ]);
     expect(findings(outcome, 'volumes')).toEqual(['ORD: 0 volume snapshots']);
   });
@@ -330,7 +330,7 @@ describe('the roles of the user', () => {
       { role: 'observer' },
       'rackspace',
       [
-        "fail rights: the user's roles are cloudImages:observer, compute:default, identity:default, nova:observer: it may not make or delete images → Give it nova:admin and cloudImages:admin.",
+        "fail rights: the user's roles are cbs:observer, cloudImages:observer, compute:default, identity:default, nova:observer: it may not make or delete images or volume snapshots → Give it nova:admin, cloudImages:admin and cbs:admin.",
       ],
     ],
     [
@@ -338,7 +338,7 @@ describe('the roles of the user', () => {
       { role: 'creator' },
       'rackspace',
       [
-        "fail rights: the user's roles are cloudImages:creator, compute:default, identity:default, nova:creator: it may not make or delete images → Give it nova:admin and cloudImages:admin.",
+        "fail rights: the user's roles are cbs:creator, cloudImages:creator, compute:default, identity:default, nova:creator: it may not make or delete images or volume snapshots → Give it nova:admin, cloudImages:admin and cbs:admin.",
       ],
     ],
     ["the account's owner", { roles: ['identity:user-admin'] }, 'rackspace', []],
@@ -347,7 +347,7 @@ describe('the roles of the user', () => {
       { roles: ['checkmate'] },
       'rackspace',
       [
-        "warn rights: the user's roles are checkmate, compute:default, identity:default: it is not certain that it may make and delete images → It needs nova:admin and cloudImages:admin.",
+        "warn rights: the user's roles are checkmate, compute:default, identity:default: it is not certain that it may make and delete images and volume snapshots → It needs nova:admin, cloudImages:admin and cbs:admin.",
       ],
     ],
     [
@@ -355,7 +355,7 @@ describe('the roles of the user', () => {
       { role: 'observer' },
       'password',
       [
-        "warn rights: the user's roles are reader: it is not certain that it may make and delete images → It needs a role such as member.",
+        "warn rights: the user's roles are reader: it is not certain that it may make and delete images and volume snapshots → It needs a role such as member.",
       ],
     ],
     [
@@ -363,10 +363,10 @@ describe('the roles of the user', () => {
       { roles: [] },
       'password',
       [
-        "warn rights: the user's roles are not shown: it is not certain that it may make and delete images → It needs a role such as member.",
+        "warn rights: the user's roles are not shown: it is not certain that it may make and delete images and volume snapshots → It needs a role such as member.",
       ],
     ],
-  ])('%s', async (_, changes, kind, expected) => {
+  ])('of %s are judged, with a remedy', async (_, changes, kind, expected) => {
     const h = await account();
     h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
     Object.assign(h.cloud.account, changes);

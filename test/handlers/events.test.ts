@@ -14,8 +14,8 @@ const RESTORE = 'restore.json';
  */
 const EXPECTED: Record<string, Record<'snapshot' | 'cleanup', object | RegExp>> = {
   'adhoc.json': { snapshot: { taken: 1 }, cleanup: /adhoc: only snapshot takes ad-hoc events/ },
-  'daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 14, kept: 72 } },
-  'dry-run.json': { snapshot: { planned: 6, skipped: 1 }, cleanup: { planned: 14, kept: 72 } },
+  'daily.json': { snapshot: { taken: 6, skipped: 1 }, cleanup: { deleted: 26, kept: 96 } },
+  'dry-run.json': { snapshot: { planned: 6, skipped: 1 }, cleanup: { planned: 26, kept: 96 } },
   'invalid.json': { snapshot: /keep\.wekly: is not a known key/, cleanup: /servers: must select servers/ },
   'part.json': { snapshot: { taken: 1 }, cleanup: { deleted: 6, kept: 12 } },
   'try-policy.json': { snapshot: { planned: 2 }, cleanup: { kept: 1 } },
@@ -29,7 +29,7 @@ const cases = Object.entries(EXPECTED).flatMap(([file, by]) =>
   Object.entries(by).map(([job, expected]) => [job as Job, file, expected] as const),
 );
 
-test.each(cases)('%s of %s', async (job, file, expected) => {
+test.each(cases)('%s of %s has the result %j', async (job, file, expected) => {
   setTime('2026-11-23T09:00:00Z');
   const { cloud, run, fail } = await harness();
   addFleet(cloud, 'autosnap-test');
@@ -45,7 +45,7 @@ test.each(cases)('%s of %s', async (job, file, expected) => {
   }
 });
 
-test(`restore of ${RESTORE}`, async () => {
+test(`restore of ${RESTORE} is planned`, async () => {
   setTime('2026-11-23T09:00:00Z');
   const { cloud, run } = await harness();
   addFleet(cloud, 'autosnap-test');

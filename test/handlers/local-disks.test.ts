@@ -17,15 +17,6 @@ beforeEach(async () => {
   setTime('2026-11-24T00:00:10Z');
   h = await harness({ regions: ['DFW'] });
   region = h.cloud.region('DFW');
-  const extraSpecs = { class: 'performance2', number_of_data_disks: '2', disk_io_index: '40' };
-  region.flavors.push({
-    id: 'performance2-15',
-    name: '15 GB Performance',
-    ram: 15_360,
-    disk: 40,
-    ephemeral: 150,
-    extraSpecs,
-  });
 });
 
 function addFleet(): void {

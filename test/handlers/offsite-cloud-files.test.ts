@@ -293,7 +293,7 @@ describe('an export', () => {
     h.cloud.account.role = 'creator';
     const { error } = await h.fail('offsite', event());
     expect(error.message).toContain(
-      'cloudImages:admin, for copies in Cloud Files object-store:admin as well',
+      'cloudImages:admin, for volumes cbs:admin and for copies in Cloud Files object-store:admin as well',
     );
     expect(names()).toEqual([]);
   });

@@ -53,7 +53,7 @@ test('no room for the next run fails in doctor', async () => {
   ]);
 });
 
-test('the size of images', async () => {
+test('a quota for the size of images is said with the days that it lasts for', async () => {
   region.addServer({ name: 'web-1' });
   setTime('2026-11-23T00:00:10Z');
   await h.run('snapshot', { policy: 'daily' });
@@ -65,7 +65,7 @@ test('the size of images', async () => {
   ]);
 });
 
-test('volume snapshots and gigabytes, where servers are on volumes', async () => {
+test('quotas of volume snapshots and of gigabytes are said, too, where servers are on volumes', async () => {
   const root = region.addVolume({ size: 20 });
   region.addServer({ name: 'db-1', image: '', volumeIds: [root.id] });
   region.maxVolumeSnapshots = 2;

@@ -96,11 +96,14 @@ describe('the identity of the embedded cloud', () => {
     ];
     const every = ['MossoCloudFS_0 object-store:default', '123456 compute:default', 'identity:default'];
     expect(await shown()).toEqual([
-      [...every, 'nova:admin', 'cloudImages:admin'],
+      [...every, 'nova:admin', 'cloudImages:admin', 'cbs:admin'],
       ['member', 'reader'],
     ]);
     cloud.account.role = 'observer';
-    expect(await shown()).toEqual([[...every, 'nova:observer', 'cloudImages:observer'], ['reader']]);
+    expect(await shown()).toEqual([
+      [...every, 'nova:observer', 'cloudImages:observer', 'cbs:observer'],
+      ['reader'],
+    ]);
     cloud.account.roles = ['operator'];
     expect(await shown()).toEqual([[...every, 'operator'], ['operator']]);
 
@@ -224,6 +227,17 @@ describe('a listing of the embedded cloud', () => {
     await expect(names('name=b&visibility=private')).resolves.toEqual(['b']);
     await expect(names('no_such_property=x')).resolves.toEqual([]);
   });
+});
+
+test('a server that is deleted softly is in no listing of the embedded cloud, and can be restored', async ({
+  cloud,
+}) => {
+  const { id } = cloud.region('DFW').addServer({ name: 'web-1', vmState: 'soft-delete' });
+  const { compute } = await login(cloud, 'keystone');
+  expect((await compute('/servers/detail')).body.servers).toEqual([]);
+  expect((await compute(`/servers/${id}`)).body.server).toMatchObject({ status: 'SOFT_DELETED' });
+  expect(await compute(`/servers/${id}/action`, 'POST', { restore: null })).toMatchObject({ status: 202 });
+  expect((await compute('/servers/detail')).body.servers).toMatchObject([{ id, status: 'ACTIVE' }]);
 });
 
 describe('createImage of the embedded cloud', () => {

@@ -191,6 +191,23 @@ const SERVER_STATES: Exchange[] = [
       expect(await cloud.action(server, { 'os-stop': null })).toMatchObject({ status: 202 });
     },
   ],
+  [
+    'a server that is not deleted cannot be restored, even if it is locked, and its console can be read',
+    async (cloud) => {
+      const server = await cloud.makeServer('a');
+      await cloud.action(server, { lock: null });
+      const message = `Instance ${server} is in an invalid state for 'restore'`;
+      expect(await cloud.action(server, { restore: null })).toMatchObject({
+        status: 409,
+        body: { conflictingRequest: { code: 409, message } },
+      });
+      expect(await cloud.action(server, { 'os-getConsoleOutput': { length: 10 } })).toMatchObject({
+        status: 200,
+        body: { output: expect.any(String) },
+      });
+      await cloud.action(server, { unlock: null });
+    },
+  ],
 ];
 
 const VOLUME_BACKED: Exchange[] = [

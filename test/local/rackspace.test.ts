@@ -48,7 +48,7 @@ describe('Identity v2.0', () => {
     ["somebody else's tenant", (cloud) => ({ ...key(cloud), tenantId: '654321' }), 401],
     ['two tenants', (cloud) => ({ ...key(cloud), tenantId: '123456', tenantName: '123456' }), 400],
     ['nothing', () => ({}), 400],
-  ])('with %s', async ([, auth, status], { cloud }) => {
+  ])('answers a login with %s by $2', async ([, auth, status], { cloud }) => {
     expect(await logIn(cloud, auth(cloud))).toMatchObject({ status });
   });
 

@@ -24,7 +24,7 @@ describe('the root volume of a server', () => {
     ['none of those attached', ['/dev/vdb', '/dev/xvdb'], undefined],
     ['one that is far behind', ['/dev/vdaa', '/dev/sdaa'], undefined],
     ['a device that is not told: it may be the root', ['/dev/vdb', null], 'v1'],
-  ])('%s', async ([, devices, root], { replay }) => {
+  ])('by the devices of %s: it is $2', async ([, devices, root], { replay }) => {
     replay.app.get('/compute/servers/:id/os-volume_attachments', (c) => c.json(attached(devices)));
     expect(await rootVolumeOf(await replay.connect(), SERVER)).toBe(root);
   });
@@ -39,7 +39,7 @@ describe('the root volume of a server', () => {
     await expect(rootVolumeOf(await replay.connect(), SERVER)).rejects.toMatchObject({ code: 'BAD_ANSWER' });
   });
 
-  test('of a server of the embedded cloud', async ({ cloud }) => {
+  test('is found in the embedded cloud', async ({ cloud }) => {
     const db = cloud.region('DFW').addServer({ name: 'db', image: '', volumeIds: ['root', 'data'] });
     const web = cloud.region('DFW').addServer({ name: 'web', volumeIds: ['data'] });
     const session = await connected(cloud);

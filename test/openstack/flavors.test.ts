@@ -18,6 +18,6 @@ test.each([
   ['too small a disk', image, flavor(512, 19), false],
   ['a disk of no size of its own', image, flavor(512, 0), true],
   ['an image that asks for nothing', {} as Image, flavor(64, 1), true],
-])('a flavor with %s', (_, of, its, expected) => {
+])('a flavor with %s fits the image: $3', (_, of, its, expected) => {
   expect(fits(of, its)).toBe(expected);
 });

@@ -196,9 +196,10 @@ describe("Keystone's answer", () => {
         ],
       },
       { type: 'image', endpoints: [endpoint('public', 'https://glance.example', { region: 'SJC3' })] },
+      { type: 'volumev2', endpoints: [endpoint('public', 'https://cinder.old.example/v2')] },
+      { type: 'volume', endpoints: [endpoint('public', 'https://cinder.oldest.example/v1')] },
       { type: 'volumev3', endpoints: [endpoint('public', 'https://cinder.example/v3/12ab')] },
       { type: 'block-storage', endpoints: [endpoint('public', 'https://cinder.two.example/v3')] },
-      { type: 'volumev2', endpoints: [endpoint('public', 'https://cinder.old.example/v2')] },
       { type: 'dns', endpoints: [] },
     ]);
     expect(readGrant('password', body, 'subject-1')).toEqual({
@@ -209,6 +210,8 @@ describe("Keystone's answer", () => {
         { service: 'image', region: 'SJC3', url: 'https://glance.example' },
         { service: 'volume', region: 'SJC3', url: 'https://cinder.example/v3/12ab' },
         { service: 'volume', region: 'SJC3', url: 'https://cinder.two.example/v3' },
+        // The first endpoint of a service is used, so the old one comes last.
+        { service: 'volume', region: 'SJC3', url: 'https://cinder.old.example/v2' },
       ],
       roles: undefined,
     });

@@ -9,7 +9,7 @@ test.each([
   ['a\u2028b\u2029', 'a\ufffdb\ufffd'],
   ['\ud800', '\ufffd'],
   ['naïve 雲 👩\u200d💻', 'naïve 雲 👩\u200d💻'],
-])('%j', (text, shown) => {
+])('%j is printed as %j', (text, shown) => {
   expect(printable(text)).toBe(shown);
 });
 
@@ -17,7 +17,7 @@ test('lines stay where a text has lines', () => {
   expect(printableLines('a\n- b\u001b\r\nc\td')).toBe('a\n- b\ufffd\nc d');
 });
 
-test('each text of a value, and the lines of messages', () => {
+test('each text of a value becomes printable, and messages keep their lines', () => {
   const value = { name: 'a\nb', reason: { names: ['c\u009b'], message: 'd\ne\u001b' }, n: 1, none: null };
   expect(printableIn(value)).toEqual({
     name: 'a b',

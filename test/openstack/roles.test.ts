@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { mayWriteImages } from '../../lib/openstack/roles.ts';
+import { mayWriteSnapshots } from '../../lib/openstack/roles.ts';
 
 test.each<[string, string[], boolean | undefined]>([
   ["the account's owner", ['identity:user-admin'], true],
@@ -14,8 +14,18 @@ test.each<[string, string[], boolean | undefined]>([
   ['an admin of servers alone', ['nova:admin'], undefined],
   ['a user with the roles that every user has', ['compute:default', 'identity:default'], undefined],
   ['no roles', [], undefined],
-])('Rackspace: %s', (_, roles, expected) => {
-  expect(mayWriteImages({ provider: 'rackspace', roles })).toBe(expected);
+])('at Rackspace, %s may write snapshots: $2', (_, roles, expected) => {
+  expect(mayWriteSnapshots({ provider: 'rackspace', roles }, { needsVolumes: false })).toBe(expected);
+});
+
+test.each<[string, string[], boolean | undefined]>([
+  ['an admin of servers, images and block storage', ['cbs:admin'], true],
+  ['a creator of volumes, who may not delete snapshots', ['cbs:creator'], false],
+  ['an observer of volumes', ['cbs:observer'], false],
+  ['no role for block storage', [], undefined],
+])('at Rackspace, %s may write snapshots with volumes: $2', (_, more, expected) => {
+  const roles = ['nova:admin', 'cloudImages:admin', ...more];
+  expect(mayWriteSnapshots({ provider: 'rackspace', roles }, { needsVolumes: true })).toBe(expected);
 });
 
 test.each<[string[], boolean | undefined]>([
@@ -28,10 +38,10 @@ test.each<[string[], boolean | undefined]>([
   [['operator'], undefined],
   // A name that has a meaning only at Rackspace.
   [['nova:observer'], undefined],
-])('Keystone: %j', (roles, expected) => {
-  expect(mayWriteImages({ provider: 'keystone', roles })).toBe(expected);
+])('in Keystone, a user with the roles %j may write snapshots: $1', (roles, expected) => {
+  expect(mayWriteSnapshots({ provider: 'keystone', roles }, { needsVolumes: true })).toBe(expected);
 });
 
 test.each(['rackspace', 'keystone'] as const)('%s: unknown roles allow no conclusion', (provider) => {
-  expect(mayWriteImages({ provider, roles: undefined })).toBeUndefined();
+  expect(mayWriteSnapshots({ provider, roles: undefined }, { needsVolumes: true })).toBeUndefined();
 });

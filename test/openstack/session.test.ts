@@ -39,7 +39,13 @@ describe('a session', () => {
   }) => {
     cloud.advance(300_000);
     const { roles, clockAheadMs } = await connected(cloud);
-    expect(roles).toEqual(['compute:default', 'identity:default', 'nova:admin', 'cloudImages:admin']);
+    expect(roles).toEqual([
+      'compute:default',
+      'identity:default',
+      'nova:admin',
+      'cloudImages:admin',
+      'cbs:admin',
+    ]);
     // The header has whole seconds.
     expect(clockAheadMs).toBeGreaterThan(295_000);
     expect(clockAheadMs).toBeLessThanOrEqual(300_000);

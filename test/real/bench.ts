@@ -202,6 +202,8 @@ export async function bench(): Promise<Bench> {
   const earlier = new Set(idsOf(await allVolumeSnapshots()));
   const volumeSnapshots: Bench['volumeSnapshots'] = async () =>
     (await allVolumeSnapshots()).filter(({ id }) => !earlier.has(id));
+  const allVolumes = async () => (volumeServerId ? cloud.volumes() : []);
+  const earlierVolumes = new Set(idsOf(await allVolumes()));
   const release = async () => {
     if (!environment.controlDir) return;
     for (const knob of KNOBS) await rm(join(environment.controlDir, knob), { force: true });
@@ -219,6 +221,7 @@ export async function bench(): Promise<Bench> {
     await cloud.idle(environment.serverIds);
     for (const id of [...madeImages, ...idsOf(await ours())]) await cloud.deleteImage(id);
     for (const { id } of await volumeSnapshots()) await cloud.deleteVolumeSnapshot(id);
+    for (const { id } of await allVolumes()) if (!earlierVolumes.has(id)) await cloud.deleteVolume(id);
   });
 
   return {

@@ -1,23 +1,17 @@
 import { describe, expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
-import { bench, daysLater, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
+import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
-import type { CinderSnapshot } from './openstack.ts';
+import { killedOnItsWay } from './killing.ts';
+import { type CinderSnapshot, eventually } from './openstack.ts';
+import { seeded } from './seeded.ts';
+import { serverWithVolume } from './server-with-volume.ts';
 
-const { serverIds, volumeServerId } = environment;
+const { volumeServerId } = environment;
 
-/**
- * A new server with a new volume. The server and the snapshots of the volume are deleted at the
- * end. The volume is not, because the compute driver of the test cloud never ends a detachment.
- */
 async function withVolume() {
   const running = await bench();
-  const { cloud, restore, volumeSnapshots } = running;
-  const [like = ''] = serverIds;
-  const server = await restore('with-data', (await cloud.server(like))!.image.id, like);
-  const volume = await cloud.attachNewVolume(server, 'data');
-  const snapshots = async () => (await volumeSnapshots()).filter((one) => one.volume_id === volume);
-  return { ...running, server, volume, snapshots };
+  return { ...running, ...(await serverWithVolume(running)) };
 }
 
 const slotsOf = (all: readonly CinderSnapshot[]) => all.map(({ metadata }) => metadata.autosnap_slot).sort();
@@ -48,6 +42,27 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     await settle();
     expect(slotsOf(await snapshots())).not.toContain(slotOf(slotAt(-3)));
     expect((await snapshots()).length).toBeGreaterThan(0);
+  });
+
+  test('killed at request after request, a restore makes one server with one copy of its volume', async () => {
+    const running = await withVolume();
+    const { cloud, server, snapshots, trackRestore } = running;
+    await takeSlots(running, [server], [-1]);
+    const [snapshot] = await snapshots();
+    const before = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
+    const request = crypto.randomUUID();
+    trackRestore(request);
+    const chance = seeded();
+    const { restored } = await eventually('restored', async () => {
+      const event = { server, region: environment.region, to: 'new', request };
+      const report = await killedOnItsWay('restore', event, { chance, stride: 3 });
+      return report.next ? undefined : report;
+    });
+    expect(idsOf(await cloud.servers())).toEqual([...before.servers, restored].sort());
+    const made = (await cloud.volumes()).filter(({ id }) => !before.volumes.includes(id));
+    expect(made).toMatchObject([
+      { status: 'in-use', snapshot_id: snapshot!.id, attachments: [{ server_id: restored }] },
+    ]);
   });
 
   test('the snapshots of a volume stay after its server was deleted', async () => {

@@ -44,7 +44,7 @@ describe('a deployment without problems', () => {
         expect.arrayContaining([
           expect.stringMatching(/^pass login: project \w+ in .*Region/),
           expect.stringMatching(
-            /^pass rights: the user's roles are .*member.*: it may make and delete images$/,
+            /^pass rights: the user's roles are .*member.*: it may make and delete images and volume snapshots$/,
           ),
           expect.stringMatching(
             `^pass region: ${region}: servers \\d+, images \\d+, of these 0 by autosnap-real-`,
@@ -116,7 +116,7 @@ test.skipIf(!readerUsername)(
     setSecret({ ...passwordSecret, username: readerUsername });
     const diagnosis = await run('doctor', { policies: [policyFor([server])] });
     expect(lines(diagnosis)).toContain(
-      "warn rights: the user's roles are reader: it is not certain that it may make and delete images",
+      "warn rights: the user's roles are reader: it is not certain that it may make and delete images and volume snapshots",
     );
   },
 );

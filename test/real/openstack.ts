@@ -34,6 +34,15 @@ export interface CinderSnapshot {
   metadata: Record<string, string>;
 }
 
+export interface CinderVolume {
+  id: string;
+  name: string | null;
+  status: string;
+  snapshot_id: string | null;
+  metadata: Record<string, string>;
+  attachments: { server_id: string; device: string }[];
+}
+
 interface Login {
   token: string;
   projectId: string;
@@ -269,6 +278,13 @@ export class OpenStack {
    * Every volume snapshot of the project, if the cloud has Cinder. The tests never create more than
    * a page of them.
    */
+  async volumes(): Promise<CinderVolume[]> {
+    const { volumes } = await this.#json<{ volumes: CinderVolume[] }>('volumev3', '/volumes/detail', {
+      expect: [200],
+    });
+    return volumes;
+  }
+
   async volumeSnapshots(): Promise<CinderSnapshot[]> {
     const { snapshots } = await this.#json<{ snapshots: CinderSnapshot[] }>('volumev3', '/snapshots', {
       expect: [200],
@@ -301,6 +317,15 @@ export class OpenStack {
     await eventually(`volume snapshot ${id} gone`, async () =>
       (await this.volumeSnapshots()).some((snapshot) => snapshot.id === id) ? undefined : true,
     );
+  }
+
+  /** Deletes a volume, once its attachments have ended. */
+  async deleteVolume(id: string): Promise<void> {
+    await eventually(`volume ${id} detached`, async () =>
+      ['available', 'error', undefined].includes((await this.#volume(id))?.status) ? true : undefined,
+    );
+    await this.#call('volumev3', `/volumes/${id}`, { method: 'DELETE', expect: [202, 404] });
+    await eventually(`volume ${id} gone`, async () => ((await this.#volume(id)) ? undefined : true));
   }
 
   /** Revokes a token of the same user, which has the effect of its expiry. */

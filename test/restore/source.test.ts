@@ -71,7 +71,7 @@ describe('the server of a restore', () => {
       'w',
     ],
     ['there, and one that is gone had the name', 'web', inventory([web], [gone('x', 'web')]), 'w'],
-  ])('%s', (_, wanted, its, id) => {
+  ])('%s: it is $3', (_, wanted, its, id) => {
     expect(findOrigin(its, wanted)).toMatchObject({ id });
   });
 

@@ -31,7 +31,7 @@ describe('the three forms of a secret', () => {
     });
   });
 
-  test('Keystone with an application credential', () => {
+  test('Keystone with an application credential: the secret has its id and its secret', () => {
     expect(parse(APPLICATION)).toEqual({ kind: 'applicationCredential', ...APPLICATION });
   });
 

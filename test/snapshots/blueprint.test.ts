@@ -31,7 +31,7 @@ test.each([
     { ...web, keyName: '鍵 🗝' },
     { flavor: 'general1-2', keyName: '鍵 🗝', securityGroups: ['default', 'web'] },
   ],
-])('%s', (_, server, blueprint) => {
+])('%s: the image records $2', (_, server, blueprint) => {
   expect(readBlueprint(blueprintText({ region: 'DFW', ...server }, NAME))).toEqual({
     region: 'DFW',
     named: fingerprint(NAME),

@@ -98,7 +98,7 @@ describe('maxDeletes', () => {
     [1, 'keep keep keep defer delete'],
     [2, 'keep keep keep delete delete'],
     [3, 'keep keep keep delete delete'],
-  ])('%d: %s', (maxDeletes, actions) => {
+  ])('of %d, for the newest to the oldest snapshot: %s', (maxDeletes, actions) => {
     expect(
       plan(FIVE, { maxDeletes })
         .series[0]?.items.map(({ action }) => action)
@@ -248,7 +248,7 @@ test('snapshots in use by a drill or a restore are kept, and the reasons of othe
   ]);
 });
 
-describe('warnings', () => {
+describe('a plan warns', () => {
   const pending = (changes: Partial<Snapshot> = {}) =>
     snapshot('2026-11-23T00:00:00Z', { state: 'pending', status: 'queued', ...changes });
 

@@ -137,7 +137,7 @@ describe('the time of creation', () => {
       { autosnap_slot: '2026-11-23T23:50:00Z' },
       true,
     ],
-  ])('%s', (_, changes, properties, ours) => {
+  ])('%s: the image counts as ours: $3', (_, changes, properties, ours) => {
     expect(isSnapshot(read(image(changes, properties)))).toBe(ours);
   });
 });
@@ -310,7 +310,7 @@ describe('the state of a snapshot', () => {
     ['error', image({ status: 'error' }), 'failed'],
     ['deactivated', image({ status: 'deactivated' }), 'unknown'],
     ['ACTIVE, a word that Glance does not use', image({ status: 'ACTIVE' }), 'unknown'],
-  ])('%s', (_, of, state) => {
+  ])('is $2 for an image that is %s', (_, of, state) => {
     expect(read(of)).toMatchObject({ state });
   });
 });
@@ -328,7 +328,7 @@ describe('a hold', () => {
     ['to a moment', image({}, { autosnap_hold: '2027-01-01T08:00:00Z' }), new Date('2027-01-01T08:00:00Z')],
     ["Glance's own", image({ protected: true }), 'protected'],
     ["Glance's own over a misspelt one", image({ protected: true }, { autosnap_hold: 'x' }), 'protected'],
-  ])('%s', (_, of, hold) => {
+  ])('%s: the hold is read as $2', (_, of, hold) => {
     const held = read(of);
     expect(held).toMatchObject({ id: 'i1' });
     expect(held).toHaveProperty('hold', hold);
@@ -357,7 +357,7 @@ describe('the former name of the server', () => {
     ['a-daily-b-daily-20261123T000000Z', 'a-daily-b'],
     ['renamed', 'renamed'],
     ['-daily-20261123T000000Z-renamed', '-daily-20261123T000000Z-renamed'],
-  ])('%s', (name, expected) => {
+  ])('in the image name "%s" is "%s"', (name, expected) => {
     expect(serverNameIn({ name, policy: 'daily', slot: SLOT })).toBe(expected);
   });
 });
@@ -381,7 +381,7 @@ describe('a safety snapshot of a restore', () => {
     ['of another request', 'one', 'two image disk', undefined],
     ['of a longer name', 'one', 'onefold image disk', undefined],
     ['of none', 'one', undefined, undefined],
-  ])('%s', (_, request, mark, safety) => {
+  ])('with the mark %s is recognised: $3', (_, request, mark, safety) => {
     expect(Object(adhoc(request, mark)).safety).toBe(safety);
   });
 });

@@ -257,7 +257,7 @@ describe('the remaining data of an image', () => {
       [data('v1'), data('v2', { status: UNREADABLE_STATUS, name: '', volumeId: '' })],
       { state: 'unknown', status: 'volume_snapshot:unreadable' },
     ],
-  ])('%s', (_, all, expected) => {
+  ])('%s: the snapshot is read as $2', (_, all, expected) => {
     const found = read(image(['v1', 'v2']), all);
     expect(found).toMatchObject(expected);
     expect(Object.hasOwn(Object(found), 'partial')).toBe('partial' in expected);
@@ -291,7 +291,7 @@ describe('the other deployments with snapshots', () => {
     ['this one', marked(OWNER, 's'), []],
     ['nobody', marked(undefined, 's'), []],
     ['another, of no server', marked('other'), []],
-  ])('%s', (_, one, expected) => {
+  ])('that an image of %s names: $2', (_, one, expected) => {
     expect([...otherOwners([one], OWNER)]).toEqual(expected);
   });
 

@@ -52,7 +52,7 @@ describe('snapshots that passed a drill', () => {
       [{}, { ...PASSED, state: 'unknown' }, PASSED],
       ['11-23', '11-22', '11-21'],
     ],
-  ])('%s', (_, drills, expected) => {
+  ])('%s: with last: 1, the snapshots of $2 stay', (_, drills, expected) => {
     expect(days(decide(series(...drills), { last: 1 }).kept)).toEqual(expected);
   });
 
@@ -137,7 +137,7 @@ describe('a snapshot that has lost a part of its data', () => {
 describe('the rules', () => {
   const series = dailies('2026-11-23T00:00:00Z', 70); // back to 2026-09-15; the 23rd is a Monday
 
-  test('last', () => {
+  test('last keeps the newest snapshots, and numbers them in the reasons', () => {
     const { kept, reasons } = decide(series, { last: 3 });
     expect(days(kept)).toEqual(['11-23', '11-22', '11-21']);
     expect(reasons.get(kept[2]!)).toEqual(['last 3 of 3']);
@@ -151,7 +151,7 @@ describe('the rules', () => {
     [{ within: 2 * DAY_MS }, ['11-23', '11-22']],
     [{ last: 2, weekly: 2, monthly: 3 }, ['11-23', '11-22', '10-31', '09-30']],
     [{ monthly: 1, atLeast: 3 }, ['11-23', '11-22', '11-21']],
-  ])('%j', (keep, expected) => {
+  ])('%j keeps the snapshots of $1', (keep, expected) => {
     expect(days(decide(series, keep).kept)).toEqual(expected);
   });
 

@@ -42,7 +42,7 @@ describe('the selected servers', () => {
       '134567',
     ],
     ['an exception wins over an id', { ids: ['1'], except: { ids: ['1'] } }, ''],
-  ])('%s', (_, selector, ids) => {
+  ])('%s: the servers "$2" are selected', (_, selector, ids) => {
     expect(
       selectServers(SERVERS, selector)
         .servers.map(({ id }) => id)
@@ -137,10 +137,13 @@ describe('the servers whose snapshots are selected', () => {
     ['this one, and not this one', { ids: ['1'], except: { ids: ['1'] } }, false, false],
     ['all but another', { all: true, except: { ids: ['2'] } }, true, true],
     ['all but those of a name, which goes with it', { all: true, except: { names: ['web-*'] } }, false, true],
-  ])('%s', (_, selector, there, gone) => {
-    expect(selectsServer(selector, '1', web)).toBe(there);
-    expect(selectsServer(selector, '1', undefined)).toBe(gone);
-  });
+  ])(
+    '%s: the server is selected while it exists: $2, and once it is gone: $3',
+    (_, selector, there, gone) => {
+      expect(selectsServer(selector, '1', web)).toBe(there);
+      expect(selectsServer(selector, '1', undefined)).toBe(gone);
+    },
+  );
 });
 
 describe('a server of which only the name is known', () => {
@@ -165,7 +168,7 @@ describe('a server of which only the name is known', () => {
     ['in the part that names it', 'web-1', { all: true, only: { ids: ['1'] } }, true],
     ['not in a part that names others', 'web-1', { all: true, only: { names: ['db-*'] } }, false],
     ['not by a part alone', 'web-1', { ids: ['2'], only: { ids: ['1'] } }, false],
-  ])('%s', (_, name, selector, expected) => {
+  ])('%s: it may be selected: $3', (_, name, selector, expected) => {
     expect(maySelect('1', name, selector)).toBe(expected);
   });
 });

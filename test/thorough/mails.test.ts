@@ -41,7 +41,7 @@ function refusing({ id }: { id: string }) {
   return { service: 'compute', method: 'POST', path, times: 99, answer } as const;
 }
 
-test('a run whose last try failed, with the cause, what to do and the commands', async () => {
+test('an e-mail about a run whose last try failed has the cause, what to do and the commands', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
   h.cloud.faults.push({ service: 'identity', times: Number.POSITIVE_INFINITY, answer: answers.unavailable });
@@ -60,7 +60,7 @@ test('a run whose last try failed, with the cause, what to do and the commands',
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });
 
-test('nothing of a run that a later try made good', async () => {
+test('no e-mail is sent about a run that a later try made good', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
   h.cloud.faults.push({ service: 'identity', times: 9, answer: answers.unavailable });
@@ -71,7 +71,7 @@ test('nothing of a run that a later try made good', async () => {
   expect((await h.audit('2026-11-24T00:30:00Z')).mails).toEqual([]);
 });
 
-test('a server that fails, by its name, until a run takes it again', async () => {
+test('an e-mail names a server that fails, and another one says when a run has taken it again', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
   h.db.vmState = 'error';
@@ -236,7 +236,7 @@ test('all servers that failed in two policies are counted, although each record 
   expect(mails[0]!.text).toContain('\n- … and 390 more\n');
 });
 
-test('the remedy of the reason, once', async () => {
+test('an e-mail about several servers has the remedy of their reason once', async () => {
   const h = await deployment();
   setTime('2026-11-24T00:00:20Z');
   for (const server of [h.db, h.web]) server.vmState = 'error';
@@ -252,7 +252,7 @@ test('the remedy of the reason, once', async () => {
   );
 });
 
-test('runs that did not come, once, with the servers that are late because of it', async () => {
+test('runs that did not come are one e-mail, with the servers that are late because of it', async () => {
   const h = await deployment();
   deploy([policy({ cleanup: 'rate(20 days)' })]);
   const subjects: string[] = [];
@@ -305,7 +305,7 @@ test('a late server that fails is one line of the digest, with the reason', asyn
   expect(text).not.toContain('\nFailed\n');
 });
 
-test('a schedule that has ended, as the reason in the subject', async () => {
+test('a schedule that has ended is the reason in the subject', async () => {
   const h = await deployment();
   deploy([policy({ schedule: 'cron(0 0 1-23 11 ? 2026)', cleanup: 'rate(2 days)' })]);
   const { mails } = await h.audit('2026-11-23T12:30:00Z');
@@ -329,7 +329,7 @@ test.each([
   expect(mails[0]!.text).toContain(`\n- db (${error}): ${CLOUD_REMEDIES[error]}\n`);
 });
 
-test('the remedy for an image that stays after its deletion', async () => {
+test('an e-mail about an image that stays after its deletion has the remedy', async () => {
   const h = await deployment();
   deploy([policy({ cleanup: 'rate(2 days)', keep: { last: 1 } })]);
   h.cloud.faults.push({ service: 'image', method: 'DELETE', times: 99, answer: { status: 204, body: '' } });
@@ -354,7 +354,7 @@ const MESSAGES = [
 /** Two marks after each other, or a sentence that begins without a full stop before it. */
 const WRONG_PUNCTUATION = /[.;:,]\s*[;:,](?= )|(?<!\.)\.\.(?!\.)|[a-z\d] (?:If|It|The next) [a-z]/;
 
-test.each(MESSAGES)('the punctuation of mails about %d %s', async (status, message) => {
+test.each(MESSAGES)('e-mails about the answer %d %s have correct punctuation', async (status, message) => {
   const answer = { status, body: { fault: { code: status, message } } };
   const refused: Fault[] = [
     { service: 'compute', method: 'POST', path: /action$/, times: 99, answer },
@@ -382,7 +382,7 @@ test.each(MESSAGES)('the punctuation of mails about %d %s', async (status, messa
   }
 });
 
-test('the remedy for a region without image service', async () => {
+test('an e-mail about a region without image service has the remedy for that', async () => {
   const h = await deployment();
   delete h.cloud.catalogue.find(({ name }) => name === 'DFW')!.imageUrl;
   h.cold();
@@ -390,7 +390,7 @@ test('the remedy for a region without image service', async () => {
   expect(mails[0]!.text).toContain(`DFW (NO_ENDPOINT): ${CLOUD_REMEDIES.NO_ENDPOINT}`);
 });
 
-test('the busy servers by name, once they are given up', async () => {
+test('an e-mail names the busy servers once they are given up', async () => {
   const h = await deployment();
   for (let i = 101; i <= 115; i++) h.dfw.addServer({ name: `app-${i}`, taskState: 'rebooting' });
   setTime('2026-11-24T00:00:20Z');
@@ -424,7 +424,7 @@ function keepKilledRun({ waiting }: Awaited<ReturnType<typeof deployment>>): voi
   waiting.failedRuns.send(JSON.stringify(failureRecord(run, arn, new Error('killed'), new Date())), 0);
 }
 
-test('a run that was killed, by the record that Lambda or the queue keeps of it, once', async () => {
+test('a run that was killed is one e-mail, by the record that Lambda or the queue keeps of it', async () => {
   const h = await deployment();
   keepKilledRun(h);
   const { mails } = await h.audit('2026-11-23T01:30:00Z');
@@ -448,7 +448,7 @@ async function deploymentWithFailedRun() {
   return h;
 }
 
-test('a run that was killed, also while another incident is open', async () => {
+test('a run that was killed is an e-mail also while another incident is open', async () => {
   const h = await deploymentWithFailedRun();
   expect((await h.audit('2026-11-24T00:30:00Z')).mails).toHaveLength(1);
   keepKilledRun(h);
@@ -457,7 +457,7 @@ test('a run that was killed, also while another incident is open', async () => {
   ]);
 });
 
-test('a run that was killed in the hour in which another one failed', async () => {
+test('a run that was killed in the hour in which another one failed is counted, too', async () => {
   const h = await deploymentWithFailedRun();
   // As Lambda keeps the event of the failed run.
   h.waiting.failedRuns.send('{}', 0);
@@ -479,7 +479,7 @@ test('an audit reads each record of a failed run once, after it has counted the 
   expect(steps).toEqual(['count', expect.stringMatching(/failed-runs\/snapshot\/daily\/rackspace$/)]);
 });
 
-test('a run that failed before the first audit of its policy', async () => {
+test('a run that failed before the first audit of its policy is in an e-mail', async () => {
   setTime('2026-11-23T00:00:20Z');
   const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
   await reportBucket();
@@ -599,7 +599,7 @@ test('a log of another version begins anew, and tells what is open once more', a
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toHaveLength(1);
 });
 
-test('the account, where there are several', async () => {
+test('an e-mail names the account where there are several', async () => {
   setTime('2026-11-23T00:00:20Z');
   const h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0 } });
   await reportBucket();

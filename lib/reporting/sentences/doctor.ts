@@ -1,4 +1,5 @@
 import type { Dormancy } from '../../config/dormancy.ts';
+import type { Rights } from '../reasons.ts';
 import { firstNames, minuteText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { remedyForStatus } from './snapshot.ts';
@@ -10,10 +11,15 @@ const FORM_NAMES = {
   applicationCredential: 'a Keystone application credential',
 };
 
-const NEEDED_ROLES = {
-  rackspace: 'nova:admin and cloudImages:admin',
-  keystone: 'a role such as member',
-};
+function neededRoles({ provider, needsVolumes }: Rights): string {
+  if (provider === 'keystone') return 'a role such as member';
+  return needsVolumes ? 'nova:admin, cloudImages:admin and cbs:admin' : 'nova:admin and cloudImages:admin';
+}
+
+/** What the user has to create and delete. */
+function writtenThings({ needsVolumes }: Rights, conjunction: 'and' | 'or'): string {
+  return needsVolumes ? `images ${conjunction} volume snapshots` : 'images';
+}
 
 /** What `doctor` has found. */
 export const doctorSentences = {
@@ -30,10 +36,12 @@ export const doctorSentences = {
     `nobody is notified of failures: custom.alerts has no confirmed subscription${pendingText(pending)}, and heartbeat is empty`,
   ALERTS_UNKNOWN: ({ message }) => `the subscriptions of the topic can't be counted: ${message}`,
   PROJECT_TWICE: ({ project, account }) => `the account ${account} has the same project ${project}`,
-  RIGHTS_SUFFICIENT: ({ roles }) => `the user's roles ${rolesText(roles)}: it may make and delete images`,
-  RIGHTS_UNKNOWN: ({ roles }) =>
-    `the user's roles ${rolesText(roles)}: it is not certain that it may make and delete images`,
-  RIGHTS_MISSING: ({ roles }) => `the user's roles ${rolesText(roles)}: it may not make or delete images`,
+  RIGHTS_SUFFICIENT: (rights) =>
+    `the user's roles ${rolesText(rights.roles)}: it may make and delete ${writtenThings(rights, 'and')}`,
+  RIGHTS_UNKNOWN: (rights) =>
+    `the user's roles ${rolesText(rights.roles)}: it is not certain that it may make and delete ${writtenThings(rights, 'and')}`,
+  RIGHTS_MISSING: (rights) =>
+    `the user's roles ${rolesText(rights.roles)}: it may not make or delete ${writtenThings(rights, 'or')}`,
   CLOCKS_AGREE: () => "the cloud's clock agrees with the one here",
   CLOCKS_DIFFER: ({ minutes, cloudIs }) =>
     `the cloud's clock is ${minutes} minutes ${cloudIs === 'ahead' ? 'ahead of' : 'behind'} the one here`,
@@ -120,8 +128,8 @@ export const doctorRemedies = {
   ALERTS_TO_NOBODY: ({ pending }) => alertsRemedy(pending),
   PROJECT_TWICE: () =>
     'Name one of the two in all policies: both are counted, and a policy with both takes each snapshot twice.',
-  RIGHTS_UNKNOWN: ({ provider }) => `It needs ${NEEDED_ROLES[provider]}.`,
-  RIGHTS_MISSING: ({ provider }) => `Give it ${NEEDED_ROLES[provider]}.`,
+  RIGHTS_UNKNOWN: (rights) => `It needs ${neededRoles(rights)}.`,
+  RIGHTS_MISSING: (rights) => `Give it ${neededRoles(rights)}.`,
   CLOCKS_DIFFER: () => 'Image ages use both clocks: correct the wrong one.',
   REGION_WITHOUT_METADATA: () =>
     'Ask the cloud for a higher limit (maxImageMeta), or leave the region out of regions.',

@@ -114,8 +114,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ...TROUBLE_REMEDIES,
   ...JOB_REMEDIES,
   SERVER_IN_STATE: `End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or ${EXCEPT}`,
-  BUSY_TOO_LONG: `Look at its task and its status (openstack server show). Wait if they still change; ask the cloud's support to end a task that hangs, or a build that does not end. Or ${EXCEPT}`,
-  SERVER_LOCKED: `Unlock it (openstack server unlock), or ${EXCEPT}`,
+  BUSY_TOO_LONG: `Look at its task and its status (openstack server show <server id>). Wait if they still change; ask the cloud's support to end a task that hangs, or a build that does not end. Or ${EXCEPT}`,
+  SERVER_LOCKED: `Unlock it (openstack server unlock <server id>), or ${EXCEPT}`,
   VOLUME_SERVER_AT_RACKSPACE: `Set volumes: attached in the policy, and deploy it. Or ${EXCEPT}`,
   CLOCK_AHEAD: "Have that clock corrected, or make the policy's interval longer.",
   CLOCK_BEHIND: 'Have that clock corrected.',
@@ -136,7 +136,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   ID_UNREADABLE: 'Look at the other failures first.',
   VOLUME_BUSY: 'Nothing: it is tried again every half hour.',
   VOLUME_IN_STATE:
-    "Repair the volume or ask the cloud's support (openstack volume show), or name it in volumes.except.",
+    "Repair the volume or ask the cloud's support (openstack volume show <volume id>), or name it in volumes.except.",
   VOLUME_SNAPSHOT_IN_PROGRESS: 'Nothing: it is tried again every half hour.',
   VOLUMES_OVER_QUOTA:
     'Ask the cloud for a higher quota (openstack limits show --absolute), or keep fewer snapshots.',
@@ -176,7 +176,7 @@ const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
     repairAccount(firstNames(place.accounts), problem, place),
   POLICY_REGION_UNREADABLE: ({ where, problem }, place) => repairAccount(where, problem, place),
   RUN_FAILED: ({ job }, { stage }) => [
-    `read what the run logged: npx serverless logs -f ${job} --stage ${stage}`,
+    `read what the run logged: npx serverless logs -f ${job} --stage ${stage} --startTime 1d`,
     rerun(stage),
   ],
   SERVER_FAILED: ({ cause = 'SERVER_FAILED', error, ...server }, { stage }) =>
@@ -187,7 +187,7 @@ const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
     return repairServer(server, { cause: reason.code }, stage);
   },
   RUNS_MISSING: ({ job }, { stage }) => [
-    `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage}`,
+    `see that its rule is enabled, and read what its runs logged: npx serverless logs -f ${job} --stage ${stage} --startTime 1d`,
   ],
   NOTHING_SELECTED: ({ policy }) => [
     `correct the servers of ${policy} in serverless.yml, or the metadata of the servers`,
@@ -227,7 +227,7 @@ function repairAccount(what: string, problem: Reason, { service, stage, accounts
 
 function repairRecord(_: Reason, { stage }: Place): string[] {
   return [
-    `see that the report bucket lets the audit read and write coverage.json, and read its log: npx serverless logs -f audit --stage ${stage}`,
+    `see that the report bucket lets the audit read and write coverage.json, and read its log: npx serverless logs -f audit --stage ${stage} --startTime 1d`,
   ];
 }
 

@@ -30,9 +30,8 @@ export const JOB_REMEDIES: Partial<Record<ReasonCode, string>> = {
   DRILL_VERDICT_UNWRITTEN: "If it repeats, look at the user's role (invoke doctor, which shows it).",
   DRILL_DELETED_LATER: 'If it repeats, delete the server by hand (openstack server delete <server id>).',
   DRILL_STUCK: 'Delete the server by hand (openstack server delete <server id>).',
-  DRILL_FLAVOR_UNKNOWN: 'Correct drill.flavor (openstack flavor list shows the flavors).',
-  DRILL_FLAVOR_TOO_SMALL:
-    'Name a larger flavor (openstack flavor list shows the flavors), or leave drill.flavor out.',
+  DRILL_FLAVOR_UNKNOWN: 'Correct drill.flavor: see the list of flavors (openstack flavor list).',
+  DRILL_FLAVOR_TOO_SMALL: 'Name a larger flavor (see openstack flavor list), or leave drill.flavor out.',
   DRILL_WITHOUT_FLAVOR: "Ask the cloud's operator.",
   DRILL_WITHOUT_NETWORK: 'Name an isolated network in drill.networks.',
   DRILL_UNMARKED: "If it repeats, look at the user's role (invoke doctor, which shows it).",

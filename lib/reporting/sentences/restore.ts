@@ -29,7 +29,7 @@ const REFUSAL_REMEDIES: Record<'new' | 'in-place', Record<string, string>> = {
   },
   'in-place': {
     CONFLICT:
-      'if it is busy, try again when it is not; if it is locked, unlock it (openstack server unlock); or use "to": "new"',
+      'if it is busy, try again when it is not; if it is locked, unlock it (openstack server unlock <server id>); or use "to": "new"',
     BAD_REQUEST: 'give another "at", or use "to": "new"',
   },
 };
@@ -116,7 +116,7 @@ export const restoreSentences = {
   RESTORE_VOLUMES_BY_OTHER_CALL: () =>
     'another call of this request is making volumes: call again with "next" in a while',
   RESTORED_VOLUME: ({ volume, name }) =>
-    `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server> ${volume}`,
+    `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server id> ${volume}`,
 
   // What a restore in place does.
   RESTORE_SAFETY_FIRST: ({ name, server }) =>

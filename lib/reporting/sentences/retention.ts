@@ -45,6 +45,8 @@ export const retentionSentences = {
       ? 'active, and its block_device_mapping names no volume snapshot, so it is not known where its data are: not counted'
       : 'active, but has no size and no volume snapshots, so it may be empty: not counted',
   UNKNOWN_STATUS: ({ status }) => `status "${statusText(status)}" is not understood: not counted`,
+  DELETION_FAILED: () =>
+    "the cloud was asked to delete it and failed (error_deleting): not counted; ask the cloud's support to delete it",
   IN_FUTURE: () => 'dated in the future: not counted',
   FAILED_LATELY: () => 'failed less than 24 hours ago',
   FAILED_ALONE: () => 'failed, and there is no newer good one',

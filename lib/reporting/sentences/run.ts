@@ -24,7 +24,7 @@ export const runSentences = {
   VOLUMES_UNREADABLE: ({ where, problem }, say) =>
     `${where}: the volumes can't be listed, so none of them gets a snapshot: ${say(problem)}; give the user a role for block storage, or set volumes: none in the policy`,
   VOLUMES_UNSERVED: ({ where, count, problem }, say) =>
-    `${where}: the snapshots of ${counted(count, 'server')} whose ${count === 1 ? 'disk is a volume' : 'disks are volumes'} can't be verified or deleted: ${say(problem)}`,
+    `${where}: the volumes of ${counted(count, 'server')} get no snapshots, and those that exist can't be verified or deleted: ${say(problem)}`,
   REGION_UNREADABLE: ({ where, job, problem }, say) =>
     `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
   REGION_NOT_IN_CATALOGUE: ({ known }) =>

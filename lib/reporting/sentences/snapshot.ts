@@ -4,17 +4,17 @@ import type { Sentences } from './makers.ts';
 
 /** What ends a state of a server that only a person ends. */
 const STATE_REMEDIES: Record<string, string> = {
-  RESCUE: 'end the rescue (openstack server unrescue)',
-  SHELVED: 'unshelve it (openstack server unshelve)',
-  SHELVED_OFFLOADED: 'unshelve it (openstack server unshelve)',
-  SOFT_DELETED: 'restore it (openstack server restore)',
-  VERIFY_RESIZE: 'confirm or revert its resize (openstack server resize confirm)',
+  RESCUE: 'end the rescue (openstack server unrescue <server id>)',
+  SHELVED: 'unshelve it (openstack server unshelve <server id>)',
+  SHELVED_OFFLOADED: 'unshelve it (openstack server unshelve <server id>)',
+  SOFT_DELETED: 'restore it (openstack server restore <server id>)',
+  VERIFY_RESIZE: 'confirm or revert its resize (openstack server resize confirm <server id>)',
 };
 
 export function remedyForStatus(status: string): string {
   return (
     STATE_REMEDIES[status] ??
-    "find out its fault (openstack server show), and repair it or ask the cloud's support"
+    "find out its fault (openstack server show <server id>), and repair it or ask the cloud's support"
   );
 }
 
@@ -38,7 +38,7 @@ export const snapshotSentences = {
   SERVER_IN_STATE: ({ status }) =>
     `the cloud can't make an image while the server is in ${status}: ${remedyForStatus(status)}, or name the server in servers.except`,
   SERVER_LOCKED: () =>
-    "the cloud can't make an image of a locked server: unlock it (openstack server unlock), or name the server in servers.except",
+    "the cloud can't make an image of a locked server: unlock it (openstack server unlock <server id>), or name the server in servers.except",
   SERVER_BUSY: ({ taskState }) => `the cloud is busy with the server (${taskState})`,
   SNAPSHOT_PENDING: ({ status, ...one }) => `busy: ${idText(one)} is still ${statusText(status)}`,
   CONFLICT: ({ message }) => `busy: ${message}`,
@@ -73,7 +73,7 @@ export const snapshotSentences = {
     `without ${names.length === 1 ? 'the volume' : 'the volumes'} ${names.join(', ')}: ${say(reason)}`,
   VOLUME_BUSY: ({ status }) => `the cloud is busy with the volume (${status})`,
   VOLUME_IN_STATE: ({ status }) =>
-    `the cloud can't make a snapshot of a volume in ${status}: repair it or ask the cloud's support (openstack volume show), or name it in volumes.except`,
+    `the cloud can't make a snapshot of a volume in ${status}: repair it or ask the cloud's support (openstack volume show <volume id>), or name it in volumes.except`,
   VOLUME_SNAPSHOT_IN_PROGRESS: () =>
     'busy: another snapshot of the volume is being made or deleted, and the cloud allows one at a time',
   VOLUME_GONE_BY_NOW: () => 'the volume is gone by now',

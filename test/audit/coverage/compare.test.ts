@@ -80,7 +80,7 @@ describe('a server', () => {
     ['that is gone', 'gone', undefined, false],
     ['of which the cloud says nothing', 'unsure', undefined, true],
     ['of which nothing is known', 'unknown', undefined, true],
-  ])('%s', (_, found, code, isKept) => {
+  ])('%s: it drops out with the code $2, and stays in the record: $3', (_, found, code, isKept) => {
     const before = recordOf({ a: account() });
     const servers = { web: { region: 'DFW', found } };
     const { dropped, coverage } = compareCoverage(before, audited({ a: account({ servers }) }), undefined);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { planSnapshots } from '../../lib/snapshots/create.ts';
 import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import { planSnapshots } from '../../lib/snapshots/snapshot-plan.ts';
 import { server, snapshot } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-23T00:00:20Z');

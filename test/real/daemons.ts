@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { openSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { eventually } from '../real/openstack.ts';
+import { eventually } from './openstack.ts';
 
 /** A service of the cloud that runs on this machine, as the leader of its own process group. */
 export interface Daemon {
