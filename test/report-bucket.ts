@@ -66,6 +66,10 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
       if (found === undefined) return answer(404, 'NoSuchKey');
       return response.setHeader('etag', etagOf(found)).end(found);
     }
+    if (method === 'DELETE') {
+      s3.objects.delete(key);
+      return response.writeHead(204).end();
+    }
     const isRefused =
       (headers['if-none-match'] === '*' && found !== undefined) ||
       (headers['if-match'] !== undefined && headers['if-match'] !== etagOf(found ?? ''));

@@ -3,6 +3,7 @@ import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
+import { isFirstDisk } from '../openstack/attachments.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
@@ -186,6 +187,7 @@ export function protectionOf(
   const adhocSeries = plan.series.filter((s) => adhoc && s.policy === ADHOC);
   const ofVolumes = volumeSeries(plan.series, {
     ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
+    isOnVolumesAlone,
     overdueDeletions,
     forecastOf,
     backedUp,
@@ -221,6 +223,8 @@ interface VolumeAudit {
   /** The volumes that are to have snapshots, by the id of their server. */
   volumesOfServers: ReadonlyMap<string, readonly Volume[]>;
   serverOf: ReadonlyMap<string, Server>;
+  /** Whether the snapshots of a server's volumes are all that there is of the server. */
+  isOnVolumesAlone(server: Server): boolean;
   now: Date;
   selectedSince: SelectedSince | undefined;
   scheduledSince: Date | undefined;
@@ -240,6 +244,7 @@ function volumeSeries(
     inventory,
     volumesOfServers,
     serverOf,
+    isOnVolumesAlone,
     now,
     selectedSince,
     scheduledSince,
@@ -302,7 +307,15 @@ function volumeSeries(
           const since = later(server.createdAt, attachedSince(volume, server));
           const growing = { ...server, createdAt: since };
           const options = { policy, newest, oldest, now, selectedSince, scheduledSince };
-          const standing = { ...expected(growing, facts.newestGood, options), gaps };
+          // The drills of such a server boot the snapshots of its root volume.
+          const isRoot = volume.attachments.some((one) => one.serverId === server.id && isFirstDisk(one));
+          const isDrilled = isRoot && isOnVolumesAlone(server);
+          const proof = isDrilled ? proofOf(snapshots, policy.drill !== undefined, now) : undefined;
+          const standing = {
+            ...expected(growing, facts.newestGood, options),
+            ...(proof ? { proof } : {}),
+            gaps,
+          };
           return lacksVolumeService(inventory)
             ? {
                 ...standing,
@@ -461,9 +474,11 @@ function isFailedAdhoc({ policy, state }: Snapshot): boolean {
   return policy === ADHOC && state === 'failed';
 }
 
-function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {
-  const { proven, drilled } = snapshot;
-  if (hasPassed(snapshot)) return { proven: isoSeconds(proven!) };
+function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'provenVolumes' | 'unproven'> {
+  const { proven, provenVolumes, drilled } = snapshot;
+  if (hasPassed(snapshot)) {
+    return { proven: isoSeconds(proven!), ...(provenVolumes ? { provenVolumes } : {}) };
+  }
   return drilled ? { unproven: isoSeconds(drilled) } : {};
 }
 

@@ -255,6 +255,13 @@ const Drill = v.pipe(
       [],
     ),
     check: v.optional(field('A check of the booted server, by TCP or HTTP.', answerCheck)),
+    volumes: v.optional(
+      field(
+        'Whether the throw-away servers have copies of the data volumes; no by default.',
+        v.boolean('must be true or false'),
+      ),
+      false,
+    ),
   }),
   v.check(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,

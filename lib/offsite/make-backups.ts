@@ -1,5 +1,5 @@
 import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import { type BackupQuota, backupQuotas } from '../openstack/quota.ts';
+import { backupQuotas, type Quota } from '../openstack/quota.ts';
 import { sendOnce } from '../openstack/send-once.ts';
 import type { Session } from '../openstack/session.ts';
 import {
@@ -44,7 +44,7 @@ export class BackupMaker {
   /** Whether the region has no finished backup yet. */
   readonly #isFirst: boolean;
   #blockedBy: string | undefined;
-  #quotas: BackupQuota[] | undefined;
+  #quotas: Quota<'backups' | 'backupGigabytes'>[] | undefined;
 
   constructor(
     session: Session,

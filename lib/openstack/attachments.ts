@@ -116,9 +116,19 @@ export function isFirstDisk({ device }: { device?: string | null | undefined }):
  */
 export async function rootVolumeOf(
   session: Session,
-  { region, id, volumeIds }: Pick<Server, 'region' | 'id' | 'volumeIds'>,
+  server: Pick<Server, 'region' | 'id' | 'volumeIds'>,
 ): Promise<string | undefined> {
-  if (volumeIds.length === 0) return undefined;
-  const root = (await attachmentsOf(session, { region, id })).find(isFirstDisk);
-  return root?.volumeId;
+  if (server.volumeIds.length === 0) return undefined;
+  return (await rootVolumesOf(session, server))[0];
+}
+
+/**
+ * Like {@link rootVolumeOf}, also for a server that does not show its volumes. Several while the
+ * cloud has not given the volumes their devices yet.
+ */
+export async function rootVolumesOf(
+  session: Session,
+  server: Pick<Server, 'region' | 'id'>,
+): Promise<string[]> {
+  return (await attachmentsOf(session, server)).filter(isFirstDisk).map(({ volumeId }) => volumeId);
 }

@@ -157,6 +157,33 @@ export async function renameVolume(
   });
 }
 
+/**
+ * Deletes a volume, but never its snapshots. Cinder deletes the volume asynchronously. A missing
+ * volume, or one that is being deleted, counts as deleted.
+ *
+ * `DELETE /volumes/{id}`, without `cascade`:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#delete-a-volume and
+ * https://docs.rackspace.com/docs/cloud-block-storage
+ *
+ * @throws {CloudError} BAD_REQUEST if the volume is attached or has snapshots, FORBIDDEN if the
+ *   user lacks the role.
+ */
+export async function deleteVolume(
+  session: Session,
+  { region, id }: Pick<Volume, 'region' | 'id'>,
+): Promise<void> {
+  const path = `/volumes/${encodeURIComponent(id)}`;
+  try {
+    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return;
+    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
+    // Cinder answers 400 for a volume that it is already deleting.
+    const current = await getVolume(session, region, id);
+    if (current && current.status !== 'deleting') throw error;
+  }
+}
+
 function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: string): Volume {
   const { id, name, display_name: oldName, status, size, metadata, snapshot_id, attachments } = volume;
   const { description, display_description: oldDescription, volume_type: type } = volume;

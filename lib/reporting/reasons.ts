@@ -211,7 +211,25 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_SNAPSHOT_GONE: None;
   DRILL_UNMARKED: { error: string; message: string };
   DRILL_SERVER_UNCERTAIN: { error: string; message: string };
-  DRILL_OF_VOLUMES: None;
+  DRILL_RECORD_LOST: { snapshot: string };
+  DRILL_UNRECORDED: { message?: string };
+  DRILL_VOLUME_PLANNED: { name: string; sizeGb?: number };
+  DRILL_VOLUMES_OPEN: { names: readonly string[] };
+  DRILL_WITH_VOLUMES: { names: readonly string[] };
+  DRILL_WITHOUT_VOLUMES: { count: number };
+  DRILL_VOLUMES_UNFINISHED: None;
+  DRILL_VOLUMES_UNREADABLE: { problem: Reason };
+  DRILL_VOLUMES_OVER_QUOTA: { kind: 'volumes' | 'volumeGigabytes'; needed: number; left: number };
+  DRILL_VOLUME_REFUSED: { name: string; error: string; message: string };
+  DRILL_VOLUMES_FILLING: { names: readonly string[] };
+  DRILL_VOLUMES_LATE: { hours: number };
+  DRILL_VOLUME_FAILED: { volume: string; name: string; status: string };
+  DRILL_VOLUME_GONE: { name: string };
+  DRILL_VOLUME_UNUSABLE: { volume: string; name: string; because: Reason };
+  DRILL_VOLUMES_READ_LATER: { error: string; message: string };
+  DRILL_VOLUMES_LEFT: { names: readonly string[] };
+  DRILL_VOLUME_DELETED_LATER: { volume: string; name: string; error: string; message: string };
+  DRILL_VOLUMES_STILL_BEING_DELETED: { names: readonly string[] };
 
   // Why it is not proven that a drill created a server.
   DRILL_METADATA_CHANGED: None;
@@ -222,6 +240,14 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_CREATED_TOO_LATE: { image: string };
   DRILL_CREATED_TOO_EARLY: { image: string };
   DRILL_OF_OTHER_SERVER: { image: string };
+
+  // Why nothing proves that a drill has made a volume.
+  DRILL_VOLUME_METADATA_CHANGED: None;
+  DRILL_VOLUME_FROM_OTHER_SNAPSHOT: { snapshot: string };
+  DRILL_VOLUME_CREATED_AT_OTHER_TIME: None;
+  DRILL_VOLUME_ELSEWHERE: { servers: readonly string[] };
+  DRILL_VOLUME_TWIN: None;
+  DRILL_VOLUME_NOT_RECORDED: None;
 
   // Copies.
   COPY_PLANNED: { bytes: number };
@@ -333,6 +359,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILLS_STUCK: { count: number };
   DRILL_SERVER_ABANDONED: LeftAlone;
   DRILL_SERVER_FOREIGN: LeftAlone;
+  DRILL_VOLUME_ABANDONED: { where: string; volume: string; name: string; reasons: readonly Reason[] };
+  DRILL_RECORDS_UNREADABLE: { message: string };
   NOT_COPIED: { of: string; reasons: readonly Reason[] };
   NEVER_COPIED: { of: string; reasons: readonly Reason[] };
   COPY_UNREADABLE: { of: string; problem: Reason };
@@ -929,4 +957,7 @@ export function keyOf(facts: object): string {
  * A failure or a warning that concerns more than a single entry: with its region if it concerns one
  * region, and with its account in an audit of several accounts.
  */
-export type Finding = Reason & { region?: string; ofAccount?: string };
+export type Finding<C extends ReasonCode = ReasonCode> = Reason<C> & {
+  region?: string;
+  ofAccount?: string;
+};

@@ -4,8 +4,9 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backups.ts';
 import type { Run } from '../runtime/run.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
+import type { VolumeCopy } from '../volumes/copies.ts';
 import { volumePlaceIn, volumeReaderOf } from '../volumes/marker.ts';
-import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import type { RestoreInventory } from './inventory.ts';
 
 /**
  * The backups of volumes that this deployment has made, as copies of volumes like volume snapshots.

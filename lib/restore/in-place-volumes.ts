@@ -63,7 +63,7 @@ export async function inPlaceVolumes(
   const unread = checkVolumesRead(session, context);
   if (unread.length > 0 || session.missingEndpoint('volume', origin.region))
     return { swaps: [], plan: unread };
-  const found = volumePartsOf(inventory, origin, image);
+  const found = volumePartsOf(inventory, origin, inventory.read(image));
   if (found.unfinished.length > 0) refuse(...found.unfinished, ...left);
   const attached = await attachedVolumes(session, server);
   const isNew = (volume: Volume) => readVolumeMark(volume)?.request === request;

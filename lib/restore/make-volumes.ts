@@ -1,9 +1,8 @@
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import { sendOnce } from '../openstack/send-once.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { createVolume, listVolumes } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
+import { createVolumeOnce } from '../volumes/create-once.ts';
 import { parametersOf, type RestoreContext } from './context.ts';
 import type { RestoreEvent } from './event.ts';
 import { type MadeVolume, type MadeVolumes, twinReasons } from './made-volumes.ts';
@@ -108,13 +107,11 @@ async function requestOne(
   const { sizeGb, place } = copy;
   const source = copy.isBackup ? { backupId: copy.id } : { snapshotId: copy.id };
   const wanted = { source, name, sizeGb, type: place.type, ...volumeMark(mark) };
-  const findMade = async () =>
-    (await listVolumes(session, region)).find((volume) => {
+  try {
+    const sent = await createVolumeOnce(session, region, wanted, (volume) => {
       const found = readVolumeMark(volume);
       return found?.request === context.request && found.snapshot === copy.id;
     });
-  try {
-    const sent = await sendOnce(() => createVolume(session, region, wanted), findMade);
     if ('unsure' in sent) {
       const { code: error, message } = sent.unsure;
       return { state: 'waiting', reason: { code: 'RESTORE_UNCERTAIN', error, message } };

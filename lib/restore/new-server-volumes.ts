@@ -15,7 +15,7 @@ export function newServerVolumes(
   { event, origin, inventory }: RestoreContext<NewServerEvent>,
   image: Image,
 ): Pick<VolumeParts, 'parts' | 'without'> & { plan: Reason[] } {
-  const found = volumePartsOf(inventory, origin, image);
+  const found = volumePartsOf(inventory, origin, inventory.read(image));
   if (event.volumes === 'none') {
     const parts = found.parts.filter(({ position }) => position === 0);
     return { parts, without: [], plan: [] };

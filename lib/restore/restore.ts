@@ -2,7 +2,7 @@ import { DAY_MS } from '../config/dates.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
-import { createServer, getServer } from '../openstack/servers.ts';
+import { createServer, getServer, type ServerVolume } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
@@ -20,7 +20,7 @@ import {
   restoreReport,
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
-import { findMadeVolumes, statusReasons } from './made-volumes.ts';
+import { findMadeVolumes, type MadeVolume, statusReasons } from './made-volumes.ts';
 import { makeVolumes } from './make-volumes.ts';
 import { namesRequest, readRestoredMark, restoredMark } from './marks.ts';
 import { checkNewServer } from './new-server-check.ts';
@@ -135,7 +135,7 @@ async function reportProgress(
   const image = [...images, ...rootDisks].find(
     (one) => one.id === begun.image && one.region === begun.region,
   );
-  const { without } = volumePartsOf(inventory, origin, image);
+  const { without } = volumePartsOf(inventory, origin, image && inventory.read(image));
   const ids = volumes.made.map(({ volume }) => volume.id);
   const isOpen = attached.state === 'building' || (isReady && attached.state === 'failed');
   return restoreReport(context, begun.image, {
@@ -217,7 +217,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   if (lease && 'heldUntil' in lease)
     return unanswered(resumed, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
   const sent = await send(
-    () => createServer(session, region, { ...plan.server, rootVolume: root?.volume.id }),
+    () => createServer(session, region, { ...plan.server, volumes: root ? [rootVolume(root)] : [] }),
     () => findMade(session, context),
     'new',
     step.reasons,
@@ -233,6 +233,10 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     reasons: [...reasons, ...step.reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
     next: eventToResume(resumed, image.id, { restored: sent.done }),
   });
+}
+
+function rootVolume({ volume: { id } }: MadeVolume): ServerVolume {
+  return { id, source: 'volume', isRoot: true, isDeletedWithServer: false };
 }
 
 /**

@@ -1,10 +1,10 @@
-import type { Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { serverNameIn } from '../snapshots/marker.ts';
+import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import type { VolumeCopy } from '../volumes/copies.ts';
 import type { RestoreContext } from './context.ts';
-import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import type { RestoreInventory } from './inventory.ts';
 import { lineageOf } from './lineage.ts';
 import { originalName } from './marks.ts';
 import { refuse } from './refusal.ts';
@@ -30,21 +30,21 @@ export interface VolumeParts {
 }
 
 /**
- * Finds the volume snapshots of the set that an image belongs to: those of the same policy, server
- * and slot. An image that is no snapshot of this deployment belongs to no set.
+ * Finds the volume snapshots of the set that a snapshot belongs to: those of the same policy,
+ * server and slot.
  *
  * The set should have the volumes that are attached to the server now; if the server is gone, those
  * of which the policy has taken any snapshot.
  */
 export function volumePartsOf(
-  inventory: Pick<RestoreInventory, 'read' | 'volumes' | 'volumeSnapshots'>,
+  inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>,
   { id: server, region, server: existing }: Pick<Origin, 'id' | 'region' | 'server'>,
-  image: Image | undefined,
+  snapshot: Snapshot | undefined,
 ): VolumeParts {
   const isHere = (one: { region: string }) => one.region === region;
-  const snapshot = image && inventory.read(image);
-  // The image of a server on volumes contains a snapshot of each of them.
-  if (!snapshot || image.volumeSnapshotIds.length > 0) return { parts: [], unfinished: [], without: [] };
+  // The image of a server on volumes contains a snapshot of each of them. An image that is no
+  // snapshot of this deployment belongs to no set.
+  if (!snapshot || snapshot.volumeSnapshots.length > 0) return { parts: [], unfinished: [], without: [] };
   const volumeOf = new Map(inventory.volumes.filter(isHere).map((volume) => [volume.id, volume]));
   const copies = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
@@ -55,7 +55,7 @@ export function volumePartsOf(
   const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
   const facts = (copy: VolumeCopy) => ({ name: nameOf(copy), snapshot: copy.id, status: copy.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
-  const others = good.filter(({ id }) => id !== image.id);
+  const others = good.filter(({ id }) => id !== snapshot.id);
   const attached = [...volumeOf.values()].filter(
     ({ id, attachments }) =>
       existing?.volumeIds.includes(id) || attachments.some(({ serverId }) => serverId === server),

@@ -3,6 +3,7 @@ import { ADHOC, type Policy } from '../config/policy.ts';
 import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import {
+  drillResultsIn,
   EARLY_MS,
   isId,
   latestCreation,
@@ -208,6 +209,7 @@ function readMarkedVolumeSnapshot(
     hold: longestOf(holds as ('forever' | Date | undefined)[]),
     expires,
     request: fields.request,
+    ...drillResultsIn({ id, properties: one.metadata }),
   };
 }
 

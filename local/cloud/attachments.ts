@@ -25,7 +25,7 @@ export function addAttachmentRoutes(routes: Hono<Env>, region: Region): void {
       ...found,
       ...(minor >= 89 ? { attachment_id: volumeId, bdm_uuid: volumeId } : { id: volumeId }),
       ...(minor >= 70 ? { tag: null } : {}),
-      ...(minor >= 79 ? { delete_on_termination: false } : {}),
+      ...(minor >= 79 ? { delete_on_termination: server.endingVolumes?.includes(volumeId) ?? false } : {}),
     };
   };
   const refuseState = (c: Context<Env>, server: CloudServer, action: string, statuses: string[]) => {

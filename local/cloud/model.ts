@@ -29,6 +29,8 @@ export interface CloudServer {
   volumeIds: string[];
   /** The id of the root volume, for a volume-backed server. */
   rootVolume?: string;
+  /** The ids of the volumes that are deleted with the server. */
+  endingVolumes?: string[];
   /**
    * The device of each attached volume, such as "/dev/vdb", by the volume's id. Devices that a test
    * does not set are assigned when first read.
@@ -92,6 +94,8 @@ export interface CloudVolume {
   createdAt: Date;
   /** Until this time the volume is "creating". */
   availableAt: Date;
+  /** If set, DELETE leaves the volume in the status `deleting`. */
+  deletesSlowly?: boolean;
 }
 
 export interface CloudVolumeSnapshot {

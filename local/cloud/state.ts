@@ -139,9 +139,22 @@ export class Region {
     return added;
   }
 
+  /** Removes a server, and the volumes that end with it. */
   removeServer(server: CloudServer): void {
     this.#images.abandon(server.id);
     this.servers.splice(this.servers.indexOf(server), 1);
+    for (const id of server.endingVolumes ?? []) {
+      // Nova only logs that Cinder refuses the deletion of a volume.
+      if (server.volumeIds.includes(id) && this.isVolumeDeletable(id)) this.removeVolume(id);
+    }
+  }
+
+  /** Whether no volume snapshot and no server needs a volume. */
+  isVolumeDeletable(id: string): boolean {
+    return (
+      !this.volumeSnapshots.some(({ volumeId }) => volumeId === id) &&
+      !this.servers.some(({ volumeIds }) => volumeIds.includes(id))
+    );
   }
 
   /** All servers, with the volumes that are attached to them at the cloud's current time. */

@@ -20,6 +20,8 @@ interface VolumeOptions {
   pageSize: () => number;
 }
 
+/** The statuses in which Cinder deletes a volume. */
+const DELETABLE = /^(available|error|error_restoring|error_extending|error_managing)$/;
 const UNDELETABLE =
   'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
@@ -169,11 +171,10 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   app.delete('/volumes/:id', (c) => {
     const volume = region.volume(c.req.param('id'));
     if (!volume) return missing(c);
-    const isNeeded = region.volumeSnapshots.some(({ volumeId }) => volumeId === volume.id);
-    if (isNeeded || !/^(available|error)/.test(volumeStatus(volume, region))) {
-      return c.json(fault('badRequest', 400, UNDELETABLE), 400);
-    }
-    region.removeVolume(volume.id);
+    const isDeletable = DELETABLE.test(volumeStatus(volume, region)) && region.isVolumeDeletable(volume.id);
+    if (!isDeletable) return c.json(fault('badRequest', 400, UNDELETABLE), 400);
+    if (volume.deletesSlowly) volume.status = 'deleting';
+    else region.removeVolume(volume.id);
     return c.body(null, 202);
   });
 

@@ -36,7 +36,19 @@ export const JOB_REMEDIES: Partial<Record<ReasonCode, string>> = {
   DRILL_WITHOUT_NETWORK: 'Name an isolated network in drill.networks.',
   DRILL_UNMARKED: "If it repeats, look at the user's role (invoke doctor, which shows it).",
   DRILL_SERVER_UNCERTAIN: 'Nothing: the next run looks for it.',
-  DRILL_OF_VOLUMES: 'Test its restore by hand.',
+  DRILL_RECORD_LOST: 'Test the restore of the server by hand.',
+  DRILL_UNRECORDED: 'If it repeats, look at the bucket of the reports and the role of the functions.',
+  DRILL_WITHOUT_VOLUMES: 'Set drill.volumes: true, if the volumes have to be tested, too.',
+  DRILL_VOLUMES_UNREADABLE: 'Give the user a role for block storage, or leave drill.volumes out.',
+  DRILL_VOLUMES_OVER_QUOTA:
+    'Ask the cloud for a higher quota (openstack limits show --absolute), or leave drill.volumes out.',
+  DRILL_VOLUME_REFUSED: 'Read the error of the cloud.',
+  DRILL_VOLUMES_LATE: "If it repeats, ask the cloud's support.",
+  DRILL_VOLUME_FAILED: 'Restore the volume by hand, and take a new snapshot of the server.',
+  DRILL_VOLUME_GONE: 'Nothing: a later drill tries again.',
+  DRILL_VOLUME_UNUSABLE: 'Find out who has changed or attached the volume.',
+  DRILL_VOLUME_DELETED_LATER:
+    'If it repeats, delete the snapshots of the volume, and then the volume by hand (openstack volume delete <volume id>).',
 
   // Copies.
   COPY_TOO_LARGE: 'Back the server up by other means.',
