@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { fieldTables } from '../../deploy/json-schema.ts';
+import { volumeWorld } from '../drill/volume-world.ts';
 import { addLookalike, drillEvent, drillWorld, record } from '../drill/world.ts';
 import type { AnyJob } from '../functions.ts';
 import type { Harness } from '../harness.ts';
@@ -65,6 +66,9 @@ async function copies(): Promise<Harness> {
 const drills = () => drillWorld(['web']);
 
 const severalDrills = () => drillWorld(['web', 'db', 'mail']);
+
+/** A server with two volumes, and a snapshot of all. */
+const drillsWithVolumes = () => volumeWorld('password');
 
 /** A drill whose server is active since three hours. */
 async function runningDrill(): Promise<Harness> {
@@ -171,6 +175,7 @@ const EFFECTS: Record<string, Effect> = {
   'drill.hours': judged({ check: { port: 1 } }, { check: { port: 1 }, hours: 9 }),
   'drill.flavor': begun({}, { flavor: '3' }),
   'drill.networks': begun({}, { networks }),
+  'drill.volumes': { ...begun({}, { volumes: true }), world: drillsWithVolumes },
   'drill.securityGroups': {
     ...begun({ networks }, {}),
     events: [drillEvent({ networks }), drillEvent({ networks, securityGroups: ['nowhere'] })],
