@@ -175,13 +175,13 @@ const EFFECTS: Record<string, Effect> = {
   'drill.hours': judged({ check: { port: 1 } }, { check: { port: 1 }, hours: 9 }),
   'drill.flavor': begun({}, { flavor: '3' }),
   'drill.networks': begun({}, { networks }),
-  'drill.volumes': { ...begun({}, { volumes: true }), world: drillsWithVolumes },
   'drill.securityGroups': {
     ...begun({ networks }, {}),
     events: [drillEvent({ networks }), drillEvent({ networks, securityGroups: ['nowhere'] })],
   },
   'drill.check.port': judged({ check: { port: 1 } }, { check: { port: 2 } }),
   'drill.check.path': judged({ check: { port: 1 } }, { check: { port: 1, path: '/health' } }),
+  'drill.volumes': { ...begun({}, { volumes: true }), world: drillsWithVolumes },
   account: snapshot({}, { account: 'other' }),
 };
 
