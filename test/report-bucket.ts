@@ -59,10 +59,16 @@ export async function reportBucket(pageSize = 1000): Promise<ReportBucket> {
         `<ListBucketResult><IsTruncated>${more}</IsTruncated>${contents}${next}</ListBucketResult>`,
       );
     }
+    if (query.has('uploads')) return response.end('<ListMultipartUploadsResult/>');
     const found = s3.objects.get(key);
+    if (method === 'HEAD') return response.writeHead(found === undefined ? 404 : 200).end();
     if (method === 'GET') {
       if (found === undefined) return answer(404, 'NoSuchKey');
       return response.setHeader('etag', etagOf(found)).end(found);
+    }
+    if (method === 'DELETE') {
+      s3.objects.delete(key);
+      return response.writeHead(204).end();
     }
     const isRefused =
       (headers['if-none-match'] === '*' && found !== undefined) ||

@@ -5,6 +5,7 @@ import { dormancyOf } from '../config/dormancy.ts';
 import type { Policy } from '../config/policy.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import { abandonedAmong } from '../drill/abandoned-servers.ts';
+import { makesBackups } from '../offsite/backups.ts';
 import { isBucketError } from '../offsite/bucket-error.ts';
 import { containerStore, isToCloudFiles, licenseOf } from '../offsite/cloud-files.ts';
 import { obstacleTo } from '../offsite/copy.ts';
@@ -31,6 +32,7 @@ import {
 } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
+import { type ListedBackups, listBackups } from './backup-freshness.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
 import type { AccountCoverage, CoveredServer } from './coverage/record.ts';
 import { emptySeries, mayBeCovered } from './empty-series.ts';
@@ -343,6 +345,12 @@ async function auditRegions(
     return inBucket;
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
+  const backupsIn = new Map<string, Promise<ListedBackups>>();
+  const backupsOf = async ({ offsite }: Policy, region: string): Promise<ListedBackups | undefined> => {
+    if (!offsite || !makesBackups(session, offsite)) return undefined;
+    if (!backupsIn.has(region)) backupsIn.set(region, listBackups(session, region));
+    return backupsIn.get(region)!;
+  };
   const covered = new Set<string>();
   const unlisted = unreadable
     .filter(({ region }) => !withoutImages.some((one) => one.region === region))
@@ -424,6 +432,8 @@ async function auditRegions(
         servers: [...surveyed.servers, ...more.found],
         gone: surveyed.gone.union(more.gone),
       };
+      const listedBackups = await backupsOf(policy, surveyed.region);
+      if (listedBackups && 'problem' in listedBackups) problems.push(listedBackups.problem);
       const { series, warnings } = protectionOf(all, policy, {
         ...run,
         projectId,
@@ -431,6 +441,7 @@ async function auditRegions(
         unsure: [...unsure, ...more.unsure],
         copies,
         obstacleTo: obstacle,
+        backups: listedBackups && 'backups' in listedBackups ? listedBackups.backups : undefined,
         provider: session.provider,
         goneEverywhere: gone,
         selectedSince,

@@ -87,20 +87,22 @@ async function newestGoodOf(
  * so its copies are never behind. Nor are those of a snapshot whose region is unknown, as it is for
  * some servers that are gone: it is never copied.
  *
+ * @param snapshots the images of a server, or the snapshots of a volume.
  * @param copies the good copies of the series.
  */
 export function copiedOf(
   snapshots: readonly Snapshot[],
-  copies: readonly CheckedCopy[],
+  copies: readonly { slot: Date }[],
   { schedule, offsite }: { schedule: Policy['schedule']; offsite: Offsite },
   {
-    imageOf,
-    obstacleTo,
+    imageOf = new Map(),
+    obstacleTo = () => undefined,
     isDeselected = false,
     isHomeKnown = () => true,
     now,
-  }: Pick<CopyContext, 'obstacleTo' | 'now'> & {
-    imageOf: ReadonlyMap<string, Image>;
+  }: Partial<Pick<CopyContext, 'obstacleTo'>> & {
+    now: Date;
+    imageOf?: ReadonlyMap<string, Image>;
     isDeselected?: boolean;
     isHomeKnown?: (image: Image) => boolean;
   },

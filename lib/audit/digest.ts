@@ -9,7 +9,7 @@ import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
-import { provenServers } from './drill-results.ts';
+import { provenServers, provenWithoutVolumes } from './drill-results.ts';
 import { failuresIn } from './failures.ts';
 import { clausesOf } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
@@ -218,7 +218,7 @@ function section(title: string, lines: readonly Sentence[]): string | undefined 
 
 function provenLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {
   const proven = provenServers(series);
-  return proven.count === 0 ? undefined : DIGEST.proven(proven, at, suffixOf);
+  return proven.count === 0 ? undefined : DIGEST.proven(proven, provenWithoutVolumes(series), at, suffixOf);
 }
 
 function copiesLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {

@@ -16,12 +16,14 @@ import { countServers, type ServerCount } from './server-count.ts';
 export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Date): Proof | undefined {
   const drilled = snapshots.filter((s) => s.proven ?? s.drilled);
   if (!asked && drilled.length === 0) return undefined;
-  const proven = latest(drilled.filter(hasPassed).flatMap((s) => s.proven ?? []));
+  const passed = drilled.filter(hasPassed);
+  const proven = latest(passed.flatMap((s) => s.proven ?? []));
+  const volumes = passed.find((s) => s.proven === proven)?.provenVolumes;
   const failed = latest(drilled.filter((s) => !hasPassed(s)).flatMap((s) => s.drilled ?? []));
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now);
   const since = proven ?? good.map(({ slot }) => slot).sort(byTime)[0];
   return {
-    ...(proven ? { proven: isoSeconds(proven) } : {}),
+    ...(proven ? { proven: isoSeconds(proven), ...(volumes ? { provenVolumes: volumes } : {}) } : {}),
     ...(since ? { unprovenSeconds: Math.floor((now.getTime() - since.getTime()) / 1000) } : {}),
     ...(failed && (!proven || proven < failed) ? { failed: isoSeconds(failed) } : {}),
   };
@@ -30,6 +32,12 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
 /** Counts the proven servers, and finds the one whose last passed drill is the oldest. */
 export function provenServers(all: readonly AuditedSeries[]): ServerCount {
   return countServers(all, ({ proof }) => proof && (proof.proven ?? null));
+}
+
+/** The number of servers whose last passed drill did not boot their data volumes. */
+export function provenWithoutVolumes(all: readonly AuditedSeries[]): number {
+  const isWithout = ({ proof }: AuditedSeries) => proof?.provenVolumes === 'without';
+  return countServers(all, (series) => (isWithout(series) ? series.proof?.proven : undefined)).count;
 }
 
 /** Whether a server's last drill failed; false for series that get no more snapshots. */

@@ -174,6 +174,8 @@ export interface AuditedSnapshot {
   takenAgain?: true;
   /** When the snapshot last passed a drill; absent if it has failed a later drill. */
   proven?: string;
+  /** Whether that drill booted the data volumes; absent if the server has none. */
+  provenVolumes?: 'with' | 'without';
   /** When the snapshot last failed a drill; absent if it has passed a later drill. */
   unproven?: string;
 }
@@ -253,6 +255,8 @@ export interface Proof {
    * did.
    */
   proven?: string;
+  /** Whether that drill booted the data volumes; absent if the server has none. */
+  provenVolumes?: 'with' | 'without';
   /**
    * The time since `proven`, or else since the oldest good snapshot; absent without a good
    * snapshot.

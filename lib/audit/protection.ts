@@ -3,8 +3,10 @@ import { dormancyOf } from '../config/dormancy.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
+import { isFirstDisk } from '../openstack/attachments.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
+import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
@@ -19,9 +21,11 @@ import {
 } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { volumesOf } from '../volumes/attached.ts';
 import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
 import { isStuckCreating } from '../volumes/plan.ts';
+import { type BackedUp, backedUpBy } from './backup-freshness.ts';
 import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
 import { newestSlot, oldestSlot } from './expiry-forecast.ts';
@@ -46,6 +50,7 @@ export interface RegionProtection {
  * - `unsure`: the servers whose existence is unknown.
  * - `copies`: the policy's copies, if it makes any and they could be read. `obstacleTo` returns why
  *   an image can't be copied.
+ * - `backups`: all volume backups of the region, if the policy makes any and they could be listed.
  * - `goneEverywhere`: the servers that no region of the account has.
  * - `scheduledSince`: since when the policy has its schedule, if known. No snapshot is late by what
  *   the schedule says of the time before.
@@ -62,6 +67,7 @@ export function protectionOf(
     unsure = [],
     copies,
     obstacleTo = () => undefined,
+    backups,
     goneEverywhere = new Set(),
     selectedSince,
     scheduledSince,
@@ -74,6 +80,7 @@ export function protectionOf(
     unsure?: readonly UncertainServer[];
     copies?: readonly CheckedCopy[] | undefined;
     obstacleTo?: CopyContext['obstacleTo'];
+    backups?: readonly VolumeBackup[] | undefined;
     goneEverywhere?: ReadonlySet<string>;
     selectedSince?: SelectedSince | undefined;
     scheduledSince?: Date | undefined;
@@ -84,6 +91,8 @@ export function protectionOf(
   const { now } = run;
   const read = readerOf(inventory, policy, { owner: run.owner, projectId, policies: run.policies });
   const readVolume = volumeReaderOf({ owner: run.owner, policies: [...(run.policies ?? []), policy] });
+  const { volumeSnapshots } = inventory;
+  const backedUp = backups && backedUpBy(policy.policy, backups, { readVolume, volumeSnapshots });
   const placeholders = placeholderServers(inventory, unsure, policy, read);
   const plan = planCleanup(
     { ...inventory, servers: [...inventory.servers, ...placeholders.values()] },
@@ -133,6 +142,8 @@ export function protectionOf(
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
     const facts = snapshotFacts(items, { server: server ?? placeholder, now, expiryOf });
+    const ofVolumes = backedUp?.ofServer(snapshots, now);
+    const itsCopies = ofVolumes ?? (copies && (copiesIn.get(id) ?? []));
     return {
       ...common,
       server: id,
@@ -154,15 +165,15 @@ export function protectionOf(
           : { state: inventory.gone.has(id) ? 'orphaned' : 'deselected' }),
       ...(proof ? { proof } : {}),
       ...notRotating(snapshots, overdueDeletions),
-      ...(copies && policy.offsite
+      ...(itsCopies && policy.offsite
         ? {
             copied: copiedOf(
               snapshots,
-              copiesIn.get(id) ?? [],
+              itsCopies,
               { ...policy, offsite: policy.offsite },
               {
                 imageOf,
-                obstacleTo,
+                obstacleTo: ofVolumes ? () => undefined : obstacleTo,
                 isDeselected,
                 isHomeKnown: (image) => homeOf(image, { server: id }, inventory) !== undefined,
                 now,
@@ -176,8 +187,10 @@ export function protectionOf(
   const adhocSeries = plan.series.filter((s) => adhoc && s.policy === ADHOC);
   const ofVolumes = volumeSeries(plan.series, {
     ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
+    isOnVolumesAlone,
     overdueDeletions,
     forecastOf,
+    backedUp,
   });
   return {
     series: [
@@ -210,11 +223,14 @@ interface VolumeAudit {
   /** The volumes that are to have snapshots, by the id of their server. */
   volumesOfServers: ReadonlyMap<string, readonly Volume[]>;
   serverOf: ReadonlyMap<string, Server>;
+  /** Whether the snapshots of a server's volumes are all that there is of the server. */
+  isOnVolumesAlone(server: Server): boolean;
   now: Date;
   selectedSince: SelectedSince | undefined;
   scheduledSince: Date | undefined;
   overdueDeletions: ReadonlySet<string>;
   forecastOf: ReturnType<typeof forecastRuns>;
+  backedUp: BackedUp | undefined;
 }
 
 /**
@@ -228,11 +244,13 @@ function volumeSeries(
     inventory,
     volumesOfServers,
     serverOf,
+    isOnVolumesAlone,
     now,
     selectedSince,
     scheduledSince,
     overdueDeletions,
     forecastOf,
+    backedUp,
   }: VolumeAudit,
 ): Omit<AuditedSeries, 'account' | 'region'>[] {
   const plans = new Map(
@@ -260,6 +278,16 @@ function volumeSeries(
     return {
       ...{ server, name, volume: { id: volume.id, name: volume.name || volume.id }, policy: policy.policy },
       ...standing(facts, snapshots, forecast.gaps),
+      ...(backedUp && policy.offsite
+        ? {
+            copied: copiedOf(
+              snapshots,
+              backedUp.ofVolume(volume.id),
+              { ...policy, offsite: policy.offsite },
+              { isDeselected: !grows, now },
+            ),
+          }
+        : {}),
       ...notRotating(snapshots, overdueDeletions),
       ...facts,
     };
@@ -279,7 +307,15 @@ function volumeSeries(
           const since = later(server.createdAt, attachedSince(volume, server));
           const growing = { ...server, createdAt: since };
           const options = { policy, newest, oldest, now, selectedSince, scheduledSince };
-          const standing = { ...expected(growing, facts.newestGood, options), gaps };
+          // The drills of such a server boot the snapshots of its root volume.
+          const isRoot = volume.attachments.some((one) => one.serverId === server.id && isFirstDisk(one));
+          const isDrilled = isRoot && isOnVolumesAlone(server);
+          const proof = isDrilled ? proofOf(snapshots, policy.drill !== undefined, now) : undefined;
+          const standing = {
+            ...expected(growing, facts.newestGood, options),
+            ...(proof ? { proof } : {}),
+            gaps,
+          };
           return lacksVolumeService(inventory)
             ? {
                 ...standing,
@@ -404,7 +440,8 @@ function snapshotFacts(
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),
       status: snapshot.status,
-      state: stuck ? 'stuck' : snapshot.state,
+      // A snapshot that is being backed up is not in trouble, and is good again afterwards.
+      state: stuck ? 'stuck' : isBackingUp(snapshot) ? 'pending' : snapshot.state,
       ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
       action,
       reasons,
@@ -437,9 +474,11 @@ function isFailedAdhoc({ policy, state }: Snapshot): boolean {
   return policy === ADHOC && state === 'failed';
 }
 
-function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'unproven'> {
-  const { proven, drilled } = snapshot;
-  if (hasPassed(snapshot)) return { proven: isoSeconds(proven!) };
+function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'provenVolumes' | 'unproven'> {
+  const { proven, provenVolumes, drilled } = snapshot;
+  if (hasPassed(snapshot)) {
+    return { proven: isoSeconds(proven!), ...(provenVolumes ? { provenVolumes } : {}) };
+  }
   return drilled ? { unproven: isoSeconds(drilled) } : {};
 }
 

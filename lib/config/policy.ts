@@ -179,6 +179,12 @@ const Offsite = v.pipe(
         v.picklist(['s3', 'cloud-files'], 'must be "s3" or "cloud-files", or be left out'),
       ),
     ),
+    volumes: v.optional(
+      field(
+        'Set to backup to make Cinder backups of the volume snapshots, where the cloud has a backup service.',
+        v.literal('backup', 'must be "backup", or be left out'),
+      ),
+    ),
     // Rackspace's export task accepts only these container names.
     container: v.optional(
       v.pipe(
@@ -249,6 +255,13 @@ const Drill = v.pipe(
       [],
     ),
     check: v.optional(field('A check of the booted server, by TCP or HTTP.', answerCheck)),
+    volumes: v.optional(
+      field(
+        'Whether the throw-away servers have copies of the data volumes; no by default.',
+        v.boolean('must be true or false'),
+      ),
+      false,
+    ),
   }),
   v.check(
     ({ check: asked, networks }) => asked === undefined || networks.length > 0,

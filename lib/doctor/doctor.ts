@@ -29,7 +29,7 @@ import {
   regionsOf,
   targetOf,
 } from './policy-checks.ts';
-import { checkContainer, checkDrillParts } from './remote-checks.ts';
+import { checkBackups, checkContainer, checkDrillParts } from './remote-checks.ts';
 
 /**
  * The number of accounts to check at the same time. All regions of an account are listed at once.
@@ -139,6 +139,7 @@ async function* checkAccount(
       ...checkSchedules(target.policy, now),
       ...checkOffsite(target.policy, session, now),
       ...(await checkContainer(session, target.policy, { regions: its, owner })),
+      ...(await checkBackups(session, target.policy, its)),
       ...checkDrill(target.policy, provider, now),
       ...(await checkDrillParts(session, target.policy.drill, its)),
       ...targets.slice(0, i).flatMap((earlier) => checkOverlap(target, earlier, now)),

@@ -1,12 +1,14 @@
 import type { Drill, Policy } from '../config/policy.ts';
+import { makesBackups } from '../offsite/backups.ts';
 import { isToCloudFiles } from '../offsite/cloud-files.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { listNetworks, listSecurityGroups } from '../openstack/networks.ts';
 import { hasContainer } from '../openstack/objects.ts';
 import type { Session } from '../openstack/session.ts';
+import { listVolumeBackups } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type CheckResult, fail, warn } from './diagnosis.ts';
+import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
 type DrillPart = Reason<'DRILL_PART_MISSING'>['part'];
 
@@ -90,6 +92,32 @@ export async function checkContainer(
     } catch (error) {
       if (!isCloudError(error)) throw error;
       return [fail('offsite', { code: 'CONTAINER_UNREADABLE', where, container, ...errorFactsOf(error) })];
+    }
+  });
+  return (await Promise.all(found)).flat();
+}
+
+/**
+ * Checks whether each of the regions can list volume backups, if a policy makes some. At Rackspace,
+ * which has none, the check passes with the reason.
+ */
+export async function checkBackups(
+  session: Session,
+  { offsite }: Pick<Policy, 'offsite'>,
+  regions: readonly string[],
+): Promise<CheckResult[]> {
+  if (!offsite?.volumes) return [];
+  if (!makesBackups(session, offsite)) return [pass('offsite', { code: 'BACKUPS_NOT_NEEDED' })];
+  const found = regions.map(async (where): Promise<CheckResult[]> => {
+    if (session.missingEndpoint('volume', where)) return [];
+    try {
+      await listVolumeBackups(session, where);
+      return [];
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      if (error.code === 'NOT_FOUND') return [fail('offsite', { code: 'BACKUP_SERVICE_MISSING', where })];
+      const problem: Reason = { code: 'CLOUD', ...errorFactsOf(error) };
+      return [fail('offsite', { code: 'BACKUPS_UNREADABLE', where, problem })];
     }
   });
   return (await Promise.all(found)).flat();

@@ -1,8 +1,9 @@
 import type { Server } from '../openstack/compute.ts';
-import { getImage } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { ownershipOf } from './ownership.ts';
+import { rootSnapshotsOf } from './root-snapshots.ts';
+import { getSource } from './source.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 /** The facts of a server that is not deleted, because nothing proves that a drill made it. */
@@ -29,8 +30,9 @@ export async function abandonedAmong(
   for (const server of servers) {
     const mark = readThrowAway(server);
     if (mark?.owner !== owner || mark.policy !== policy) continue;
-    const image = await getImage(session, mark.region, mark.image);
-    const ownership = ownershipOf(server, mark, image, { owner, projectId: session.projectId });
+    const image = await getSource(session, mark.region, mark.image);
+    const roots = await rootSnapshotsOf(session, server);
+    const ownership = ownershipOf(server, mark, image, { owner, projectId: session.projectId, roots });
     if (typeof ownership === 'object' && ownership.mayBeDrill) {
       found.push({ code: 'DRILL_SERVER_ABANDONED', ...unprovenFacts(mark, [ownership.problem]) });
     }

@@ -2,25 +2,32 @@ import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import type { Drill } from '../config/policy.ts';
 import { listServers } from '../openstack/compute.ts';
 import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import { getImage, type Image, setProperty } from '../openstack/images.ts';
 import { deleteServer, getServer, type ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
-import { isSnapshot, verdictMarks } from '../snapshots/marker.ts';
-import type { Reader } from '../snapshots/ownership.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
 import { probe } from './probe.ts';
-import { DRILL_KEY, type DrillRecord, withRecord } from './record.ts';
+import { DRILL_KEY, type DrillRecord, readRecords, withRecord } from './record.ts';
+import { rootSnapshotsOf } from './root-snapshots.ts';
+import { getSource, type Source, setSourceProperty } from './source.ts';
+import type { DrillTarget, SourceReader } from './targets.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
+import { bootedVolumes, verdictFacts, writeVerdict } from './verdict.ts';
+import type { DrillLog, VolumeRecord } from './volume-record.ts';
 
 /** The context for checking and deleting throw-away servers. */
 export interface DrillContext {
   session: Session;
   owner: string;
   drill: Drill;
-  /** The reader that decides the ownership of the images in a region. */
-  readerFor(region: string): Reader;
+  /** The account of the policy. */
+  account: string;
+  /** Decides whether an image or a volume snapshot is a snapshot of this deployment. */
+  read: SourceReader;
+  /** The records of drills that make volumes; undefined when they can't be read. */
+  log: DrillLog | undefined;
 }
 
 /**
@@ -66,14 +73,18 @@ export interface DrillAttempt {
    * the two servers the drill made.
    */
   hasTwin: boolean;
+  /** The snapshot that the server boots; undefined if it is no snapshot of the policy any more. */
+  target: DrillTarget | undefined;
+  /** The record of the volumes that the drill has made; undefined without such volumes. */
+  record: VolumeRecord | undefined;
 }
 
 /** A {@link DrillAttempt} in its initial state. */
 export function attemptOf(
   server: ThrowAway,
-  { needless, hasTwin = false }: Partial<DrillAttempt> = {},
+  { needless, hasTwin = false, target, record }: Partial<DrillAttempt> = {},
 ): DrillAttempt {
-  return { server, step: RUNNING, needless, hasTwin };
+  return { server, step: RUNNING, needless, hasTwin, target, record };
 }
 
 /**
@@ -121,7 +132,7 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<D
   }
   if (needless !== undefined)
     return deleteThrowAway(context, attempt, { outcome: 'deleted', reasons: [needless] });
-  if (!isSnapshot(context.readerFor(server.region)(image, []))) {
+  if (!isSnapshot(context.read(image))) {
     return deleteThrowAway(context, attempt, {
       outcome: 'deleted',
       reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }],
@@ -129,13 +140,15 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<D
   }
   const { passed, reason } = await verdictOn(context.drill, detail, Date.now() - server.createdAt.getTime());
   if (passed === undefined) return { ...step, reasons: [reason] };
-  const problem = await writeVerdict(context, image, passed);
+  const booted = bootedVolumes(attempt, detail);
+  const problem = await writeVerdict(context.session, image, passed, booted);
+  const reasons: DrillResult['reasons'] = [reason, ...verdictFacts(booted)];
   return deleteThrowAway(
     context,
     attempt,
     problem === undefined
-      ? { outcome: passed ? 'proven' : 'failed', reasons: [reason] }
-      : { outcome: 'failed', reasons: [reason, problem] },
+      ? { outcome: passed ? 'proven' : 'failed', reasons }
+      : { outcome: 'failed', reasons: [...reasons, problem] },
   );
 }
 
@@ -149,7 +162,7 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<D
 async function inspect(
   { session, owner }: DrillContext,
   { server, step, hasTwin }: DrillAttempt,
-): Promise<{ detail: ServerDetail; image: Image; isNamed: boolean } | DrillStep> {
+): Promise<{ detail: ServerDetail; image: Source; isNamed: boolean } | DrillStep> {
   const detail = await getServer(session, server.region, server.id);
   if (!detail || /DELETED$/.test(detail.status)) {
     return step.state === 'deleting'
@@ -157,8 +170,9 @@ async function inspect(
       : { state: 'deleted', outcome: 'skipped', reasons: [{ code: 'DRILL_SERVER_GONE' }] };
   }
   if (step.state === 'deleting') return step;
-  const image = await getImage(session, server.region, server.image);
-  const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId });
+  const image = await getSource(session, server.region, server.image);
+  const roots = await rootSnapshotsOf(session, detail);
+  const ownership = ownershipOf(detail, server, image, { owner, projectId: session.projectId, roots });
   if (typeof ownership === 'object') {
     return unprovenStep(ownership.problem, ownership);
   }
@@ -207,15 +221,17 @@ export function abandonedOf(attempts: readonly DrillAttempt[], policy: string): 
  */
 export async function nameServer(
   session: Session,
-  image: Image,
+  image: Source,
   { nonce, id }: Pick<ThrowAway, 'nonce' | 'id'>,
 ): Promise<void> {
-  await writeRecord(session, image, { nonce, at: image.updatedAt ?? new Date(), server: id });
+  const recorded = readRecords(image).find((one) => one.nonce === nonce);
+  const at = image.updatedAt ?? recorded?.at ?? new Date();
+  await writeRecord(session, image, { nonce, at, server: id });
 }
 
 /** Writes the record of a drill on the image that the drill boots. */
-export async function writeRecord(session: Session, image: Image, record: DrillRecord): Promise<void> {
-  await setProperty(session, image, DRILL_KEY, withRecord(image, record));
+export async function writeRecord(session: Session, image: Source, record: DrillRecord): Promise<void> {
+  await setSourceProperty(session, image, DRILL_KEY, withRecord(image, record));
 }
 
 /**
@@ -242,25 +258,6 @@ async function verdictOn(
   return 'good' in answer
     ? { passed: true, reason: { code: 'DRILL_ANSWERED', ...answer.good } }
     : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });
-}
-
-/**
- * Writes a verdict on the image. @returns the reason if the cloud refused it; undefined on success.
- */
-async function writeVerdict(
-  { session }: DrillContext,
-  image: Image,
-  passed: boolean,
-): Promise<Reason | undefined> {
-  try {
-    for (const [key, value] of verdictMarks(image.id, passed, new Date())) {
-      await setProperty(session, image, key, value);
-    }
-    return undefined;
-  } catch (error) {
-    if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
-    return { code: 'DRILL_VERDICT_UNWRITTEN', ...errorFactsOf(error) };
-  }
 }
 
 /**

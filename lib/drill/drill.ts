@@ -1,39 +1,39 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { ValidationError } from '../config/validation-error.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
-import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
+import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report } from '../reporting/report.ts';
-import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { fullServerNameIn } from '../snapshots/image-name.ts';
-import { homeOf, listInventory } from '../snapshots/inventory.ts';
-import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
-import { readerOf } from '../snapshots/ownership.ts';
-import { certainlySelects } from '../snapshots/selector.ts';
+import { listInventory } from '../snapshots/inventory.ts';
 import { unprovenFacts } from './abandoned-servers.ts';
 import {
   abandonedOf,
   attemptOf,
   type DrillAttempt,
-  type DrillResult,
   finalResultOf,
   isDrillOverdue,
   isUnproven,
   previewDrill,
 } from './attempt.ts';
-import { type Candidate, flavorsOf, serverRequestFor, startDrills } from './begin.ts';
+import { startDrills } from './begin.ts';
+import { mappedServerVolumes, plannedVolumes, quotaProblem } from './disks.ts';
+import { attemptEntries, drillEntry, skippedEntries, volumeDrillEntries } from './entries.ts';
+import { type AbandonedVolume, abandonedVolumes, openVolumeDrills } from './open-volume-drills.ts';
+import { type BegunDrill, type DrillPolicy, drillProblem, MOST_STUCK, planDrills } from './plan.ts';
+import { flavorsOf, serverRequestFor } from './request-server.ts';
+import { type DrillTarget, sourceReaderOf, targetsIn } from './targets.ts';
+import { type VolumeDrill, volumeDrillResult } from './volume-drill.ts';
+import type { DrillLog, VolumeRecord } from './volume-record.ts';
 import {
-  type Drillable,
-  type DrillPlan,
-  type DrillPolicy,
-  drillProblem,
-  MOST_STUCK,
-  planDrills,
-} from './plan.ts';
-import { readRecords } from './record.ts';
-import type { ThrowAway } from './throw-away.ts';
-import { attemptsIn, checkOnce, checkUntilSettled, type DrillRun, withdrawSurplus } from './watch.ts';
+  advanceVolumeDrills,
+  attemptsIn,
+  checkOnce,
+  checkUntilSettled,
+  type DrillRun,
+  withdrawSurplus,
+} from './watch.ts';
 
 /**
  * Boots snapshots of a policy as throw-away servers, checks whether they boot, writes the verdicts
@@ -53,30 +53,20 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
   const { drill } = policy;
   const problem = drillProblem(drill, session.provider);
   if (problem) throw new ValidationError({ code: 'JOB_REFUSED', job: 'drill', reasons: [problem] });
-  const { regions, throwAways, unreadable } = await listInventory(session, policy.regions, { owner });
-  const readers = new Map(
-    regions.map((one) => [
-      one.region,
-      readerOf(one, policy, { owner, projectId: session.projectId, policies: run.policies }),
-    ]),
-  );
-  const serverOf = new Map(regions.flatMap(({ servers }) => servers.map((server) => [server.id, server])));
-  const isRead = (name: string) => regions.some(({ region }) => region === name);
-  const snapshots = regions.flatMap((surveyed) =>
-    surveyed.images.flatMap((image): Drillable[] => {
-      const snapshot = readers.get(surveyed.region)!(image, surveyed.volumeSnapshots);
-      if (!isSnapshot(snapshot) || snapshot.policy !== policy.policy) return [];
-      const home = homeOf(image, snapshot, surveyed);
-      const isElsewhere = home === undefined ? unreadable.length > 0 : !isRead(home);
-      const { server } = snapshot;
-      const name = fullServerNameIn(snapshot);
-      const isUnselected = !certainlySelects(policy.servers, server, serverOf.get(server), name);
-      return [{ ...snapshot, records: readRecords(image), isElsewhere, isUnselected }];
-    }),
-  );
-  const readerFor = (region: string) => readers.get(region)!;
-  const work: DrillRun = { session, owner, drill, readerFor, policy, now, regions, throwAways, snapshots };
-  const { entries, attempts, problems } = await (policy.dryRun ? planOnly(work) : carryOut(work));
+  const needsVolumes = drill.volumes || session.provider === 'rackspace';
+  const { regions, throwAways, unreadable } = await listInventory(session, policy.regions, {
+    owner,
+    volumes: needsVolumes ? 'all' : undefined,
+  });
+  const read = sourceReaderOf(session, regions, policy, run);
+  const snapshots = targetsIn(session, regions, { policy, run, unreadable, read });
+  const { account } = policy;
+  const { records, log, unread } = await readLog(run.drills, account);
+  const common = { session, owner, account, drill, read, log };
+  const work: DrillRun = { ...common, policy, now, regions, throwAways, snapshots };
+  const { entries, attempts, problems } = await (policy.dryRun
+    ? planOnly(work, records)
+    : carryOut(work, records));
   const isAbandoned = ({ server, step }: DrillAttempt) =>
     step.state === 'abandoned' && server.policy === policy.policy;
   const [abandoned, foreign] = [true, false].map((wanted) =>
@@ -92,6 +82,7 @@ export async function runDrills(session: Session, policy: Policy, run: Run): Pro
     ...(nextRun ? { nextRun: isoSeconds(nextRun) } : {}),
     failures: [
       ...unreadableRegions('drill', unreadable),
+      ...unread,
       ...problems,
       ...abandoned.map(
         ({ server, step }): Finding => ({
@@ -119,30 +110,32 @@ interface DrillRunResult {
   problems: Finding[];
 }
 
-/** Reports what a run would do. Changes nothing. */
-async function planOnly(work: DrillRun): Promise<DrillRunResult> {
-  const attempts = await attemptsIn(work);
-  await checkOnce(work, attempts, previewDrill);
-  const { waiting, capacity, skip, problems } = planAfter(work, attempts);
-  const flavors = flavorsOf(work.session);
-  const planned: Entry[] = [];
-  for (const snapshot of waiting) {
-    if (planned.filter(({ outcome }) => outcome === 'planned').length >= capacity) break;
-    const itsFlavors = await flavors(snapshot.region);
-    const designed = serverRequestFor(candidateOf(work, snapshot), work, itsFlavors, 'nonce', work.now);
-    planned.push(
-      'problem' in designed
-        ? drillEntry(work, snapshot, {
-            outcome: 'failed',
-            reasons: [designed.problem],
-          })
-        : drillEntry(work, snapshot, {
-            outcome: 'planned',
-            reasons: [designed.reason],
-          }),
-    );
+/** The records of the drills of an account that have made volumes. Without them, none is begun. */
+async function readLog(
+  log: DrillLog | undefined,
+  account: string,
+): Promise<{ records: VolumeRecord[]; log: DrillLog | undefined; unread: Finding[] }> {
+  try {
+    return { records: (await log?.list(account)) ?? [], log, unread: [] };
+  } catch (error) {
+    const { message } = error as Error;
+    return { records: [], log: undefined, unread: [{ code: 'DRILL_RECORDS_UNREADABLE', message }] };
   }
-  const leftovers = drillEntries(work, attempts, ({ step, needless }) =>
+}
+
+/** Reports what a run would do. Changes nothing. */
+async function planOnly(work: DrillRun, records: readonly VolumeRecord[]): Promise<DrillRunResult> {
+  const attempts = await attemptsIn(work);
+  const drills = await openVolumeDrills(work, records, attempts);
+  await checkOnce(work, attempts, previewDrill);
+  const { waiting, capacity, skip, problems } = await planAfter(work, attempts, { drills, records });
+  const planned: Entry[] = [];
+  const plan = planner(work);
+  for (const target of waiting) {
+    if (planned.filter(({ outcome }) => outcome === 'planned').length >= capacity) break;
+    planned.push(await plan(target));
+  }
+  const leftovers = attemptEntries(attempts, ({ step, needless }) =>
     step.state === 'running'
       ? {
           outcome: 'planned',
@@ -154,95 +147,114 @@ async function planOnly(work: DrillRun): Promise<DrillRunResult> {
         }
       : step,
   );
-  return { entries: [...leftovers, ...planned, ...skipped(work, skip)], attempts, problems };
-}
-
-/**
- * Checks the existing throw-away servers, begins the drills that are due, and checks all servers
- * until the run deadline.
- */
-async function carryOut(work: DrillRun): Promise<DrillRunResult> {
-  const attempts = await attemptsIn(work);
-  await checkOnce(work, attempts);
-  const { waiting, capacity, skip, problems } = planAfter(work, attempts);
-  const candidates = waiting.map((snapshot) => candidateOf(work, snapshot));
-  const { servers, refused } = await startDrills(work, candidates, capacity);
-  attempts.push(...servers.map((server) => attemptOf(server)));
-  if (servers.length > 0) await withdrawSurplus(work, attempts);
-  await checkUntilSettled(work, attempts);
-  const followed = drillEntries(work, attempts, (attempt) => finalResultOf(attempt, work.drill, new Date()));
-  const notBegun = refused.map(({ candidate, result }) => drillEntry(work, candidate.snapshot, result));
-  return { entries: [...followed, ...notBegun, ...skipped(work, skip)], attempts, problems };
-}
-
-/** The drills to begin, with the throw-away servers that already exist taken into account. */
-function planAfter({ snapshots, policy, drill, now }: DrillRun, attempts: readonly DrillAttempt[]) {
-  // A server that was deleted since the listing counts until a listing lacks it, so that a snapshot
-  // never has two servers.
-  const own = attempts.filter(({ server, step }) => !isUnproven(step) && server.policy === policy.policy);
-  const abandoned = abandonedOf(attempts, policy.policy);
-  const [stuck, running] = [true, false].map((is) =>
-    own.filter((attempt) => isDrillOverdue(attempt, drill, now) === is).map(({ server }) => server),
-  ) as [ThrowAway[], ThrowAway[]];
-  const isByHand = policy.servers.only !== undefined;
-  const plan = planDrills(snapshots, { running, stuck, abandoned }, { ...drill, isByHand }, now);
-  const count = stuck.length + abandoned.length;
-  const problems: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
-  return { ...plan, problems };
-}
-
-function candidateOf(work: DrillRun, snapshot: Drillable): Candidate {
-  const { images } = work.regions.find(({ region }) => region === snapshot.region)!;
-  const image = images.find(({ id }) => id === snapshot.id)!;
-  return { snapshot, image, name: serverNameOf(work, snapshot) };
-}
-
-function skipped(work: DrillRun, skip: DrillPlan<Drillable>['skip']): Entry[] {
-  return skip.map(({ snapshot, reason }) =>
-    drillEntry(work, snapshot, { outcome: 'skipped', reasons: [reason] }),
+  const open = volumeDrillEntries(
+    drills.filter(({ attempt }) => !attempt),
+    ({ record }) => ({
+      outcome: 'planned',
+      reasons: [{ code: 'DRILL_VOLUMES_OPEN', names: record.volumes.map(({ name }) => name) }],
+    }),
   );
+  return { entries: [...leftovers, ...open, ...planned, ...skippedEntries(skip)], attempts, problems };
 }
 
-/**
- * The report entries of the throw-away servers. Each entry is under the server whose snapshot was
- * booted.
- */
-function drillEntries(
-  work: DrillRun,
-  attempts: readonly DrillAttempt[],
-  resultOf: (attempt: DrillAttempt) => DrillResult,
-): Entry[] {
-  return attempts
-    .filter(({ step }) => !isUnproven(step))
-    .map((attempt) => {
-      const { id, name, region, policy, image } = attempt.server;
-      const snapshot = work.snapshots.find((one) => one.id === image && one.region === region);
-      const { outcome, reasons } = resultOf(attempt);
-      const entry = snapshot
-        ? drillEntry(work, snapshot, { outcome, reasons })
-        : { server: id, name, region, policy, image, outcome, ...reasonOf(...reasons) };
-      return { ...entry, reason: `${name} (${id}): ${entry.reason}` };
-    });
-}
-
-function drillEntry(work: DrillRun, snapshot: Drillable, { outcome, reasons }: DrillResult): Entry {
-  const { server, region, policy, id } = snapshot;
-  return {
-    server,
-    name: serverNameOf(work, snapshot),
-    region,
-    policy,
-    image: id,
-    outcome,
-    ...reasonOf(...reasons),
+/** Plans the drill of a snapshot for a dry run. */
+function planner(work: DrillRun): (target: DrillTarget) => Promise<Entry> {
+  const flavors = flavorsOf(work.session);
+  return async (target) => {
+    const volumes = mappedServerVolumes(target.disks);
+    const facts = { nonce: 'nonce', now: work.now, volumes };
+    const designed = serverRequestFor(target, work, await flavors(target.region), facts);
+    const problem =
+      'problem' in designed
+        ? designed.problem
+        : await quotaProblem(work.session, target.region, target.disks);
+    if (problem || 'problem' in designed) {
+      return drillEntry(target, { outcome: 'failed', reasons: [problem!] });
+    }
+    const { without } = target.disks;
+    const missing: Reason[] = without > 0 ? [{ code: 'DRILL_WITHOUT_VOLUMES', count: without }] : [];
+    const reasons = [designed.reason, ...plannedVolumes(target.disks), ...missing] as const;
+    return drillEntry(target, { outcome: 'planned', reasons: [...reasons] as [Reason, ...Reason[]] });
   };
 }
 
-/** The name of a snapshot's server; of a server that is gone, its name in the snapshot. */
-function serverNameOf({ regions }: DrillRun, snapshot: Drillable): string {
-  const { server, region } = snapshot;
-  const its = regions.find((one) => one.region === region)?.servers.find(({ id }) => id === server);
-  return its?.name ?? serverNameIn(snapshot);
+/**
+ * Checks the existing throw-away servers and volumes, begins the drills that are due, and checks
+ * all of them until the run deadline.
+ */
+async function carryOut(work: DrillRun, records: readonly VolumeRecord[]): Promise<DrillRunResult> {
+  const attempts = await attemptsIn(work);
+  const drills = await openVolumeDrills(work, records, attempts);
+  await checkOnce(work, attempts);
+  await advanceVolumeDrills(work, drills, attempts);
+  const { waiting, capacity, skip, problems } = await planAfter(work, attempts, { drills, records });
+  const { servers, volumeDrills, refused } = await startDrills(work, waiting, capacity);
+  const targetOf = ({ image, region }: { image: string; region: string }) =>
+    work.snapshots.find((one) => one.id === image && one.region === region);
+  attempts.push(...servers.map((server) => attemptOf(server, { target: targetOf(server) })));
+  drills.push(...volumeDrills);
+  if (servers.length > 0) await withdrawSurplus(work, attempts);
+  await checkUntilSettled(work, attempts, drills);
+  const hasOwnEntry = ({ state, attempt }: VolumeDrill) => !attempt || state !== 'booting';
+  const own = drills.filter(hasOwnEntry);
+  const followed = attempts.filter((attempt) => !own.some((drill) => drill.attempt === attempt));
+  return {
+    entries: [
+      ...attemptEntries(followed, (attempt) => finalResultOf(attempt, work.drill, new Date())),
+      ...volumeDrillEntries(own, volumeDrillResult),
+      ...refused.map(({ target, result }) => drillEntry(target, result)),
+      ...skippedEntries(skip),
+    ],
+    attempts,
+    problems: [...problems, ...drills.flatMap(({ abandoned }) => abandoned)],
+  };
+}
+
+/** {@link abandonedVolumes}, and the error that keeps them from being read. */
+async function readAbandonedVolumes(
+  work: DrillRun,
+  records: readonly VolumeRecord[],
+): Promise<{ abandoned: AbandonedVolume[]; findings: Finding[] }> {
+  // Without the records it is unknown which volumes they name.
+  if (!work.log) return { abandoned: [], findings: [] };
+  try {
+    const abandoned = await abandonedVolumes(work, records);
+    return { abandoned, findings: abandoned.map(({ finding }) => finding) };
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return { abandoned: [], findings: [{ code: 'CLOUD', ...errorFactsOf(error) }] };
+  }
+}
+
+/** The drills to begin, with the existing servers and volumes of drills taken into account. */
+async function planAfter(
+  work: DrillRun,
+  attempts: readonly DrillAttempt[],
+  { drills, records }: { drills: readonly VolumeDrill[]; records: readonly VolumeRecord[] },
+) {
+  const { snapshots, policy, drill, now } = work;
+  // A server that was deleted since the listing counts until a listing lacks it, so that a snapshot
+  // never has two servers.
+  const own = attempts.filter(({ server, step }) => !isUnproven(step) && server.policy === policy.policy);
+  const volumes = await readAbandonedVolumes(work, records);
+  const abandoned: BegunDrill[] = [
+    ...abandonedOf(attempts, policy.policy),
+    ...new Map(volumes.abandoned.map((one) => [one.nonce, one])).values(),
+  ];
+  const withoutServer = drills.filter(
+    ({ attempt, record, state }) => !attempt && record.policy === policy.policy && state !== 'done',
+  );
+  const begunOf = ({ record: { region, image, at } }: VolumeDrill) => ({ region, image, createdAt: at });
+  const [stuck, running] = [true, false].map((is): BegunDrill[] => [
+    ...own.filter((attempt) => isDrillOverdue(attempt, drill, now) === is).map(({ server }) => server),
+    ...withoutServer.filter(({ state }) => (state === 'later') === is).map(begunOf),
+  ]) as [BegunDrill[], BegunDrill[]];
+  const isByHand = policy.servers.only !== undefined;
+  const plan = planDrills(snapshots, { running, stuck, abandoned }, { ...drill, isByHand }, now);
+  const count = stuck.length + abandoned.length;
+  const stuckProblem: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
+  const problems = [...stuckProblem, ...volumes.findings];
+  return { ...plan, problems };
 }
 
 function hasDrill(policy: Policy): policy is DrillPolicy {

@@ -4,15 +4,17 @@ import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { nameEnding } from '../snapshots/marker.ts';
 import { DRILL_NAME, readRecords } from './record.ts';
+import { type Source, volumeSnapshotsOf } from './source.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
 
 /** The largest accepted difference between the clocks of the cloud's services. */
-const CLOCKS_MAY_DIFFER_MS = 5 * MINUTE_MS;
+export const CLOCKS_MAY_DIFFER_MS = 5 * MINUTE_MS;
 /**
- * The longest accepted time between the writing of the nonce and the creation of the server. A
- * Lambda function runs for 15 minutes at most.
+ * The longest accepted time between the writing of the nonce and the creation of the server, or
+ * between the record of a drill and the creation of its volumes. A Lambda function runs for 15
+ * minutes at most.
  */
-const LONGEST_REQUEST_MS = 30 * MINUTE_MS;
+export const LONGEST_REQUEST_MS = 30 * MINUTE_MS;
 
 /**
  * - named: the record on the image has the id of the server.
@@ -40,21 +42,24 @@ export interface Unproven {
  * prove nothing, because anybody can copy them to another server.
  *
  * A server that was rebuilt from the image shows that image too, but was created before the nonce
- * was written. A server that is older than the image can't belong to a drill.
+ * was written. A server that is older than the image can't belong to a drill. A server that boots
+ * from a volume shows no image: its root volume was made from a volume snapshot of the source.
  *
- * @param image the image that the metadata name; undefined when the image no longer exists.
+ * @param image the source that the metadata name; undefined when it no longer exists.
+ * @param facts.roots of a server that shows no image, the volume snapshots of its root volume; see
+ *   `rootSnapshotsOf` in root-snapshots.ts.
  */
 export function ownershipOf(
   server: Server,
   expected: ThrowAway,
-  image: Image | undefined,
-  { owner, projectId }: { owner: string; projectId: string },
+  image: Source | undefined,
+  { owner, projectId, roots = [] }: OwnershipFacts,
 ): Ownership {
   const mark = readThrowAway(server);
   if (mark?.owner !== owner || !isSame(mark, expected)) {
     return notOfDrill({ code: 'DRILL_METADATA_CHANGED' });
   }
-  if (server.imageId !== mark.image) {
+  if (server.imageId !== mark.image && !bootsFromVolumeOf(image, server, roots)) {
     return notOfDrill({ code: 'DRILL_FROM_OTHER_IMAGE', image: mark.image });
   }
   if (!image) {
@@ -68,7 +73,7 @@ export function ownershipOf(
   if (record.server === undefined) {
     // The last change of the image, which is at or after the time at which the nonce was written,
     // both by the cloud's clock.
-    const writtenAt = image.updatedAt?.getTime() ?? Infinity;
+    const writtenAt = writtenAtMs(image, record.at);
     const latest = record.at.getTime() + LONGEST_REQUEST_MS;
     // A user who may only set metadata can copy a drill's metadata to another server, but can't
     // rename that server.
@@ -92,23 +97,53 @@ export function ownershipOf(
     : { problem: { code: 'DRILL_CREATED_TOO_EARLY', image: mark.image }, mayBeDrill };
 }
 
+interface OwnershipFacts {
+  owner: string;
+  projectId: string;
+  roots?: readonly (string | undefined)[];
+}
+
+/**
+ * Whether a server that shows no image boots from a volume that was made from a source. A server
+ * that is being built, or whose build failed, may have no volume.
+ */
+function bootsFromVolumeOf(
+  source: Source | undefined,
+  { imageId }: Server,
+  roots: readonly (string | undefined)[],
+): boolean {
+  const snapshots = source ? volumeSnapshotsOf(source) : [];
+  return (
+    imageId === undefined &&
+    snapshots.length > 0 &&
+    (roots.length === 0 || roots.some((id) => id !== undefined && snapshots.includes(id)))
+  );
+}
+
+/** When the nonce was written, by the cloud's clock. A volume snapshot does not show this. */
+function writtenAtMs({ updatedAt, volumeSnapshot }: Source, recordedAt: Date): number {
+  return volumeSnapshot ? recordedAt.getTime() - CLOCKS_MAY_DIFFER_MS : (updatedAt?.getTime() ?? Infinity);
+}
+
 function notOfDrill(problem: Reason): Unproven {
   return { problem, mayBeDrill: false };
 }
 
 /**
  * Separates the throw-away servers of drills from the servers that policies may select. Only a
- * server that its image names counts as a throw-away server: an unnecessary snapshot of a
+ * server that its source names counts as a throw-away server: an unnecessary snapshot of a
  * throw-away server costs little, but a server without snapshots may lose all its data.
+ *
+ * @param sources the images, and the volume snapshots with their metadata as properties.
  */
 export function separateThrowAways(
   servers: readonly Server[],
-  images: readonly Image[],
+  sources: readonly Pick<Image, 'id' | 'owner' | 'properties'>[],
   projectId: string,
 ): { lasting: Server[]; throwAways: Server[] } {
-  const drills = images
+  const drills = sources
     .filter(({ owner }) => owner === projectId)
-    .flatMap((image) => readRecords(image).map((record) => ({ ...record, image: image.id })));
+    .flatMap((source) => readRecords(source).map((record) => ({ ...record, image: source.id })));
   const drillOf = new Map(drills.map((drill) => [drill.server, drill]));
   const { throwAways = [], lasting = [] } = Object.groupBy(servers, (server) => {
     const drill = drillOf.get(server.id);

@@ -30,6 +30,8 @@ export interface Drillable extends Snapshot {
    * Whether the policy perhaps does not select the server now: then no drill boots a copy of it.
    */
   isUnselected?: boolean;
+  /** Why the snapshot can't be booted now. */
+  obstacle?: Reason;
 }
 
 /** The drills of a policy that a run may begin now. */
@@ -45,19 +47,22 @@ export interface DrillPlan<S extends Snapshot = Snapshot> {
   skip: { snapshot: S; reason: Reason }[];
 }
 
-/** The throw-away servers of a policy that exist now. */
+/** A drill that has begun: when, and of which image or volume snapshot. */
+export type BegunDrill = Pick<ThrowAway, 'region' | 'image' | 'createdAt'>;
+
+/** The throw-away servers of a policy that exist now, and the drills that have only volumes yet. */
 export interface ExistingServers {
-  running: readonly ThrowAway[];
+  running: readonly BegunDrill[];
   /**
    * Servers whose deletion is overdue. They do not count towards `atOnce`; only the drills of their
    * own images wait until they are deleted.
    */
-  stuck?: readonly ThrowAway[];
+  stuck?: readonly BegunDrill[];
   /**
    * Servers that a drill may have made, although nothing proves it: only a person may delete them.
    * They count towards `atOnce` as long as they exist.
    */
-  abandoned?: readonly ThrowAway[];
+  abandoned?: readonly BegunDrill[];
 }
 
 /**
@@ -85,7 +90,7 @@ export function planDrills<S extends Drillable>(
 ): DrillPlan<S> {
   const running = [...proven, ...abandoned];
   const key = ({ region, id }: Snapshot) => `${region} ${id}`;
-  const imageKeys = (servers: readonly ThrowAway[]) =>
+  const imageKeys = (servers: readonly BegunDrill[]) =>
     new Set(servers.map(({ region, image }) => `${region} ${image}`));
   const [tried, waitedFor] = [imageKeys(running), imageKeys(stuck)];
   const waiting = [...Map.groupBy(snapshots, ({ region, server }) => `${region} ${server}`).values()]
@@ -112,22 +117,14 @@ export function planDrills<S extends Drillable>(
   const isFull = stuck.length + abandoned.length >= MOST_STUCK;
   const capacity = isFull ? 0 : Math.min(atOnce - running.length, atOnce - begun);
   return {
-    waiting: waiting.filter((s) => !unbootableReason(s)),
+    waiting: waiting.filter(({ obstacle }) => !obstacle),
     capacity: Math.max(0, capacity),
-    skip: waiting.flatMap((snapshot) => {
-      const reason = unbootableReason(snapshot);
-      return reason ? [{ snapshot, reason }] : [];
-    }),
+    skip: waiting.flatMap((snapshot) => (snapshot.obstacle ? [{ snapshot, reason: snapshot.obstacle }] : [])),
   };
 }
 
 function byAge(a: Snapshot, b: Snapshot): number {
   return a.slot.getTime() - b.slot.getTime() || a.createdAt.getTime() - b.createdAt.getTime();
-}
-
-/** Why a snapshot can never be booted by a drill; undefined when it can. */
-function unbootableReason({ volumeSnapshots }: Snapshot): Reason | undefined {
-  return volumeSnapshots.length > 0 ? { code: 'DRILL_OF_VOLUMES' } : undefined;
 }
 
 /**
@@ -149,7 +146,7 @@ export function slotBegin(schedule: Schedule, now: Date): Date | undefined {
  */
 function begunInSlot(
   snapshots: readonly Drillable[],
-  existing: readonly ThrowAway[],
+  existing: readonly BegunDrill[],
   schedule: Schedule,
   now: Date,
 ): number {
@@ -182,13 +179,19 @@ export function surplusOf(running: readonly ThrowAway[], atOnce: number): ThrowA
  * flavor that is large enough. A flavor without a local disk is the last choice, because a cloud
  * may refuse to boot it without a volume.
  *
+ * A server that boots from a volume needs no local disk, but, at Rackspace, a flavor that allows
+ * it.
+ *
  * @returns the flavor, or the reason why there is none.
  */
 export function drillFlavor(
-  image: Image,
+  source: Image,
   wanted: string | undefined,
-  flavors: readonly Flavor[],
+  known: readonly Flavor[],
+  isOnVolume = false,
 ): Flavor | Reason {
+  const image = isOnVolume ? { ...source, minDiskGb: 0, sizeBytes: 0 } : source;
+  const flavors = isOnVolume ? known.filter(({ mayBootVolume }) => mayBootVolume) : known;
   if (wanted !== undefined) {
     const found = findFlavor(flavors, wanted);
     if (!found) return { code: 'DRILL_FLAVOR_UNKNOWN', flavor: wanted };
@@ -198,7 +201,7 @@ export function drillFlavor(
   }
   const all = fitting(image, flavors);
   return (
-    all.find(({ diskGb }) => diskGb > 0) ??
+    (isOnVolume ? undefined : all.find(({ diskGb }) => diskGb > 0)) ??
     all[0] ?? { code: 'DRILL_WITHOUT_FLAVOR', image: image.id, least: leastOf(image) }
   );
 }

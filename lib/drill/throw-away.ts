@@ -1,14 +1,14 @@
 import type { Server } from '../openstack/compute.ts';
 import { DRILL_KEY } from './record.ts';
 
-/** The metadata of a throw-away server: the deployment, policy and drill that it belongs to. */
+/** What a drill has made: the deployment, policy and drill that it belongs to. */
 export interface DrillMark {
   /** The deployment. */
   owner: string;
   policy: string;
-  /** The id of the image that the server was made from. */
+  /** The id of the source that the drill boots: an image, or the snapshot of a root volume. */
   image: string;
-  /** The nonce of the drill's record on the image; see record.ts. */
+  /** The nonce of the drill's record; see record.ts. */
   nonce: string;
 }
 
@@ -25,8 +25,22 @@ export interface ThrowAway extends DrillMark, Pick<Server, 'id' | 'name' | 'regi
  * The metadata of a throw-away server. They are sent with the request for the server and never
  * written afterwards.
  */
-export function drillMetadata({ owner, policy, image, nonce }: DrillMark): Record<string, string> {
-  return { [DRILL_KEY]: `${owner} ${policy} ${image} ${nonce}` };
+export function drillMetadata(mark: DrillMark): Record<string, string> {
+  return { [DRILL_KEY]: markText(mark) };
+}
+
+/** A mark as text; see {@link parseMark}. */
+export function markText({ owner, policy, image, nonce }: DrillMark): string {
+  return `${owner} ${policy} ${image} ${nonce}`;
+}
+
+/** Parses a mark; undefined when it is invalid. */
+export function parseMark(text: string): DrillMark | undefined {
+  const [, owner, policy, image, nonce] =
+    /^([\w-]+) ([a-z0-9-]{1,40}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
+      text,
+    ) ?? [];
+  return owner && policy && image && nonce ? { owner, policy, image, nonce } : undefined;
 }
 
 /**
@@ -37,12 +51,6 @@ export function readThrowAway(
   server: Pick<Server, 'id' | 'name' | 'region' | 'metadata' | 'createdAt'>,
 ): ThrowAway | undefined {
   const { id, name, region, metadata, createdAt } = server;
-  const mark = Object.hasOwn(metadata, DRILL_KEY) ? metadata[DRILL_KEY]! : '';
-  const [, owner, policy, image, nonce] =
-    /^([\w-]+) ([a-z0-9-]{1,40}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) ([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/.exec(
-      mark,
-    ) ?? [];
-  return owner && policy && image && nonce && createdAt
-    ? { id, name, region, createdAt, owner, policy, image, nonce }
-    : undefined;
+  const mark = parseMark(Object.hasOwn(metadata, DRILL_KEY) ? metadata[DRILL_KEY]! : '');
+  return mark && createdAt ? { id, name, region, createdAt, ...mark } : undefined;
 }

@@ -17,8 +17,11 @@ import {
   isUnproven,
   unreadableReason,
 } from './attempt.ts';
-import { type Drillable, type DrillPolicy, surplusOf } from './plan.ts';
+import { type DrillPolicy, surplusOf } from './plan.ts';
+import { flavorsOf } from './request-server.ts';
+import type { DrillTarget } from './targets.ts';
 import { readThrowAway, type ThrowAway } from './throw-away.ts';
+import { advanceVolumeDrill, type VolumeDrill } from './volume-drill.ts';
 
 /**
  * The pauses between two checks: short at first, because most servers are active within a minute.
@@ -35,7 +38,7 @@ export interface DrillRun extends DrillContext {
   /** The servers that drills of any deployment provably made, which policies do not select. */
   throwAways: readonly Server[];
   /** The snapshots of this policy. */
-  snapshots: readonly Drillable[];
+  snapshots: readonly DrillTarget[];
 }
 
 /**
@@ -57,7 +60,8 @@ export async function attemptsIn(work: DrillRun): Promise<DrillAttempt[]> {
     }
     const snapshot = snapshots.find(({ id, region }) => id === server.image && region === server.region);
     const isJudged = snapshot?.drilled && snapshot.drilled >= server.createdAt;
-    return [attemptOf(server, { needless: isJudged ? { code: 'DRILL_JUDGED' } : undefined, hasTwin })];
+    const needless: Reason | undefined = isJudged ? { code: 'DRILL_JUDGED' } : undefined;
+    return [attemptOf(server, { needless, hasTwin, target: snapshot })];
   });
   return [...listed, ...(await unlistedAttempts(work, new Set(listed.map(({ server }) => server.id))))];
 }
@@ -79,14 +83,17 @@ async function unlistedAttempts(
   );
   const found = await pMap(
     open,
-    async ({ snapshot: { id: image, region, policy }, server: id, nonce, at: createdAt }) => {
+    async ({ snapshot: target, server: id, nonce, at: createdAt }) => {
+      const { id: image, region, policy } = target;
       const named = { id, name: 'a server', region, owner, policy, image, nonce, createdAt };
       try {
         const server = await getServer(session, region, id);
-        return server ? [attemptOf(readThrowAway(server) ?? { ...named, name: server.name })] : [];
+        return server
+          ? [attemptOf(readThrowAway(server) ?? { ...named, name: server.name }, { target })]
+          : [];
       } catch (error) {
         if (!isCloudError(error)) throw error;
-        const attempt = attemptOf(named);
+        const attempt = attemptOf(named, { target });
         attempt.step = { state: 'undeletable', outcome: 'failed', reasons: [unreadableReason(error)] };
         return [attempt];
       }
@@ -119,17 +126,49 @@ export async function checkOnce(
 }
 
 /**
- * Checks the servers repeatedly, until none is running or being deleted, or the run deadline is
- * near.
+ * Takes one step of each drill that makes volumes.
+ *
+ * @param attempts gets the servers that are requested now.
  */
-export async function checkUntilSettled(work: DrillRun, attempts: readonly DrillAttempt[]): Promise<void> {
+export async function advanceVolumeDrills(
+  work: DrillRun,
+  drills: readonly VolumeDrill[],
+  attempts: DrillAttempt[],
+): Promise<void> {
+  const flavors = flavorsOf(work.session);
+  await pMap(
+    drills,
+    async (drill) => {
+      const begun = await advanceVolumeDrill(work, drill, flavors);
+      if (begun) attempts.push(begun);
+    },
+    { concurrency: 8 },
+  );
+}
+
+/**
+ * Checks the servers and the volumes repeatedly, until none is running, being filled or being
+ * deleted, or the run deadline is near.
+ */
+export async function checkUntilSettled(
+  work: DrillRun,
+  attempts: DrillAttempt[],
+  drills: readonly VolumeDrill[],
+): Promise<void> {
   const { deadline } = work.session;
-  for (let pauseMs = 0; attempts.some(isUnsettled); ) {
+  for (let pauseMs = 0; attempts.some(isUnsettled) || drills.some(isOpen); ) {
     if (deadline.remainingMs() < pauseMs + LAST_CHECK_MS) return;
     await pause(pauseMs);
     await checkOnce(work, attempts);
+    await advanceVolumeDrills(work, drills, attempts);
     pauseMs = Math.min(2 * pauseMs || FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   }
+}
+
+/** Whether a further step of the drill may come to something in this run. */
+function isOpen({ state, attempt }: VolumeDrill): boolean {
+  if (state === 'booting') return attempt?.step.state === 'deleted';
+  return state === 'filling' || state === 'deleting';
 }
 
 function isUnsettled({ step }: DrillAttempt): boolean {

@@ -12,6 +12,8 @@ import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts'
 import { readerOf } from '../snapshots/ownership.ts';
 import type { Inventory, RegionInventory } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { backUpVolumes } from './back-up-volumes.ts';
+import { makesBackups } from './backups.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
@@ -81,9 +83,10 @@ async function copyAll(
   session: Session,
   policy: OffsitePolicy,
   bucket: () => Bucket,
-  { owner, now }: Run,
+  run: Run,
   findings: Findings,
 ): Promise<void> {
+  const { owner, now } = run;
   const scope: CopyScope = { owner, account: policy.account, policy: policy.policy };
   refuseNames(scope);
   const { maxBytesPerMonth, container = owner } = policy.offsite;
@@ -91,9 +94,12 @@ async function copyAll(
   const reasons = cloudFilesProblems(session, policy.offsite);
   if (reasons.length > 0) throw new ValidationError({ code: 'JOB_REFUSED', job: 'offsite', reasons });
   const target = isToCloudFiles(session, policy.offsite) ? undefined : bucket();
-  const { regions, unreadable } = await listInventory(session, policy.regions, { owner });
+  const volumes = makesBackups(session, policy.offsite) ? 'all' : undefined;
+  const { regions, unreadable } = await listInventory(session, policy.regions, { owner, volumes });
   findings.unreadable.push(...unreadable);
   findings.failures.push(...unreadableRegions('offsite', unreadable));
+  // The copies of images may need the rest of the run.
+  if (policy.offsite.volumes) addAll(findings, await backUpVolumes(session, policy, regions, run));
   const home = [...(policy.regions ?? session.regions)].sort()[0];
   if (home === undefined) return;
   const ledger = await openLedger(target ?? storeIn(home), scope, { now, dryRun: policy.dryRun }).catch(
@@ -136,8 +142,7 @@ async function copyAll(
     longestWaitingFirst(queue, ledger),
     async ({ context, series }) => {
       const found = await copySeries(context, policy, series, ledger);
-      findings.entries.push(found.entry);
-      for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...found[kind]);
+      addAll(findings, { ...found, entries: [found.entry] });
     },
     // With a monthly limit, only one series at a time, because the remaining bytes are known only
     // after the previous copy has begun.
@@ -150,6 +155,11 @@ async function copyAll(
     throw error;
   });
   findings.warnings.push(...unreported);
+}
+
+function addAll(findings: Findings, more: Omit<Findings, 'unreadable'>): void {
+  findings.entries.push(...more.entries);
+  for (const kind of ['warnings', 'failures', 'once'] as const) findings[kind].push(...more[kind]);
 }
 
 /**
@@ -195,7 +205,9 @@ async function seriesIn(
   });
   const ours = images
     .map((image) => read(image, inventory.volumeSnapshots))
-    .filter((s): s is Snapshot => isSnapshot(s) && s.policy === policy.policy);
+    .filter((s): s is Snapshot => isSnapshot(s) && s.policy === policy.policy)
+    // The data of the others are in volume snapshots, which are backed up.
+    .filter((s) => s.volumeSnapshots.length === 0 || !makesBackups(session, policy.offsite));
   const isNamable = ({ id, server }: Snapshot) => isKeyId(id) && isKeyId(server);
   for (const { id, server } of ours.filter((one) => !isNamable(one))) {
     warnings.push({ code: 'SERVER_ID_INVALID', region, image: id, server });
@@ -296,7 +308,7 @@ function refuseNames({ owner, account }: CopyScope): void {
 }
 
 function isLeft({ outcome, codes }: SnapshotLine): boolean {
-  return outcome === 'deferred' && !codes.includes('MAX_DELETES');
+  return outcome === 'deferred' && !codes.includes('MAX_DELETES') && !codes.includes('BACKUP_GOING');
 }
 
 function hasOffsite(policy: Policy): policy is OffsitePolicy {

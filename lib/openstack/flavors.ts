@@ -13,7 +13,12 @@ export interface Flavor {
   diskGb: number;
   /** Whether there are local disks besides the system disk. No image contains them. */
   hasDataDisks: boolean;
+  /** Whether a server of this flavor may boot from a volume. */
+  mayBootVolume: boolean;
 }
+
+/** The classes of Rackspace's flavors whose servers never boot from a volume. */
+const LOCAL_CLASSES = ['standard1', 'onmetal'];
 
 const NovaFlavor = v.looseObject({
   id: v.string(),
@@ -24,8 +29,11 @@ const NovaFlavor = v.looseObject({
   'OS-FLV-EXT-DATA:ephemeral': v.fallback(v.number(), 0),
   // Rackspace's; the values are texts.
   'OS-FLV-WITH-EXT-SPECS:extra_specs': v.fallback(
-    v.looseObject({ number_of_data_disks: v.fallback(v.string(), '0') }),
-    { number_of_data_disks: '0' },
+    v.looseObject({
+      number_of_data_disks: v.fallback(v.string(), '0'),
+      class: v.fallback(v.string(), ''),
+    }),
+    { number_of_data_disks: '0', class: '' },
   ),
 });
 
@@ -65,9 +73,9 @@ export async function getFlavor(session: Session, region: string, id: string): P
 
 function flavorFromNova(flavor: v.InferOutput<typeof NovaFlavor>): Flavor {
   const { id, name, ram, disk } = flavor;
-  const { number_of_data_disks: disks } = flavor['OS-FLV-WITH-EXT-SPECS:extra_specs'];
+  const { number_of_data_disks: disks, class: its } = flavor['OS-FLV-WITH-EXT-SPECS:extra_specs'];
   const hasDataDisks = flavor['OS-FLV-EXT-DATA:ephemeral'] > 0 || Number(disks) > 0;
-  return { id, name, ramMb: ram, diskGb: disk, hasDataDisks };
+  return { id, name, ramMb: ram, diskGb: disk, hasDataDisks, mayBootVolume: !LOCAL_CLASSES.includes(its) };
 }
 
 /** Finds a flavor by id, or else by name. */

@@ -94,7 +94,7 @@ export function sender(
         ...(text === undefined ? {} : { body: text }),
         headers: {
           ...(contentType ? { 'content-type': contentType } : {}),
-          ...(microversion ? { 'openstack-api-version': `compute ${microversion}` } : {}),
+          ...(microversion ? { 'openstack-api-version': microversion } : {}),
           ...(token ? { 'x-auth-token': token } : {}),
         },
         signal,

@@ -240,15 +240,35 @@ export async function setProperty(
   if (!v.is(v.looseObject({ [property]: v.literal(value) }), body)) throw unreadableAnswer(request, property);
 }
 
+/** A disk of a volume-backed server in the `block_device_mapping` of its image. */
+export interface MappedVolume {
+  /** The id of the volume snapshot. */
+  snapshot: string;
+  /** 0 for the disk that the server boots from; undefined for the others. */
+  bootIndex: number | undefined;
+  /** "/dev/vdb"; undefined if the image does not say. */
+  device: string | undefined;
+}
+
+const Mapping = v.array(
+  v.looseObject({
+    snapshot_id: v.optional(v.nullable(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/)))),
+    boot_index: v.fallback(v.nullish(v.number()), undefined),
+    device_name: v.fallback(v.nullish(v.string()), undefined),
+  }),
+);
+
 /**
- * Reads the snapshot ids of a volume-backed server's image from `block_device_mapping`, a JSON
- * string. A mapping with an invalid id yields no ids.
+ * Reads the volume snapshots of a volume-backed server's image from `block_device_mapping`, a JSON
+ * string: https://docs.openstack.org/nova/latest/user/block-device-mapping.html. A mapping with an
+ * invalid id yields none.
  */
-function mappedSnapshotIds(mapping: string | undefined): string[] {
-  const id = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/));
-  const Mapping = v.array(v.looseObject({ snapshot_id: v.optional(v.nullable(id)) }));
+export function mappedVolumesOf({ properties }: Pick<Image, 'properties'>): MappedVolume[] {
   try {
-    return v.parse(Mapping, JSON.parse(mapping ?? '[]')).flatMap(({ snapshot_id }) => snapshot_id ?? []);
+    const mapping = v.parse(Mapping, JSON.parse(properties.block_device_mapping ?? '[]'));
+    return mapping.flatMap(({ snapshot_id: snapshot, boot_index, device_name }) =>
+      snapshot ? [{ snapshot, bootIndex: boot_index ?? undefined, device: device_name ?? undefined }] : [],
+    );
   } catch {
     return [];
   }
@@ -300,6 +320,6 @@ function imageFromGlance(image: v.InferOutput<typeof GlanceImage>, region: strin
     minDiskGb: image.min_disk,
     minRamMb: image.min_ram,
     properties,
-    volumeSnapshotIds: mappedSnapshotIds(properties.block_device_mapping),
+    volumeSnapshotIds: mappedVolumesOf({ properties }).map(({ snapshot }) => snapshot),
   };
 }

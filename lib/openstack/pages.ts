@@ -13,7 +13,9 @@ export const date = v.pipe(
 const PAGE_SIZE = '1000';
 
 interface PagedListing<T> {
-  request: Pick<CloudRequest, 'service' | 'region' | 'path'> & { query?: Record<string, string> };
+  request: Pick<CloudRequest, 'service' | 'region' | 'path' | 'microversion'> & {
+    query?: Record<string, string>;
+  };
   /** The key of the items in each page's body. */
   key: string;
   item: v.GenericSchema<unknown, T>;

@@ -26,12 +26,16 @@ export async function imageMetadataLimit(session: Session, region: string): Prom
 }
 
 /** A quota that snapshots count towards, and how much of it is used. */
-export interface Quota {
-  /** Images and volume snapshots by number; bytes of images; GB of volumes and their snapshots. */
-  kind: 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
+export interface Quota<K = SnapshotQuotaKind> {
+  kind: K;
   limit: number;
   used: number;
 }
+
+/**
+ * Images and volume snapshots by number; bytes of images; GB of volumes and their snapshots.
+ */
+type SnapshotQuotaKind = 'images' | 'imageBytes' | 'volumeSnapshots' | 'volumeGigabytes';
 
 const MIB = 2 ** 20;
 const Amount = v.object({ limit: v.number(), usage: v.number() });
@@ -50,7 +54,7 @@ export async function imageQuotas(session: Session, region: string): Promise<Quo
   if (session.provider === 'rackspace') return [];
   const answer = await readOptional(session, { service: 'image', region, path: '/info/usage' }, Usage);
   const { image_count_total: count, image_size_total: size } = answer?.usage ?? {};
-  return limited(
+  return limited<SnapshotQuotaKind>(
     count && { kind: 'images', limit: count.limit, used: count.usage },
     size && { kind: 'imageBytes', limit: size.limit * MIB, used: size.usage * MIB },
   );
@@ -59,6 +63,8 @@ export async function imageQuotas(session: Session, region: string): Promise<Quo
 const VolumeLimits = v.object({
   limits: v.object({
     absolute: v.object({
+      maxTotalVolumes: v.fallback(v.number(), -1),
+      totalVolumesUsed: v.fallback(v.number(), 0),
       maxTotalSnapshots: v.number(),
       totalSnapshotsUsed: v.number(),
       maxTotalVolumeGigabytes: v.number(),
@@ -74,25 +80,84 @@ const VolumeLimits = v.object({
  * `GET /limits`, where -1 means no limit:
  * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project
  */
-export async function volumeQuotas(session: Session, region: string): Promise<Quota[]> {
-  const answer = await readOptional(session, { service: 'volume', region, path: '/limits' }, VolumeLimits);
-  const absolute = answer?.limits.absolute;
-  return limited(
+export async function volumeQuotas(
+  session: Session,
+  region: string,
+): Promise<Quota<'volumeSnapshots' | 'volumeGigabytes'>[]> {
+  const absolute = await volumeLimits(session, region);
+  return limited<'volumeSnapshots' | 'volumeGigabytes'>(
     absolute && {
       kind: 'volumeSnapshots',
       limit: absolute.maxTotalSnapshots,
       used: absolute.totalSnapshotsUsed,
     },
+    absolute && gigabytesOf(absolute),
+  );
+}
+
+const BackupLimits = v.object({
+  limits: v.object({
+    absolute: v.object({
+      maxTotalBackups: v.number(),
+      totalBackupsUsed: v.number(),
+      maxTotalBackupGigabytes: v.number(),
+      totalBackupGigabytesUsed: v.number(),
+    }),
+  }),
+});
+
+/**
+ * The quotas of volume backups and of their gigabytes; none if the cloud has no quotas or does not
+ * show them.
+ *
+ * `GET /limits`, where -1 means no limit:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project
+ */
+export async function backupQuotas(
+  session: Session,
+  region: string,
+): Promise<Quota<'backups' | 'backupGigabytes'>[]> {
+  const answer = await readOptional(session, { service: 'volume', region, path: '/limits' }, BackupLimits);
+  const absolute = answer?.limits.absolute;
+  return limited<'backups' | 'backupGigabytes'>(
+    absolute && { kind: 'backups', limit: absolute.maxTotalBackups, used: absolute.totalBackupsUsed },
     absolute && {
-      kind: 'volumeGigabytes',
-      limit: absolute.maxTotalVolumeGigabytes,
-      used: absolute.totalGigabytesUsed,
+      kind: 'backupGigabytes',
+      limit: absolute.maxTotalBackupGigabytes,
+      used: absolute.totalBackupGigabytesUsed,
     },
   );
 }
 
-function limited(...quotas: (Quota | undefined)[]): Quota[] {
-  return quotas.filter((quota) => quota !== undefined && quota.limit >= 0) as Quota[];
+/** Like {@link volumeQuotas}, the quotas that new volumes count towards. */
+export async function newVolumeQuotas(
+  session: Session,
+  region: string,
+): Promise<Quota<'volumes' | 'volumeGigabytes'>[]> {
+  const absolute = await volumeLimits(session, region);
+  return limited<'volumes' | 'volumeGigabytes'>(
+    absolute && {
+      kind: 'volumes',
+      limit: absolute.maxTotalVolumes,
+      used: absolute.totalVolumesUsed,
+    },
+    absolute && gigabytesOf(absolute),
+  );
+}
+
+type VolumeAmounts = v.InferOutput<typeof VolumeLimits>['limits']['absolute'];
+
+async function volumeLimits(session: Session, region: string): Promise<VolumeAmounts | undefined> {
+  const answer = await readOptional(session, { service: 'volume', region, path: '/limits' }, VolumeLimits);
+  return answer?.limits.absolute;
+}
+
+function gigabytesOf({ maxTotalVolumeGigabytes: limit, totalGigabytesUsed: used }: VolumeAmounts) {
+  return { kind: 'volumeGigabytes' as const, limit, used };
+}
+
+function limited<K>(...quotas: (Quota<K> | undefined)[]): Quota<K>[] {
+  return quotas.filter((quota) => quota !== undefined && quota.limit >= 0) as Quota<K>[];
 }
 
 /**

@@ -6,8 +6,8 @@ const KEYSTONE_WRITERS = ['admin', 'manager', 'member', '_member_'];
  * Whether the user may create and delete images, volume snapshots if `needsVolumes`, and copies in
  * object storage if `needsCopies`, judged by role names; undefined if the names do not decide it.
  *
- * Rackspace requires an admin role: of the account, global, or of servers, images, block storage and
- * Cloud Files, through which all copies go. Creators and observers may not
+ * Rackspace requires an admin role: of the account, global, or of servers, images, block storage
+ * and Cloud Files, through which all copies go. Creators and observers may not
  * (https://docs.rackspace.com/docs/detailed-permissions-matrix-for-cloud-images, and the matrices
  * of Cloud Servers and Cloud Block Storage). Rackspace uses upper and lower case in these names.
  * Keystone roles depend on the operator: even OpenStack's default policies refuse `reader` only

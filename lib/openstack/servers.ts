@@ -61,13 +61,27 @@ export async function getServer(
   }
 }
 
+/** A volume of a new server. */
+export interface ServerVolume {
+  /**
+   * The id of an available volume, or of a volume snapshot from which the cloud makes a volume with
+   * the server.
+   */
+  id: string;
+  source: 'volume' | 'snapshot';
+  /** Whether the server boots from the volume. */
+  isRoot: boolean;
+  /** Whether the cloud deletes the volume with the server. */
+  isDeletedWithServer: boolean;
+}
+
 /** The properties of a new server. */
 export interface NewServer {
   name: string;
   /** An image id. */
   image: string;
-  /** The id of an available volume to boot from, instead of the image. */
-  rootVolume?: string | undefined;
+  /** The volumes of the server; a root volume replaces the image. None by default. */
+  volumes?: readonly ServerVolume[];
   flavor: string;
   /** Network ids; no network if empty; the cloud's default networks if undefined. */
   networks: readonly string[] | undefined;
@@ -100,7 +114,7 @@ export async function createServer(session: Session, region: string, server: New
     json: {
       server: {
         name,
-        ...diskOf(server),
+        ...disksOf(server),
         flavorRef: flavor,
         metadata,
         ...(networks ? { networks: networks.length > 0 ? networks.map((uuid) => ({ uuid })) : 'none' } : {}),
@@ -118,11 +132,25 @@ export async function createServer(session: Session, region: string, server: New
   return answer.output.server.id;
 }
 
-/** The image or the volume that a new server boots from. */
-function diskOf({ image, rootVolume: uuid }: Pick<NewServer, 'image' | 'rootVolume'>): object {
-  if (uuid === undefined) return { imageRef: image };
-  const volume = { boot_index: 0, uuid, source_type: 'volume', destination_type: 'volume' };
-  return { imageRef: '', block_device_mapping_v2: [{ ...volume, delete_on_termination: false }] };
+/**
+ * The disks of a new server: the image alone, or a block device mapping:
+ * https://docs.openstack.org/nova/latest/user/block-device-mapping.html. With a mapping, an image
+ * that the server boots from has to be in it, too.
+ */
+function disksOf({ image, volumes = [] }: Pick<NewServer, 'image' | 'volumes'>): object {
+  if (volumes.length === 0) return { imageRef: image };
+  const [root, others] = [volumes.filter(({ isRoot }) => isRoot), volumes.filter(({ isRoot }) => !isRoot)];
+  const local = { source_type: 'image', destination_type: 'local', delete_on_termination: true };
+  return {
+    imageRef: root.length > 0 ? '' : image,
+    block_device_mapping_v2: [
+      ...(root.length > 0 ? [] : [{ boot_index: 0, uuid: image, ...local }]),
+      ...[...root, ...others].map(({ id, source, isRoot, isDeletedWithServer }) => ({
+        ...{ boot_index: isRoot ? 0 : -1, uuid: id, source_type: source, destination_type: 'volume' },
+        delete_on_termination: isDeletedWithServer,
+      })),
+    ],
+  };
 }
 
 /**
@@ -149,6 +177,31 @@ export async function rebuildServer(
     path: `/servers/${encodeURIComponent(id)}/action`,
     json: { rebuild: { imageRef: rebuild.image, metadata: rebuild.metadata } },
     expect: [202],
+  });
+}
+
+/**
+ * Sets one item of the metadata of a server, and leaves the others as they are.
+ *
+ * `PUT /servers/{id}/metadata/{key}`:
+ * https://docs.openstack.org/api-ref/compute/#create-or-update-metadata-item and
+ * https://docs.rackspace.com/docs/cloud-servers/v2/api-reference
+ *
+ * @throws {CloudError} NOT_FOUND if the server does not exist.
+ */
+export async function setServerMetadataItem(
+  session: Session,
+  { region, id }: Pick<Server, 'region' | 'id'>,
+  key: string,
+  value: string,
+): Promise<void> {
+  await session.request({
+    service: 'compute',
+    region,
+    method: 'PUT',
+    path: `/servers/${encodeURIComponent(id)}/metadata/${encodeURIComponent(key)}`,
+    json: { meta: { [key]: value } },
+    expect: [200],
   });
 }
 

@@ -33,8 +33,8 @@ export interface CloudRequest {
   /** The content type of the body; application/json by default. */
   contentType?: string;
   /**
-   * The compute API microversion, if the request needs a later one than 2.1. Rackspace has no
-   * microversions.
+   * The microversion of the compute or block storage API, if the request needs a later one than 2.1
+   * or 3.0. Rackspace has no microversions.
    */
   microversion?: string;
   /** The status codes of success. For any other status the session throws. */
@@ -212,7 +212,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
           json,
           text,
           contentType,
-          microversion,
+          microversion: microversion && `${service} ${microversion}`,
           expect,
           repeatable,
           token,

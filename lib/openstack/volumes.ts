@@ -82,12 +82,12 @@ export async function getVolume(session: Session, region: string, id: string): P
   }
 }
 
-/** A volume to create from a volume snapshot. */
+/** A volume to create from a volume snapshot or a backup. */
 export interface NewVolume {
-  snapshotId: string;
+  source: { snapshotId: string } | { backupId: string };
   name: string;
   description: string;
-  /** At least the size of the volume snapshot, which is the default. */
+  /** At least the size of the source, which is the default. */
   sizeGb: number | undefined;
   /** Undefined for the default of the cloud. */
   type: string | undefined;
@@ -95,33 +95,36 @@ export interface NewVolume {
 }
 
 /**
- * Creates a volume from a volume snapshot. The cloud fills the volume asynchronously; at Rackspace
- * this can take hours.
+ * Creates a volume from a volume snapshot or a backup. The cloud fills the volume asynchronously;
+ * at Rackspace this can take hours.
  *
  * `POST /volumes`: https://docs.openstack.org/api-ref/block-storage/v3/#create-a-volume and
- * https://docs.rackspace.com/docs/cloud-block-storage. The type is sent only to Rackspace, where
- * the default is not the type of the original. Cinder takes it from the volume snapshot, and
- * refuses many others.
+ * https://docs.rackspace.com/docs/cloud-block-storage. The type is sent to Rackspace and
+ * with a backup, where the default is not the type of the original. Cinder takes it from a volume
+ * snapshot, and refuses many others. Backups need volume API 3.47.
  *
- * @throws {CloudError} OVER_QUOTA for a quota, BAD_REQUEST for a volume snapshot that is not
- *   available. After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates
- *   the volume: look for the volume before a retry.
+ * @throws {CloudError} OVER_QUOTA for a quota, BAD_REQUEST for a source that is not available.
+ *   After NO_ANSWER, UNAVAILABLE and BAD_ANSWER it is unknown whether the cloud creates the
+ *   volume: look for the volume before a retry.
  */
 export async function createVolume(
   session: Session,
   region: string,
-  { snapshotId, name, description, sizeGb, type, metadata }: NewVolume,
+  { source, name, description, sizeGb, type, metadata }: NewVolume,
 ): Promise<Volume> {
   const request = { service: 'volume', region, path: '/volumes' } as const;
+  const sendsType = session.provider === 'rackspace' || 'backupId' in source;
   const { body } = await session.request({
     ...request,
     method: 'POST',
+    ...('backupId' in source ? { microversion: '3.47' } : {}),
     json: {
       volume: {
-        ...{ snapshot_id: snapshotId, metadata },
+        ...('backupId' in source ? { backup_id: source.backupId } : { snapshot_id: source.snapshotId }),
+        metadata,
         ...(sizeGb === undefined ? {} : { size: sizeGb }),
         ...nameFieldsOf(session, { name, description }),
-        ...(session.provider === 'rackspace' && type !== undefined ? { volume_type: type } : {}),
+        ...(sendsType && type !== undefined ? { volume_type: type } : {}),
       },
     },
     expect: [200, 202],
@@ -129,6 +132,56 @@ export async function createVolume(
   const answer = v.safeParse(v.object({ volume: CinderVolume }), body);
   if (!answer.success) throw unreadableAnswer(request, v.getDotPath(answer.issues[0]) ?? 'not a volume');
   return volumeFromCinder(answer.output.volume, region);
+}
+
+/**
+ * Gives a volume another name; its description stays.
+ *
+ * `PUT /volumes/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#update-a-volume and
+ * https://docs.rackspace.com/docs/cloud-block-storage
+ *
+ * @throws {CloudError} NOT_FOUND if the volume does not exist.
+ */
+export async function renameVolume(
+  session: Session,
+  { region, id, description }: Pick<Volume, 'region' | 'id' | 'description'>,
+  name: string,
+): Promise<void> {
+  await session.request({
+    service: 'volume',
+    region,
+    method: 'PUT',
+    path: `/volumes/${encodeURIComponent(id)}`,
+    json: { volume: nameFieldsOf(session, { name, description }) },
+    expect: [200],
+  });
+}
+
+/**
+ * Deletes a volume, but never its snapshots. Cinder deletes the volume asynchronously. A missing
+ * volume, or one that is being deleted, counts as deleted.
+ *
+ * `DELETE /volumes/{id}`, without `cascade`:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#delete-a-volume and
+ * https://docs.rackspace.com/docs/cloud-block-storage
+ *
+ * @throws {CloudError} BAD_REQUEST if the volume is attached or has snapshots, FORBIDDEN if the
+ *   user lacks the role.
+ */
+export async function deleteVolume(
+  session: Session,
+  { region, id }: Pick<Volume, 'region' | 'id'>,
+): Promise<void> {
+  const path = `/volumes/${encodeURIComponent(id)}`;
+  try {
+    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return;
+    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
+    // Cinder answers 400 for a volume that it is already deleting.
+    const current = await getVolume(session, region, id);
+    if (current && current.status !== 'deleting') throw error;
+  }
 }
 
 function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: string): Volume {

@@ -15,6 +15,13 @@ interface OfNewVolume {
   name: string;
 }
 
+/** A volume that several servers may have, and the ids of those that have it. */
+interface OfSharedVolume {
+  volume: string;
+  name: string;
+  servers: readonly string[];
+}
+
 /** An image, or a volume snapshot. */
 export interface SnapshotId {
   image: string;
@@ -204,7 +211,25 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_SNAPSHOT_GONE: None;
   DRILL_UNMARKED: { error: string; message: string };
   DRILL_SERVER_UNCERTAIN: { error: string; message: string };
-  DRILL_OF_VOLUMES: None;
+  DRILL_RECORD_LOST: { snapshot: string };
+  DRILL_UNRECORDED: { message?: string };
+  DRILL_VOLUME_PLANNED: { name: string; sizeGb?: number };
+  DRILL_VOLUMES_OPEN: { names: readonly string[] };
+  DRILL_WITH_VOLUMES: { names: readonly string[] };
+  DRILL_WITHOUT_VOLUMES: { count: number };
+  DRILL_VOLUMES_UNFINISHED: None;
+  DRILL_VOLUMES_UNREADABLE: { problem: Reason };
+  DRILL_VOLUMES_OVER_QUOTA: { kind: 'volumes' | 'volumeGigabytes'; needed: number; left: number };
+  DRILL_VOLUME_REFUSED: { name: string; error: string; message: string };
+  DRILL_VOLUMES_FILLING: { names: readonly string[] };
+  DRILL_VOLUMES_LATE: { hours: number };
+  DRILL_VOLUME_FAILED: { volume: string; name: string; status: string };
+  DRILL_VOLUME_GONE: { name: string };
+  DRILL_VOLUME_UNUSABLE: { volume: string; name: string; because: Reason };
+  DRILL_VOLUMES_READ_LATER: { error: string; message: string };
+  DRILL_VOLUMES_LEFT: { names: readonly string[] };
+  DRILL_VOLUME_DELETED_LATER: { volume: string; name: string; error: string; message: string };
+  DRILL_VOLUMES_STILL_BEING_DELETED: { names: readonly string[] };
 
   // Why it is not proven that a drill created a server.
   DRILL_METADATA_CHANGED: None;
@@ -215,6 +240,14 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_CREATED_TOO_LATE: { image: string };
   DRILL_CREATED_TOO_EARLY: { image: string };
   DRILL_OF_OTHER_SERVER: { image: string };
+
+  // Why nothing proves that a drill has made a volume.
+  DRILL_VOLUME_METADATA_CHANGED: None;
+  DRILL_VOLUME_FROM_OTHER_SNAPSHOT: { snapshot: string };
+  DRILL_VOLUME_CREATED_AT_OTHER_TIME: None;
+  DRILL_VOLUME_ELSEWHERE: { servers: readonly string[] };
+  DRILL_VOLUME_TWIN: None;
+  DRILL_VOLUME_NOT_RECORDED: None;
 
   // Copies.
   COPY_PLANNED: { bytes: number };
@@ -241,6 +274,21 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_WITHOUT_MANIFEST: None;
   COPY_SERVER_UNLISTED: None;
   TOO_FEW_COPIES_LEFT: { needed: number };
+
+  // Backups of volumes.
+  BACKUP_PLANNED: { sizeGb: number; incremental: boolean };
+  BACKUP_REQUESTED: { incremental: boolean };
+  BACKUP_RUNNING: { since: string };
+  BACKUP_STUCK: { since: string };
+  BACKUP_WAITS: { backup: string };
+  BACKUP_RETRIED_LATER: { times: number; from: string };
+  BACKUP_OVER_QUOTA: { needed: number; left: number; kind: 'backups' | 'backupGigabytes' };
+  BACKUP_MARKER_LOST: { backup: string };
+  BACKUP_HAS_DEPENDENTS: None;
+  BACKUP_VOLUME_UNATTACHED: None;
+  BACKUP_GOING: None;
+  BACKUP_STILL_THERE: { status: string };
+  BACKUP_WITHOUT_SNAPSHOT: None;
 
   // Exports, with which copies at Rackspace start.
   EXPORT_RUNNING: { since: string };
@@ -311,6 +359,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILLS_STUCK: { count: number };
   DRILL_SERVER_ABANDONED: LeftAlone;
   DRILL_SERVER_FOREIGN: LeftAlone;
+  DRILL_VOLUME_ABANDONED: { where: string; volume: string; name: string; reasons: readonly Reason[] };
+  DRILL_RECORDS_UNREADABLE: { message: string };
   NOT_COPIED: { of: string; reasons: readonly Reason[] };
   NEVER_COPIED: { of: string; reasons: readonly Reason[] };
   COPY_UNREADABLE: { of: string; problem: Reason };
@@ -321,6 +371,10 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   COPY_NEVER_VERIFIED: { key: string };
   COPY_NOT_COUNTED: { problem: Reason };
   COPY_LEDGER_UNREADABLE: { message: string };
+  BACKUPS_NOT_NEEDED: None;
+  BACKUP_SERVICE_MISSING: { where: string };
+  BACKUPS_UNREADABLE: { where: string; problem: Reason };
+  BACKUP_FAILED: { of: string; backup: string; message: string };
   SERVER_ID_INVALID: { image: string; server: string };
 
   // Data of servers that are in no snapshot.
@@ -478,8 +532,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_CHECK_AGAIN: None;
 
   // The volumes of a restore. `snapshot` is the id of a volume snapshot.
-  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean };
+  RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean; isBackup?: true };
   RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
+  RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
   RESTORE_VOLUME_REQUESTED: OfNewVolume;
   RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };
@@ -509,7 +564,22 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_SERVER_RENAMED: { was: string; name: string };
   RESTORE_SERVER_BUSY: { name: string; taskState: string };
 
+  // The volumes of a restore in place. `old` is the volume that is replaced.
+  RESTORE_VOLUME_SWAP: { name: string; old?: { id: string; name: string }; device?: string };
+  RESTORE_VOLUMES_STAY: { volumes: readonly { id: string; name: string }[] };
+  RESTORE_VOLUME_SHARED: OfSharedVolume;
+  RESTORE_STOPPING: { name: string; server: string };
+  RESTORE_NOT_STOPPED: { name: string; server: string; error: string; message: string };
+  RESTORE_VOLUME_DETACHING: { volume: string; name: string };
+  RESTORE_VOLUME_NOT_DETACHED: { volume: string; name: string; error: string; message: string };
+  RESTORE_VOLUME_BUSY: { volume: string; name: string; status: string };
+  RESTORE_OLD_VOLUME: { volume: string; name: string; servers: readonly string[] };
+  RESTORE_NEW_VOLUME_GONE: { volume: string };
+  RESTORE_STARTING: { name: string; server: string };
+  RESTORE_NOT_STARTED: { name: string; server: string; error: string; message: string };
+
   // Safety snapshots of a restore in place.
+  SAFETY_WITHOUT_VOLUMES: { names: readonly string[] };
   SAFETY_REQUESTED: { name: string };
   SAFETY_GOOD: { image: string };
   SAFETY_PENDING: { image: string; status: string };
@@ -566,6 +636,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUMES_UNREAD: { where: string; problem: Reason };
   RESTORE_VOLUME_UNFINISHED: { name: string; snapshot: string; status: string };
   RESTORE_VOLUME_OF_OTHER: { volume: string; request: string };
+  RESTORE_VOLUME_SHARED_SINCE: OfSharedVolume;
+  RESTORE_VOLUME_UNPLACED: OfNewVolume & { snapshot: string };
+  RESTORE_SWAP_BEGUN: { request: string };
   RESTORE_NO_VOLUME: { volume: string; regions: readonly string[] };
   RESTORE_SEVERAL_VOLUMES: {
     volume: string;
@@ -889,4 +962,7 @@ export function keyOf(facts: object): string {
  * A failure or a warning that concerns more than a single entry: with its region if it concerns one
  * region, and with its account in an audit of several accounts.
  */
-export type Finding = Reason & { region?: string; ofAccount?: string };
+export type Finding<C extends ReasonCode = ReasonCode> = Reason<C> & {
+  region?: string;
+  ofAccount?: string;
+};

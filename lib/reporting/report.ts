@@ -23,6 +23,7 @@ const OUTCOMES = [
   'deleted',
   'taken',
   'copied',
+  'copying',
   'exporting',
   'proven',
   'held',
@@ -33,9 +34,14 @@ const OUTCOMES = [
 ] as const;
 export type Outcome = (typeof OUTCOMES)[number];
 
-/** One snapshot of a series in a report of cleanup, or one copy in a report of an offsite run. */
+/**
+ * One snapshot of a series in a report of cleanup, or one copy in a report of an offsite run: of an
+ * image, or of a volume snapshot.
+ */
 export interface SnapshotLine {
   image: string;
+  /** The id of the backup that was made of this volume snapshot. */
+  backup?: string;
   slot: string;
   /** The status of the image, or of a bad volume snapshot of it: `volume_snapshot:gone`. */
   status: string;

@@ -1,30 +1,37 @@
 import { attachVolume } from '../openstack/attachments.ts';
-import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { isPassing } from './cloud-request.ts';
 import { type MadeVolumes, twinReasons } from './made-volumes.ts';
 
-/** The errors after which a later call tries again. */
-const PASSING: CloudError['code'][] = ['CONFLICT', 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER', 'OUT_OF_TIME'];
+/** How far the volumes of a server are. */
+export interface VolumesProgress {
+  state: 'building' | 'done' | 'failed';
+  reasons: Reason[];
+}
 
 /**
- * Attaches the volumes of a restore to the new server, in the order of the originals, up to the
+ * Attaches the volumes of a restore to its server, in the order of the originals, up to the
  * first one that the cloud does not accept. The cloud attaches a volume asynchronously, so a later
  * call has to find the volume `in-use`.
  *
+ * @param deviceOf the device to ask for; by default, the cloud chooses.
  * @returns `building` until all volumes are attached.
  */
 export async function attachVolumes(
   session: Session,
   server: ServerDetail,
   { made, twins, missing }: MadeVolumes,
-): Promise<{ state: 'building' | 'done' | 'failed'; reasons: Reason[] }> {
+  deviceOf: (volume: Volume) => string | undefined = () => undefined,
+): Promise<VolumesProgress> {
   const reasons: Reason[] = [
     ...missing.map((volume): Reason => ({ code: 'RESTORE_VOLUME_GONE', volume })),
     ...twinReasons(twins),
   ];
-  let state: 'building' | 'done' | 'failed' = missing.length > 0 ? 'failed' : 'done';
+  let state: VolumesProgress['state'] = missing.length > 0 ? 'failed' : 'done';
   for (const { volume } of made) {
     const { id, name, status, attachments } = volume;
     const which = { volume: id, name };
@@ -46,14 +53,13 @@ export async function attachVolumes(
       continue;
     }
     try {
-      await attachVolume(session, server, volume);
+      await attachVolume(session, server, volume, deviceOf(volume));
       reasons.push({ code: 'RESTORE_VOLUME_ATTACHING', ...which });
       if (state === 'done') state = 'building';
     } catch (error) {
       if (!isCloudError(error)) throw error;
       reasons.push({ code: 'RESTORE_VOLUME_NOT_ATTACHED', ...which, ...errorFactsOf(error) });
-      const isPassing = state !== 'failed' && isCloudError(error, ...PASSING);
-      return { state: isPassing ? 'building' : 'failed', reasons };
+      return { state: state !== 'failed' && isPassing(error) ? 'building' : 'failed', reasons };
     }
   }
   return { state, reasons };

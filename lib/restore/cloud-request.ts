@@ -1,8 +1,13 @@
-import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { sendOnce } from '../openstack/send-once.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { ServerRestoreEvent } from './event.ts';
 import { refuse } from './refusal.ts';
+
+/** Whether a later call may succeed after an error, without a change by an operator. */
+export function isPassing(error: CloudError): boolean {
+  return isCloudError(error, 'CONFLICT', 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER', 'OUT_OF_TIME');
+}
 
 /**
  * {@link sendOnce} for a restore. When a simultaneous call of the same restore causes a conflict,

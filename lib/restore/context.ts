@@ -17,7 +17,7 @@ import {
   momentMs,
 } from './image-choice.ts';
 import type { RestoreInventory } from './inventory.ts';
-import { type RestoreParameters, readSafetyMark } from './marks.ts';
+import { type RestoredMark, type RestoreParameters, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import type { Origin } from './source.ts';
@@ -86,7 +86,7 @@ export async function chosenEarlier(
  *
  * @throws {ValidationError} that names every difference.
  */
-export function refuseOtherRestore(context: RestoreContext, begun: RestoreParameters & { at: Date }): void {
+export function refuseOtherRestore(context: RestoreContext, begun: RestoredMark): void {
   const { event, origin, request, inventory } = context;
   const untilMs = momentMs(event.at);
   const chosen = inventory.snapshots.find(({ id, region }) => id === begun.image && region === begun.region);

@@ -4,7 +4,7 @@ import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
 import { quotable, recordOf, strict, UUID } from '../config/schema.ts';
 
 const AT =
-  'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image or a volume snapshot';
+  'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image, a volume snapshot or a backup';
 
 const id = (of: string) =>
   v.pipe(v.string(`must be the id of ${of}`), v.regex(UUID, `must be the id of ${of}`));
@@ -33,6 +33,7 @@ const ofServer = {
   ...common,
   restored: v.optional(id('a server')),
 };
+const volumes = v.optional(v.literal('none', 'must be "none", or be left out to restore the volumes'));
 const made = v.optional(v.array(id('a volume'), 'must be a list of the ids of volumes'));
 
 const only = (to: string, why: string) => v.optional(v.never(`is for "to": "${to}" only: ${why}`));
@@ -42,7 +43,7 @@ const metadata = recordOf(quotable('must be a text'), 'must be texts: {"autosnap
 const NewEvent = strict({
   ...ofServer,
   to: v.literal('new', 'must be "new" or "in-place"'),
-  volumes: v.optional(v.literal('none', 'must be "none", or be left out to restore the volumes')),
+  volumes,
   made,
   name: v.optional(text('a name for the new server')),
   flavor: v.optional(text('the id or the name of a flavor')),
@@ -64,8 +65,8 @@ const InPlaceEvent = strict({
   to: v.literal('in-place'),
   confirm: v.optional(quotable('must be the name of the server')),
   safeties: v.optional(v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots')),
-  volumes: only('new', 'a rebuild replaces no volume'),
-  made: only('new', 'a rebuild makes no volume'),
+  volumes,
+  made,
   asked: only('new', 'the metadata of a rebuilt server name the request'),
   name: keeps,
   flavor: keeps,

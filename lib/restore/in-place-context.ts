@@ -3,6 +3,9 @@ import type { ServerDetail } from '../openstack/servers.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { eventToResume, type RestoreContext, restoreReport } from './context.ts';
 import type { RebuildEvent } from './event.ts';
+import type { VolumeSwap } from './in-place-volumes.ts';
+import { statusReasons } from './made-volumes.ts';
+import { replacedReasons } from './replaced-volumes.ts';
 import type { Restoration, RestoreState } from './restoration.ts';
 import type { Safety } from './safety.ts';
 
@@ -18,6 +21,10 @@ export interface InPlaceContext extends RestoreContext<RebuildEvent> {
 export interface InPlaceRestore extends InPlaceContext {
   server: ServerDetail;
   image: Image;
+  /** The volumes that are replaced, all of which are available; none with `"volumes": "none"`. */
+  swaps: readonly VolumeSwap[];
+  /** Whether the server was running before the restore stopped it. */
+  wasRunning: boolean;
 }
 
 /**
@@ -28,6 +35,12 @@ export const safetiesOf = ({ safeties, missing }: InPlaceContext): string[] => [
   ...safeties.map(({ snapshot }) => snapshot.id),
   ...missing,
 ];
+
+/** What a restore has made and replaced so far, for the text of a refusal. */
+export function leftBehind(work: InPlaceRestore): Reason[] {
+  const made = work.swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
+  return [...statusReasons({ made, twins: [] }), ...replacedReasons(work)];
+}
 
 /**
  * The report of a call that has not requested the rebuild; `safety` is the id of the safety

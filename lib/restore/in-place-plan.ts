@@ -14,7 +14,8 @@ const REBUILD_STATUSES = ['ACTIVE', 'SHUTOFF', 'ERROR'];
 const SNAPSHOT_STATUSES = ['ACTIVE', 'SHUTOFF'];
 
 /**
- * The next step: `take` a safety snapshot, `wait` for a safety snapshot, or `rebuild` the server.
+ * The next step: `take` a safety snapshot, `wait` for new volumes or for a safety snapshot, or
+ * `rebuild` the server.
  */
 export type InPlaceStep = 'take' | 'wait' | 'rebuild';
 
@@ -23,6 +24,10 @@ interface ServerFacts {
   /** The id of the server's root volume; undefined when the root disk is local. */
   rootVolume: string | undefined;
   step: InPlaceStep;
+  /** Whether the server stays off, because it was off before the restore. */
+  staysOff: boolean;
+  /** What earlier calls have left, for the text of a refusal. */
+  left: readonly Reason[];
 }
 
 /**
@@ -35,7 +40,7 @@ export function planInPlace(
   { confirm, dryRun }: Pick<RebuildEvent, 'confirm' | 'dryRun'>,
   server: ServerDetail,
   image: Image,
-  { flavors, rootVolume, step }: ServerFacts,
+  { flavors, rootVolume, step, staysOff, left }: ServerFacts,
 ): Reason[] {
   const { name, volumeBacked, status, taskState, flavorId, addresses, locked } = server;
   const flavor = flavors.find(({ id }) => id === flavorId);
@@ -63,19 +68,19 @@ export function planInPlace(
         ]
       : []),
     ...(locked ? [{ code: 'RESTORE_LOCKED', name } as const] : []),
-    // While the cloud takes the safety snapshot, the status of the server does not matter.
+    // While the cloud makes volumes or the safety snapshot, the status does not matter.
     ...(step === 'wait' || statuses.includes(status)
       ? []
       : [{ code: 'RESTORE_WRONG_STATUS', name, status } as const]),
     ...(step !== 'take' || taskState === null ? [] : [{ code: 'RESTORE_BUSY', name, taskState } as const]),
   ];
-  if (problems.length > 0) refuse(...problems);
+  if (problems.length > 0) refuse(...problems, ...left);
   return [
     { code: 'RESTORE_SAFETY_FIRST', name, server: server.id },
     { code: 'RESTORE_REPLACES', name, image: image.id, imageName: image.name },
     { code: 'RESTORE_KEEPS', addresses },
     { code: 'RESTORE_PASSWORD' },
-    ...(status === 'SHUTOFF' ? [{ code: 'RESTORE_STAYS_SHUTOFF' } as const] : []),
+    ...(staysOff ? [{ code: 'RESTORE_STAYS_SHUTOFF' } as const] : []),
     ...(dryRun && confirm === undefined ? [{ code: 'RESTORE_TO_CONFIRM', name } as const] : []),
   ];
 }

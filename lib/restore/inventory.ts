@@ -3,7 +3,7 @@ import type { Image } from '../openstack/images.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot, Suspect } from '../snapshots/marker.ts';
-import type { VolumePlace } from '../volumes/marker.ts';
+import type { VolumeCopy } from '../volumes/copies.ts';
 
 /** The servers and images to restore from, in the regions that were read. */
 export interface RestoreInventory {
@@ -34,15 +34,6 @@ export interface RestoreInventory {
    * is not such a snapshot.
    */
   read(image: Image): Snapshot | undefined;
-}
-
-/** A volume snapshot of this deployment. */
-export interface VolumeCopy extends Snapshot {
-  volume: string;
-  /** The size that a new volume needs; undefined if the cloud does not say. */
-  sizeGb: number | undefined;
-  /** Where the volume was, as far as it is known. */
-  place: VolumePlace;
 }
 
 /** An image that is marked as a snapshot of this deployment but does not count, and why. */

@@ -2,7 +2,7 @@ import type { Session } from '../openstack/session.ts';
 import { getVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { RestoreContext } from './context.ts';
-import type { NewServerEvent, VolumeRestoreEvent } from './event.ts';
+import type { RestoreEvent } from './event.ts';
 import { readVolumeMark, type VolumeMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 
@@ -30,10 +30,7 @@ export interface MadeVolumes {
  */
 export async function findMadeVolumes(
   session: Session,
-  context: Pick<
-    RestoreContext<NewServerEvent | VolumeRestoreEvent>,
-    'event' | 'origin' | 'request' | 'inventory'
-  >,
+  context: Pick<RestoreContext<RestoreEvent>, 'event' | 'origin' | 'request' | 'inventory'>,
 ): Promise<MadeVolumes> {
   const { event, origin, request, inventory } = context;
   const named = (event.made ?? []).map((id) => ({ id, region: origin.region }));

@@ -1,9 +1,8 @@
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import { sendOnce } from '../openstack/send-once.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
-import { createVolume, listVolumes } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
+import { createVolumeOnce } from '../volumes/create-once.ts';
 import { parametersOf, type RestoreContext } from './context.ts';
 import type { RestoreEvent } from './event.ts';
 import { type MadeVolume, type MadeVolumes, twinReasons } from './made-volumes.ts';
@@ -22,7 +21,8 @@ export interface VolumesStep {
 
 /**
  * Makes the volumes of a restore that no earlier call has made, and checks the others. A volume is
- * ready only if a later call than the one that requested it finds it `available`.
+ * ready only if a later call than the one that requested it finds it `available`, or attached to
+ * the server that is restored in place.
  *
  * @param image the image or the volume snapshot that is restored.
  */
@@ -31,7 +31,8 @@ export async function makeVolumes(
   context: RestoreContext<RestoreEvent>,
   { image, parts, before }: { image: string; parts: readonly VolumePart[]; before: MadeVolumes },
 ): Promise<VolumesStep> {
-  const steps = before.made.map((made) => ({ made, ...judge(made) }));
+  const home = context.event.to === 'in-place' ? context.origin.id : undefined;
+  const steps = before.made.map((made) => ({ made, ...judge(made, home) }));
   const open = parts.filter(({ copy }) => !before.made.some(({ mark }) => mark.snapshot === copy.id));
   const requested = open.length === 0 ? NOTHING : await requestAll(session, context, image, open);
   const states = [...steps.map(({ state }) => state), requested.state];
@@ -44,18 +45,22 @@ export async function makeVolumes(
 
 const NOTHING: VolumesStep = { state: 'ready', made: [], reasons: [] };
 
-function judge({ volume }: MadeVolume): { state: VolumesStep['state']; reason: Reason } {
+/** @param home the server that may have the volume already. */
+function judge(
+  { volume }: MadeVolume,
+  home: string | undefined,
+): { state: VolumesStep['state']; reason: Reason } {
   const { id, name, status, attachments } = volume;
   const which = { volume: id, name };
   if (/^error/.test(status)) {
     return { state: 'failed', reason: { code: 'RESTORE_VOLUME_FAILED', ...which, status } };
   }
-  if (attachments.length > 0) {
-    const servers = attachments.map(({ serverId }) => serverId);
+  const servers = attachments.map(({ serverId }) => serverId);
+  if (servers.some((server) => server !== home)) {
     return { state: 'failed', reason: { code: 'RESTORE_VOLUME_ELSEWHERE', ...which, servers } };
   }
   return {
-    state: status === 'available' ? 'ready' : 'waiting',
+    state: status === 'available' || servers.length > 0 ? 'ready' : 'waiting',
     reason: { code: 'RESTORE_VOLUME_STATUS', ...which, status },
   };
 }
@@ -100,14 +105,13 @@ async function requestOne(
   const at = cloudTime(session);
   const mark = { ...parametersOf(context, image), at, snapshot: copy.id, position };
   const { sizeGb, place } = copy;
-  const wanted = { snapshotId: copy.id, name, sizeGb, type: place.type, ...volumeMark(mark) };
-  const findMade = async () =>
-    (await listVolumes(session, region)).find((volume) => {
+  const source = copy.isBackup ? { backupId: copy.id } : { snapshotId: copy.id };
+  const wanted = { source, name, sizeGb, type: place.type, ...volumeMark(mark) };
+  try {
+    const sent = await createVolumeOnce(session, region, wanted, (volume) => {
       const found = readVolumeMark(volume);
       return found?.request === context.request && found.snapshot === copy.id;
     });
-  try {
-    const sent = await sendOnce(() => createVolume(session, region, wanted), findMade);
     if ('unsure' in sent) {
       const { code: error, message } = sent.unsure;
       return { state: 'waiting', reason: { code: 'RESTORE_UNCERTAIN', error, message } };

@@ -22,34 +22,52 @@ export interface RestoreParameters {
 /** The metadata key of a server or a volume that a restore has made, or of one it has rebuilt. */
 export const RESTORED_KEY = 'autosnap_restore';
 
-/**
- * The value of {@link RESTORED_KEY}; `at` is the moment of the request by the cloud's clock. At
- * most 255 characters.
- */
-export function restoredMark({ request, to, region, server, image }: RestoreParameters, at: Date): string {
-  return [request, to, encodeURIComponent(region), server, image, isoSeconds(at)].join(' ');
+/** The mark of a server or a volume: by which restore, and when, it was made or changed. */
+export interface RestoredMark extends RestoreParameters {
+  /** The moment of the request by the cloud's clock. */
+  at: Date;
+  /** Whether the restore has stopped the server, and has not started it again yet. */
+  isStopped?: true;
+}
+
+/** The last word in the mark of a server that the restore has stopped. */
+const STOPPED = 'stopped';
+
+/** The value of {@link RESTORED_KEY}. At most 255 characters. */
+export function restoredMark({ request, to, region, server, image, at, isStopped }: RestoredMark): string {
+  const words = [request, to, encodeURIComponent(region), server, image, isoSeconds(at)];
+  return [...words, ...(isStopped ? [STOPPED] : [])].join(' ');
 }
 
 /** Reads the value of {@link restoredMark}; undefined when it is missing or invalid. */
-export function readRestoredMark(
-  metadata: Record<string, string>,
-): (RestoreParameters & { at: Date }) | undefined {
-  const [, request, to, region, server, image, time] =
-    /^([\w-]+) (new|in-place|volume) (\S+) (\S+) (\S+) (\S+)$/.exec(metadata[RESTORED_KEY] ?? '') ?? [];
+export function readRestoredMark(metadata: Record<string, string>): RestoredMark | undefined {
+  const [, request, to, region, server, image, time, stopped] =
+    /^([\w-]+) (new|in-place|volume) (\S+) (\S+) (\S+) (\S+)( stopped)?$/.exec(
+      metadata[RESTORED_KEY] ?? '',
+    ) ?? [];
   const at = parseDate(time);
   if (!request || !region || !server || !image || !at) return undefined;
-  return { request, to: to as RestoreParameters['to'], region: percentDecoded(region), server, image, at };
+  return {
+    request,
+    to: to as RestoreParameters['to'],
+    region: percentDecoded(region),
+    server,
+    image,
+    at,
+    ...(stopped === undefined ? {} : { isStopped: true }),
+  };
 }
 
 /** The mark of a volume that a restore has made. */
-export interface VolumeMark extends RestoreParameters {
-  at: Date;
+export interface VolumeMark extends RestoredMark {
   /** The volume snapshot that the volume was made from. */
   snapshot: string;
   /** The order in which the volumes are attached: 0 for the root volume, the others from 1 on. */
   position: number;
 }
 
+/** The maximum length of a name in Cinder. */
+const LONGEST_NAME = 255;
 /** The first word of the mark in the description of a volume. */
 const SIGNATURE = 'autosnap';
 
@@ -58,7 +76,7 @@ const SIGNATURE = 'autosnap';
  * enough. Both are at most 255 characters.
  */
 export function volumeMark(mark: VolumeMark): Pick<Volume, 'metadata' | 'description'> {
-  const text = [restoredMark(mark, mark.at), mark.snapshot, mark.position].join(' ');
+  const text = [restoredMark(mark), mark.snapshot, mark.position].join(' ');
   return { metadata: { [RESTORED_KEY]: text }, description: `${SIGNATURE} ${text}` };
 }
 
@@ -75,6 +93,35 @@ export function readVolumeMark({
   const parameters = readRestoredMark({ [RESTORED_KEY]: begun });
   if (!parameters || !snapshot) return undefined;
   return { ...parameters, snapshot, position: Number(position) };
+}
+
+const REPLACED = / \(replaced \S+ by restore ([\w-]+)\)$/;
+
+/**
+ * The name of a volume that an in-place restore has replaced: the original name, when, and by which
+ * request. At most 255 characters, as Cinder allows.
+ */
+export function replacedName(name: string, { request, at }: Pick<RestoredMark, 'request' | 'at'>): string {
+  const ending = ` (replaced ${isoSeconds(at)} by restore ${request})`;
+  return (
+    originalName(name)
+      .slice(0, LONGEST_NAME - ending.length)
+      .toWellFormed() + ending
+  );
+}
+
+/** The name that a volume had before a restore replaced it; the name itself if none has. */
+export function originalName(name: string): string {
+  return name.replace(REPLACED, '');
+}
+
+/**
+ * Whether the name of a volume says that a restore has replaced it: the one with this request, if
+ * `request` is given.
+ */
+export function isReplaced({ name }: Pick<Volume, 'name'>, request?: string): boolean {
+  const by = REPLACED.exec(name)?.[1];
+  return by !== undefined && (request === undefined || by === request);
 }
 
 /** Whether the metadata of a server name a request, even if the rest of the mark is invalid. */
@@ -104,17 +151,22 @@ export interface SafetyMark {
    * that was rebuilt since then has another image.
    */
   disk: string;
+  /** Whether the server was running then, or has been stopped by the restore. */
+  wasRunning: boolean;
 }
 
+/** The last word in the mark of a safety snapshot of a running server. */
+const RUNNING = 'running';
 const SAFETY_KEY = 'autosnap_restore';
 
 /** The metadata that mark an ad-hoc snapshot as the safety snapshot of a restore. */
-export function safetyMark({ request, image, disk }: SafetyMark): Record<string, string> {
-  return { [SAFETY_KEY]: `${request} ${image} ${disk}` };
+export function safetyMark({ request, image, disk, wasRunning }: SafetyMark): Record<string, string> {
+  return { [SAFETY_KEY]: [request, image, disk, ...(wasRunning ? [RUNNING] : [])].join(' ') };
 }
 
 /** The mark of a safety snapshot; undefined for any other image. */
 export function readSafetyMark(image: Image): SafetyMark | undefined {
-  const [request, chosen, disk] = image.properties[SAFETY_KEY]?.split(' ') ?? [];
-  return isSafety(image) && request && chosen && disk ? { request, image: chosen, disk } : undefined;
+  const [request, chosen, disk, state] = image.properties[SAFETY_KEY]?.split(' ') ?? [];
+  if (!isSafety(image) || !request || !chosen || !disk) return undefined;
+  return { request, image: chosen, disk, wasRunning: state === RUNNING };
 }

@@ -1,7 +1,26 @@
+import { isoSeconds } from '../config/dates.ts';
 import type { ServerDetail } from '../openstack/servers.ts';
-import type { Progress } from './context.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Progress, RestoreContext } from './context.ts';
 import type { ServerRestoreEvent } from './event.ts';
-import type { RestoreParameters } from './marks.ts';
+import type { RestoredMark, RestoreParameters } from './marks.ts';
+
+/** A server that an earlier call of this restore has made or rebuilt. */
+export interface Restored {
+  id: string;
+  /** Undefined when the server is gone. */
+  server: ServerDetail | undefined;
+  begun: RestoredMark & { to: 'new' | 'in-place' };
+  /** The ids of other servers with the same request in their metadata. */
+  twins: string[];
+}
+
+/** The reason that names the snapshot that a restore began with. */
+export function sourceOf({ inventory }: RestoreContext, { image, region, at }: Restored['begun']): Reason {
+  const snapshot = inventory.snapshots.find((s) => s.id === image && s.region === region);
+  const slot = snapshot ? { slot: isoSeconds(snapshot.slot) } : {};
+  return { code: 'RESTORE_SOURCE', image, ...slot, at: isoSeconds(at) };
+}
 
 /**
  * The progress of a server that a restore has requested or rebuilt. The restore is done only if the

@@ -4,11 +4,16 @@ import { listFlavors } from '../openstack/flavors.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { chooseImage, chosenEarlier, eventToRun, restoreReport } from './context.ts';
-import { type InPlaceContext, type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+import { chooseImage, chosenEarlier, eventToRun, refuseOtherRestore, restoreReport } from './context.ts';
+import { type InPlaceContext, type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';
 import { type InPlaceStep, planInPlace } from './in-place-plan.ts';
+import { hasSwapBegun, inPlaceVolumes, isAttachedTo } from './in-place-volumes.ts';
+import { findMadeVolumes, statusReasons } from './made-volumes.ts';
+import { makeVolumes, type VolumesStep } from './make-volumes.ts';
 import { refuse } from './refusal.ts';
 import { replaceDisk } from './replace-disk.ts';
+import { replacedReasons } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
 import { isOld, type Judgement, judge, type Safety } from './safety.ts';
 import { takeSafety } from './take-safety.ts';
@@ -20,63 +25,111 @@ import { takeSafety } from './take-safety.ts';
 const MOST_SAFETIES = 3;
 
 /**
- * Takes the next step of an in-place restore: a safety snapshot, or the rebuild. The disk is
- * replaced only if a good safety snapshot of this request was begun less than an hour ago;
- * otherwise another one is taken, three at most.
+ * Takes the next step of an in-place restore: makes the volumes, takes a safety snapshot, or
+ * replaces the volumes and the disk. Nothing is replaced before all new volumes are available, and
+ * a good safety snapshot of this request was begun less than an hour ago; otherwise another one is
+ * taken, three at most before the first volume is replaced.
  */
 export async function rebuild(session: Session, context: InPlaceContext): Promise<Restoration> {
   const { event, origin, safeties } = context;
+  const before = await findMadeVolumes(session, context);
+  for (const { mark } of before.made) refuseOtherRestore(context, mark);
+  const left = [...statusReasons(before), ...replacedReasons(context)];
   const server = origin.server && (await getServer(session, origin.region, origin.id));
-  if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id });
+  if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id }, ...left);
+  const isSwapping = hasSwapBegun(context, before);
   const now = cloudTime(session);
   const judged = safeties.map((safety) => ({ safety, judgement: judge(safety, server, now) }));
   const good = judged.find(({ judgement }) => judgement === 'good')?.safety;
   const pending = judged.find(({ judgement }) => judgement === 'pending')?.safety;
-  const hasFailed = judged[0]?.judgement === 'failed';
-  const step: InPlaceStep = good ? 'rebuild' : pending || hasFailed ? 'wait' : 'take';
+  // Volumes take long to make, so a restore with volumes tries again.
+  const hasFailed = judged[0]?.judgement === 'failed' && before.made.length === 0;
 
-  const { image, reasons: why } = safeties[0]
-    ? await chosenEarlier(session, context, safeties[0].mark.image)
-    : await chooseImage(session, context);
+  const begun = safeties[0]?.mark.image ?? before.made[0]?.mark.image;
+  const { image, reasons: why } =
+    begun === undefined
+      ? await chooseImage(session, context)
+      : await chosenEarlier(session, context, begun, left);
+  const volumes = await inPlaceVolumes(session, context, { server, image, before, left });
+  const isReady = volumes.swaps.every(
+    ({ made }) => made && (made.volume.status === 'available' || isAttachedTo(server.id, made.volume)),
+  );
+  const isFirst = begun === undefined;
+  const step: InPlaceStep = good
+    ? 'rebuild'
+    : pending || hasFailed || (!isReady && !isFirst)
+      ? 'wait'
+      : 'take';
   const [flavors, rootVolume] = await Promise.all([
     listFlavors(session, origin.region),
     rootVolumeOf(session, server),
   ]);
-  const plan = planInPlace(event, server, image, { flavors, rootVolume, step });
-  const work = { ...context, server, image };
+  const wasRunning = server.status === 'ACTIVE' || safeties.some(({ mark }) => mark.wasRunning);
+  const staysOff = server.status === 'SHUTOFF' && !wasRunning;
+  const plan = planInPlace(event, server, image, { flavors, rootVolume, step, staysOff, left });
+  const reasons = [...why, ...volumes.plan, ...plan];
   if (event.dryRun) {
     return restoreReport(context, image.id, {
       state: 'planned',
-      reasons: [...why, ...plan],
+      reasons: [...reasons, ...left],
       apply: eventToRun(context, image.id),
     });
+  }
+  const kept = { server, image, swaps: volumes.swaps, wasRunning };
+  if (isSwapping && before.missing.length > 0) {
+    const made = before.made.map(({ volume }) => volume.id);
+    const gone = before.missing.map((volume): Reason => ({ code: 'RESTORE_NEW_VOLUME_GONE', volume }));
+    return inPlaceReport({ ...context, event: { ...event, made }, ...kept }, 'failed', [...gone, ...left]);
+  }
+  const parts = volumes.swaps.map(({ part }) => part);
+  const made =
+    parts.length > 0 ? await makeVolumes(session, context, { image: image.id, parts, before }) : NO_VOLUMES;
+  const ids = made.made.map(({ volume }) => volume.id);
+  const work = { ...context, event: { ...event, ...(ids.length > 0 ? { made: ids } : {}) }, ...kept };
+  if (made.state !== 'ready') {
+    const all = [...(isFirst ? reasons : []), ...made.reasons, ...replacedReasons(context)];
+    return inPlaceReport(work, made.state, all);
   }
   if (good) return replaceDisk(session, work, good);
   if (pending) return waitFor(work, pending, now);
   if (hasFailed) return failWith(work, safeties[0]!);
-  return takeSafety(session, work, [...why, ...whyAnother(context, judged), ...plan]);
+  return takeSafety(session, work, [
+    ...why,
+    ...whyAnother(context, judged, isSwapping),
+    ...volumes.plan,
+    ...plan,
+  ]);
 }
 
+const NO_VOLUMES: VolumesStep = { state: 'ready', made: [], reasons: [] };
+
 /**
- * The reasons for another safety snapshot; none for the first one. @throws {ValidationError} after
- * {@link MOST_SAFETIES} safety snapshots.
+ * The reasons for another safety snapshot; none for the first one.
+ *
+ * @throws {ValidationError} after {@link MOST_SAFETIES} safety snapshots, unless the server is off
+ *   because its volumes are being replaced.
  */
 function whyAnother(
   { safeties, missing, origin }: InPlaceContext,
   judged: readonly { safety: Safety; judgement: Judgement }[],
+  isSwapping: boolean,
 ): Reason[] {
   const reasons = [
     ...judged.map(
-      ({ safety: { snapshot }, judgement }): Reason =>
-        judgement === 'overtaken'
-          ? { code: 'SAFETY_OVERTAKEN', image: snapshot.id, name: origin.name }
-          : { code: 'SAFETY_OLD', image: snapshot.id, since: isoSeconds(snapshot.createdAt) },
+      ({ safety: { snapshot }, judgement }): Reason => whyUnusable(snapshot, judgement, origin.name),
     ),
     ...missing.map((image): Reason => ({ code: 'SAFETY_GONE', image })),
   ];
   const count = safeties.length + missing.length;
+  if (count === 0 || isSwapping) return reasons;
   if (count >= MOST_SAFETIES) refuse({ code: 'SAFETIES_USED_UP', count, name: origin.name, reasons });
-  return count === 0 ? [] : [...reasons, { code: 'SAFETY_ANOTHER', number: count + 1, most: MOST_SAFETIES }];
+  return [...reasons, { code: 'SAFETY_ANOTHER', number: count + 1, most: MOST_SAFETIES }];
+}
+
+function whyUnusable({ id: image, createdAt, status }: Snapshot, judgement: Judgement, name: string): Reason {
+  if (judgement === 'overtaken') return { code: 'SAFETY_OVERTAKEN', image, name };
+  if (judgement === 'failed') return { code: 'SAFETY_FAILED', image, status, name };
+  return { code: 'SAFETY_OLD', image, since: isoSeconds(createdAt) };
 }
 
 function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restoration {
@@ -87,7 +140,7 @@ function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restora
       ? [{ code: 'SAFETY_SLOW', since: isoSeconds(createdAt), most: MOST_SAFETIES } as const]
       : []),
   ];
-  return inPlaceReport(work, 'waiting', reasons, id);
+  return inPlaceReport(work, 'waiting', [...reasons, ...leftBehind(work)], id);
 }
 
 function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
@@ -96,5 +149,5 @@ function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): R
     { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
     { code: 'RESTORE_BEGIN_ANEW' },
   ];
-  return inPlaceReport(work, 'failed', reasons, id, anew);
+  return inPlaceReport(work, 'failed', [...reasons, ...leftBehind(work)], id, anew);
 }

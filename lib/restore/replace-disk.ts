@@ -5,12 +5,18 @@ import type { Reason } from '../reporting/reasons.ts';
 import { canonical } from '../snapshots/selector.ts';
 import { send } from './cloud-request.ts';
 import { eventToResume, parametersOf, restoreReport } from './context.ts';
-import { type InPlaceRestore, inPlaceReport, safetiesOf } from './in-place-context.ts';
+import { type InPlaceRestore, inPlaceReport, leftBehind, safetiesOf } from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
+import { replacedReasons } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
 import { judge, type Safety } from './safety.ts';
+import { swapVolumes } from './swap-volumes.ts';
 
-/** Checks the safety snapshot and the server again, then requests the rebuild. */
+/**
+ * Checks the safety snapshot and the server again, then replaces the volumes, and requests the
+ * rebuild once the server has the new ones: Nova starts a server for a moment when it rebuilds it,
+ * and the restored system should not see the old volumes then.
+ */
 export async function replaceDisk(
   session: Session,
   work: InPlaceRestore,
@@ -25,9 +31,17 @@ export async function replaceDisk(
   const wrong = reasonToPostpone(session, work, current, server);
   if (wrong || !server) {
     const reason: Reason = wrong ?? { code: 'RESTORE_SERVER_GONE', name: origin.name };
-    return inPlaceReport(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }], id);
+    return inPlaceReport(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }, ...leftBehind(work)], id);
   }
-  const mark = restoredMark(parametersOf(work, image.id), cloudTime(session));
+  const swapped = await swapVolumes(session, work, server);
+  if (swapped.state !== 'done') {
+    return inPlaceReport(work, swapped.state, [...swapped.reasons, ...replacedReasons(work)], id);
+  }
+  const mark = restoredMark({
+    ...parametersOf(work, image.id),
+    at: cloudTime(session),
+    ...(work.wasRunning && server.status === 'SHUTOFF' && work.swaps.length > 0 ? { isStopped: true } : {}),
+  });
   const sent = await send(
     async () => {
       const metadata = { ...server.metadata, [RESTORED_KEY]: mark };
@@ -39,9 +53,15 @@ export async function replaceDisk(
       return now && isRebuiltBy(now, request) ? true : undefined;
     },
     'in-place',
+    leftBehind(work),
   );
   if ('unsure' in sent) {
-    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }], id);
+    return inPlaceReport(
+      work,
+      'failed',
+      [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(work)],
+      id,
+    );
   }
   const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
   return restoreReport(work, image.id, {
@@ -52,6 +72,7 @@ export async function replaceDisk(
       { code: 'SAFETY_GOOD', image: id },
       { code: 'RESTORE_REBUILDING', name: server.name, image: image.id, imageName: image.name },
       { code: 'RESTORE_WAY_BACK', event: back },
+      ...replacedReasons(work),
     ],
     next: eventToResume(work, image.id, { restored: server.id, safeties: safetiesOf(work) }),
   });

@@ -5,8 +5,8 @@ import type { Sentence } from '../reporting/sentences/sentence.ts';
 
 /**
  * - planned: the call was a dry run.
- * - waiting: the safety snapshot is not finished yet, or the server is busy.
- * - building: the cloud has accepted the request and is building the server.
+ * - waiting: the volumes or the safety snapshot are not finished yet, or the server is busy.
+ * - building: the cloud is building the server, or its volumes are being attached or replaced.
  *
  * A call never waits for the cloud: the next call checks the progress.
  */

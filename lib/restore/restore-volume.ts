@@ -3,21 +3,24 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { canonical } from '../snapshots/selector.ts';
+import type { VolumeCopy } from '../volumes/copies.ts';
+import { backupsOfVolumes } from './backups-of-volumes.ts';
 import { eventToResume, eventToRun, type RestoreContext, restoreReport } from './context.ts';
 import type { VolumeRestoreEvent } from './event.ts';
 import { isAtOrBefore, momentMs } from './image-choice.ts';
-import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import type { RestoreInventory } from './inventory.ts';
 import { findMadeVolumes, type MadeVolumes, statusReasons } from './made-volumes.ts';
 import { makeVolumes, type VolumesStep } from './make-volumes.ts';
-import type { VolumeMark } from './marks.ts';
+import { isReplaced, type VolumeMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { takeInventory } from './take-inventory.ts';
 import { volumeName } from './volume-parts.ts';
 
 /**
- * Takes the next step of the restore of one volume: makes it from one of its snapshots, and reports
- * it until it is available. It is attached to no server. The original may be gone.
+ * Takes the next step of the restore of one volume: makes it from one of its snapshots, or without
+ * a good one from one of its backups, and reports it until it is available. It is attached to no
+ * server. The original may be gone.
  *
  * @throws {ValidationError} when the event can't be carried out. Then nothing has been made.
  */
@@ -27,8 +30,9 @@ export async function restoreVolume(
   run: Run,
 ): Promise<Restoration> {
   const request = event.request ?? run.requestId;
-  const inventory = await takeInventory(session, event, run);
-  refuseUnreadVolumes(inventory);
+  const listed = await takeInventory(session, event, run);
+  refuseUnreadVolumes(listed);
+  const inventory = hasSnapshotOf(listed, event) ? listed : await withBackups(session, listed, run);
   const { volume, region, name } = findVolume(inventory, event.volume);
   const copies = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
   const server = copies[0]?.server ?? '';
@@ -53,6 +57,26 @@ export async function restoreVolume(
   const parts = [{ copy, name, position: 0 }];
   const step = await makeVolumes(session, its, { image: copy.id, parts, before });
   return reportStep(its, copy.id, { ...step, reasons: [...reasons, ...step.reasons] });
+}
+
+/** Whether a good snapshot of the volume fits the event. Without one, backups are restored. */
+function hasSnapshotOf(
+  { volumes, volumeSnapshots }: RestoreInventory,
+  { volume, at, policy }: VolumeRestoreEvent,
+): boolean {
+  const isOfVolume = (copy: VolumeCopy) =>
+    copy.volume === volume || canonical(volumeName(volumes, copy)) === canonical(volume);
+  const its = volumeSnapshots.filter((copy) => copy.state === 'good' && isOfVolume(copy));
+  return candidatesOf(its, { at, policy }).length > 0;
+}
+
+async function withBackups(
+  session: Session,
+  inventory: RestoreInventory,
+  run: Run,
+): Promise<RestoreInventory> {
+  const backups = await backupsOfVolumes(session, inventory, run);
+  return { ...inventory, volumeSnapshots: [...inventory.volumeSnapshots, ...backups] };
 }
 
 type VolumeContext = RestoreContext<VolumeRestoreEvent>;
@@ -89,9 +113,10 @@ function reportStep(
   });
 }
 
-function planOf({ id, sizeGb }: VolumeCopy, name: string): Reason {
+function planOf({ id, sizeGb, isBackup }: VolumeCopy, name: string): Reason {
   const size = sizeGb === undefined ? {} : { sizeGb };
-  return { code: 'RESTORE_VOLUME', name, snapshot: id, isRoot: false, ...size };
+  const backup = isBackup ? { isBackup } : {};
+  return { code: 'RESTORE_VOLUME', name, snapshot: id, isRoot: false, ...size, ...backup };
 }
 
 /** @throws {ValidationError} when a region may have another volume of that name. */
@@ -108,7 +133,7 @@ function refuseUnreadVolumes({ volumesUnread }: RestoreInventory): void {
 /**
  * Finds the volume that an event names by its id or its name. A deleted volume is found by its
  * snapshots. Of several volumes with the name, those with snapshots count, and of these, the
- * existing ones.
+ * existing ones that no restore has replaced.
  *
  * @throws {ValidationError} when there is no such volume, or there are several.
  */
@@ -123,12 +148,13 @@ function findVolume(
   );
   const known = [...newest.values()].map((copy) => {
     const { volume, region } = copy;
-    const isGone = !volumes.some((one) => one.id === volume && one.region === region);
-    return { volume, region, name: volumeName(volumes, copy), isGone };
+    const existing = volumes.find((one) => one.id === volume && one.region === region);
+    const its = { isGone: !existing, isReplaced: existing !== undefined && isReplaced(existing) };
+    return { volume, region, name: volumeName(volumes, copy), ...its };
   });
   const byId = known.filter(({ volume }) => volume === wanted);
   const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
-  const existing = named.filter(({ isGone }) => !isGone);
+  const existing = named.filter((one) => !one.isGone && !one.isReplaced);
   const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;
   if (!only) refuse({ code: 'RESTORE_NO_VOLUME', volume: wanted, regions });
@@ -143,7 +169,8 @@ function findVolume(
 }
 
 /**
- * Chooses the newest good snapshot of a volume that `at` permits, or the one with the id `at`.
+ * Chooses the newest good snapshot or backup of a volume that `at` permits, or the one with the id
+ * `at`.
  *
  * @throws {ValidationError} when there is none.
  */
@@ -152,11 +179,7 @@ function choose(
   { at, policy }: Pick<VolumeRestoreEvent, 'at' | 'policy'>,
   name: string,
 ): { copy: VolumeCopy; reasons: Reason[] } {
-  const untilMs = momentMs(at);
-  const newestFirst = copies
-    .filter((one) => policy === undefined || one.policy === policy)
-    .filter((one) => (untilMs === undefined ? one.id === at : isAtOrBefore(one, untilMs)))
-    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
+  const newestFirst = candidatesOf(copies, { at, policy });
   const copy = newestFirst.find(({ state }) => state === 'good');
   const others = newestFirst.slice(0, copy ? newestFirst.indexOf(copy) : undefined);
   if (!copy) {
@@ -174,14 +197,29 @@ function choose(
       status,
     }),
   );
-  const { id, slot, policy: of } = copy;
+  const { id, slot, policy: of, isBackup } = copy;
+  const chosen = { slot: isoSeconds(slot), policy: of };
   return {
     copy,
     reasons: [
-      { code: 'RESTORE_VOLUME_SNAPSHOT', snapshot: id, slot: isoSeconds(slot), policy: of },
+      isBackup
+        ? { code: 'RESTORE_VOLUME_BACKUP', backup: id, ...chosen }
+        : { code: 'RESTORE_VOLUME_SNAPSHOT', snapshot: id, ...chosen },
       ...passedOver,
     ],
   };
+}
+
+/** The copies that an event permits, the newest first. */
+function candidatesOf(
+  copies: readonly VolumeCopy[],
+  { at, policy }: Pick<VolumeRestoreEvent, 'at' | 'policy'>,
+): VolumeCopy[] {
+  const untilMs = momentMs(at);
+  return copies
+    .filter((one) => policy === undefined || one.policy === policy)
+    .filter((one) => (untilMs === undefined ? one.id === at : isAtOrBefore(one, untilMs)))
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
 }
 
 /** @throws {ValidationError} when the restore has begun with another volume or snapshot. */

@@ -1,8 +1,8 @@
-import { DAY_MS, isoSeconds } from '../config/dates.ts';
+import { DAY_MS } from '../config/dates.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
-import { createServer, getServer, type ServerDetail } from '../openstack/servers.ts';
+import { createServer, getServer, type ServerVolume } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
@@ -20,21 +20,22 @@ import {
   restoreReport,
 } from './context.ts';
 import type { NewServerEvent, RestoreEvent } from './event.ts';
-import { findMadeVolumes, statusReasons } from './made-volumes.ts';
+import { findMadeVolumes, type MadeVolume, statusReasons } from './made-volumes.ts';
 import { makeVolumes } from './make-volumes.ts';
-import { namesRequest, type RestoreParameters, readRestoredMark, restoredMark } from './marks.ts';
+import { namesRequest, readRestoredMark, restoredMark } from './marks.ts';
 import { checkNewServer } from './new-server-check.ts';
 import { planNew } from './new-server-plan.ts';
-import { checkVolumesRead, newServerVolumes } from './new-server-volumes.ts';
-import { progressOf } from './progress.ts';
+import { newServerVolumes } from './new-server-volumes.ts';
+import { progressOf, type Restored, sourceOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
+import { reportRebuilt } from './rebuilt.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { restoreVolume } from './restore-volume.ts';
 import { findSafeties } from './safety.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
-import { volumePartsOf } from './volume-parts.ts';
+import { checkVolumesRead, volumePartsOf } from './volume-parts.ts';
 
 /** How long a request holds its lease: longer than the bucket keeps the lease object. */
 const REMEMBERED_MS = 366 * DAY_MS;
@@ -54,7 +55,11 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
   const origin = findOrigin(inventory, event.server);
   const context = { origin, request, inventory, run };
   const restored = await findRestored(session, { ...context, event });
-  if (restored) return reportProgress(session, { ...context, event }, restored);
+  if (restored) {
+    return event.to === 'in-place'
+      ? reportRebuilt(session, { ...context, event }, restored)
+      : reportProgress(session, { ...context, event }, restored);
+  }
   const { safeties, missing } = await findSafeties(session, { ...context, event });
   for (const { snapshot, mark } of safeties) {
     const { region, server, createdAt: at } = snapshot;
@@ -66,16 +71,6 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
   return event.to === 'in-place'
     ? rebuild(session, { ...context, event, safeties, missing })
     : create(session, { ...context, event });
-}
-
-/** A server that an earlier call of this restore has made or rebuilt. */
-interface Restored {
-  id: string;
-  /** Undefined when the server is gone. */
-  server: ServerDetail | undefined;
-  begun: RestoreParameters & { at: Date; to: 'new' | 'in-place' };
-  /** The ids of other servers with the same request in their metadata. */
-  twins: string[];
 }
 
 /**
@@ -119,30 +114,28 @@ function isOfServer(begun: ReturnType<typeof readRestoredMark>): begun is Restor
 }
 
 /**
- * Reports the progress of the server that an earlier call has requested. Attaches its volumes once
- * it is ready.
+ * Reports the progress of the new server that an earlier call has requested. Attaches its volumes
+ * once it is ready.
  */
 async function reportProgress(
   session: Session,
-  context: RestoreContext,
+  context: RestoreContext<NewServerEvent>,
   { id, server, begun, twins }: Restored,
 ): Promise<Restoration> {
   const progress = progressOf(server, begun);
   const doubled = twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other }));
-  const { event } = context;
-  const made = { restored: id, ...(event.safeties ? { safeties: event.safeties } : {}) };
-  if (event.to === 'in-place') {
-    const next = progress.state === 'building' ? { next: eventToResume(context, begun.image, made) } : {};
-    const reasons = [...progress.reasons, sourceOf(context, begun), ...doubled];
-    return restoreReport(context, begun.image, { ...progress, reasons, restored: id, ...next });
-  }
-  const unread = checkVolumesRead(session, { ...context, event });
-  const volumes = await findMadeVolumes(session, { ...context, event });
+  const { event, origin, inventory } = context;
+  const unread = checkVolumesRead(session, context);
+  const volumes = await findMadeVolumes(session, context);
   const isReady = progress.state === 'done' && server !== undefined && event.volumes !== 'none';
   const attached = isReady
     ? await attachVolumes(session, server, volumes)
     : { state: progress.state, reasons: statusReasons(volumes) };
-  const { without } = volumePartsOf(context.inventory, context.origin, begun.image);
+  const { images, rootDisks } = inventory;
+  const image = [...images, ...rootDisks].find(
+    (one) => one.id === begun.image && one.region === begun.region,
+  );
+  const { without } = volumePartsOf(inventory, origin, image && inventory.read(image));
   const ids = volumes.made.map(({ volume }) => volume.id);
   const isOpen = attached.state === 'building' || (isReady && attached.state === 'failed');
   return restoreReport(context, begun.image, {
@@ -157,15 +150,14 @@ async function reportProgress(
     ],
     restored: id,
     ...(isOpen
-      ? { next: eventToResume(context, begun.image, { ...made, ...(ids.length > 0 ? { made: ids } : {}) }) }
+      ? {
+          next: eventToResume(context, begun.image, {
+            restored: id,
+            ...(ids.length > 0 ? { made: ids } : {}),
+          }),
+        }
       : {}),
   });
-}
-
-function sourceOf({ inventory }: RestoreContext, { image, region, at }: Restored['begun']): Reason {
-  const snapshot = inventory.snapshots.find((s) => s.id === image && s.region === region);
-  const slot = snapshot ? { slot: isoSeconds(snapshot.slot) } : {};
-  return { code: 'RESTORE_SOURCE', image, ...slot, at: isoSeconds(at) };
 }
 
 async function create(session: Session, context: RestoreContext<NewServerEvent>): Promise<Restoration> {
@@ -179,7 +171,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     begun === undefined
       ? await chooseImage(session, context)
       : await chosenEarlier(session, context, begun, statusReasons(before));
-  const volumes = newServerVolumes(context, image.id);
+  const volumes = newServerVolumes(context, image);
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
     origin.server ? getServer(session, region, origin.id) : undefined,
@@ -187,7 +179,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   ]);
   const blueprint = findBlueprint(inventory, origin, image);
   const plan = planNew(event, { ...origin, detail, blueprint, networks }, image, {
-    mark: restoredMark(parametersOf(context, image.id), cloudTime(session)),
+    mark: restoredMark({ ...parametersOf(context, image.id), at: cloudTime(session) }),
     now: run.now,
     flavors,
     isOnVolume: inventory.rootDisks.some(({ id }) => id === image.id),
@@ -225,7 +217,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
   if (lease && 'heldUntil' in lease)
     return unanswered(resumed, image.id, { code: 'RESTORE_REQUESTED_BEFORE', byRequest: true });
   const sent = await send(
-    () => createServer(session, region, { ...plan.server, rootVolume: root?.volume.id }),
+    () => createServer(session, region, { ...plan.server, volumes: root ? [rootVolume(root)] : [] }),
     () => findMade(session, context),
     'new',
     step.reasons,
@@ -241,6 +233,10 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     reasons: [...reasons, ...step.reasons, { code: 'RESTORE_REQUESTED', server: sent.done }],
     next: eventToResume(resumed, image.id, { restored: sent.done }),
   });
+}
+
+function rootVolume({ volume: { id } }: MadeVolume): ServerVolume {
+  return { id, source: 'volume', isRoot: true, isDeletedWithServer: false };
 }
 
 /**

@@ -1,5 +1,4 @@
 import { UUID } from '../config/schema.ts';
-import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
 import { getServer } from '../openstack/servers.ts';
@@ -11,9 +10,8 @@ import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { canonical } from '../snapshots/selector.ts';
-import { volumePlaceIn, volumeReaderOf } from '../volumes/marker.ts';
-import { deviceOf } from '../volumes/plan.ts';
-import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import { copiesIn, isOfRootVolume, rootDisk } from '../volumes/copies.ts';
+import type { RestoreInventory } from './inventory.ts';
 import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
 
@@ -97,7 +95,10 @@ function inventoryOf(
     volumes,
     volumeSnapshots,
     volumesUnread: new Map(
-      regions.flatMap(({ region, volumesUnread }) => (volumesUnread ? [[region, volumesUnread]] : [])),
+      regions.flatMap(({ region, volumesUnread, volumesUnlisted }) => {
+        const problem = volumesUnread ?? volumesUnlisted;
+        return problem ? [[region, problem] as const] : [];
+      }),
     ),
     suspects: judged.flatMap(({ image, found }) =>
       found && !isSnapshot(found) ? [{ image, problem: found.problem }] : [],
@@ -106,43 +107,6 @@ function inventoryOf(
       const found = rootOf.get(image.id) ?? readImage(image);
       return isSnapshot(found) ? found : undefined;
     },
-  };
-}
-
-/** The volume snapshots of this deployment. A volume that still exists shows where it is. */
-function copiesIn(
-  regions: readonly RegionInventory[],
-  { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
-): VolumeCopy[] {
-  const read = volumeReaderOf({ owner, policies });
-  return regions.flatMap(({ volumes, volumeSnapshots }) => {
-    const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
-    return volumeSnapshots.flatMap((one): VolumeCopy[] => {
-      const snapshot = read(one);
-      if (!isSnapshot(snapshot) || snapshot.volume === undefined) return [];
-      const { volume, server } = snapshot;
-      const existing = volumeOf.get(volume);
-      const recorded = volumePlaceIn(one);
-      const place = {
-        device: recorded.device ?? (existing && deviceOf(existing, server)),
-        type: recorded.type ?? existing?.type,
-      };
-      return [{ ...snapshot, volume, sizeGb: one.sizeGb, place }];
-    });
-  });
-}
-
-function isOfRootVolume({ place: { device } }: VolumeCopy): boolean {
-  return device !== undefined && isFirstDisk({ device });
-}
-
-/** The snapshot of a root volume, with the fields of an image. */
-function rootDisk(root: VolumeCopy, owner: string): Image {
-  const { id, name, region, state, status, createdAt } = root;
-  return {
-    ...{ id, name, region, owner, createdAt, sizeBytes: undefined, properties: {}, volumeSnapshotIds: [] },
-    ...{ status: state === 'good' ? 'active' : status, visibility: 'private', hidden: false },
-    protected: false,
   };
 }
 

@@ -6,7 +6,7 @@ import { imageName } from '../snapshots/image-name.ts';
 import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
 import { createOwnImage } from '../snapshots/own-image.ts';
 import { send } from './cloud-request.ts';
-import { type InPlaceRestore, inPlaceReport } from './in-place-context.ts';
+import { type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';
 import { readSafetyMark, safetyMark } from './marks.ts';
 import type { Restoration } from './restoration.ts';
 
@@ -32,7 +32,8 @@ export async function takeSafety(
     request,
     blueprint,
   });
-  const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '' });
+  const { wasRunning } = work;
+  const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '', wasRunning });
   const findSafety = async () =>
     (await listImages(session, origin.region, name)).find(
       (candidate) => candidate.name === name && readSafetyMark(candidate)?.request === request,
@@ -44,9 +45,15 @@ export async function takeSafety(
       (await findSafety()),
     findSafety,
     'in-place',
+    leftBehind(work),
   );
   if ('unsure' in sent) {
-    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }]);
+    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(work)]);
   }
-  return inPlaceReport(work, 'waiting', [...reasons, { code: 'SAFETY_REQUESTED', name }], sent.done);
+  return inPlaceReport(
+    work,
+    'waiting',
+    [...reasons, { code: 'SAFETY_REQUESTED', name }, ...leftBehind(work)],
+    sent.done,
+  );
 }

@@ -1,7 +1,13 @@
+import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { serverNameIn } from '../snapshots/marker.ts';
-import type { RestoreInventory, VolumeCopy } from './inventory.ts';
+import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import type { VolumeCopy } from '../volumes/copies.ts';
+import type { RestoreContext } from './context.ts';
+import type { RestoreInventory } from './inventory.ts';
+import { lineageOf } from './lineage.ts';
+import { originalName } from './marks.ts';
+import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
 /** A volume of a set that a restore makes again. */
@@ -24,22 +30,21 @@ export interface VolumeParts {
 }
 
 /**
- * Finds the volume snapshots of the set that an image belongs to: those of the same policy, server
- * and slot. An image that is no snapshot of this deployment belongs to no set.
+ * Finds the volume snapshots of the set that a snapshot belongs to: those of the same policy,
+ * server and slot.
  *
  * The set should have the volumes that are attached to the server now; if the server is gone, those
  * of which the policy has taken any snapshot.
  */
 export function volumePartsOf(
-  inventory: Pick<RestoreInventory, 'images' | 'snapshots' | 'volumes' | 'volumeSnapshots'>,
+  inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>,
   { id: server, region, server: existing }: Pick<Origin, 'id' | 'region' | 'server'>,
-  image: string,
+  snapshot: Snapshot | undefined,
 ): VolumeParts {
   const isHere = (one: { region: string }) => one.region === region;
-  const snapshot = inventory.snapshots.find((one) => one.id === image && isHere(one));
-  const isWhole = inventory.images.some((one) => one.id === image && one.volumeSnapshotIds.length > 0);
-  // The image of a server on volumes contains a snapshot of each of them.
-  if (!snapshot || isWhole) return { parts: [], unfinished: [], without: [] };
+  // The image of a server on volumes contains a snapshot of each of them. An image that is no
+  // snapshot of this deployment belongs to no set.
+  if (!snapshot || snapshot.volumeSnapshots.length > 0) return { parts: [], unfinished: [], without: [] };
   const volumeOf = new Map(inventory.volumes.filter(isHere).map((volume) => [volume.id, volume]));
   const copies = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
@@ -50,7 +55,7 @@ export function volumePartsOf(
   const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
   const facts = (copy: VolumeCopy) => ({ name: nameOf(copy), snapshot: copy.id, status: copy.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
-  const others = good.filter(({ id }) => id !== image);
+  const others = good.filter(({ id }) => id !== snapshot.id);
   const attached = [...volumeOf.values()].filter(
     ({ id, attachments }) =>
       existing?.volumeIds.includes(id) || attachments.some(({ serverId }) => serverId === server),
@@ -58,10 +63,11 @@ export function volumePartsOf(
   const unlisted = (existing?.volumeIds ?? [])
     .filter((id) => !volumeOf.has(id))
     .map((id) => ({ id, name: '' }));
-  const known = existing
+  const known: (Pick<Volume, 'id' | 'name'> & Partial<Volume>)[] = existing
     ? [...attached, ...unlisted]
     : copies.map((one) => ({ id: one.volume, name: nameOf(one) }));
-  const absent = known.filter(({ id }) => !set.some(({ volume }) => volume === id));
+  const inSlot = new Set(set.map(({ volume }) => volume));
+  const absent = known.filter((one) => !lineageOf(one, inventory).some((id) => inSlot.has(id)));
   const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
   return {
     parts: good.map((copy) => ({ copy, name: nameOf(copy), position: others.indexOf(copy) + 1 })),
@@ -77,10 +83,33 @@ export function volumePartsOf(
   };
 }
 
-/** The current name of the volume of a snapshot, or else the one in the name of the snapshot. */
+/**
+ * Checks whether the volumes of the region could be listed. A server without attached volumes is
+ * restored as a new one in any case, because it probably had none.
+ *
+ * @returns the reason that the volumes could not be listed, if the restore goes on.
+ * @throws {ValidationError} when the server may have had volumes.
+ */
+export function checkVolumesRead(
+  session: Session,
+  { event, origin: { region, server }, inventory }: RestoreContext,
+): Reason[] {
+  const problem = inventory.volumesUnread.get(region);
+  if (!problem || event.volumes === 'none' || session.missingEndpoint('volume', region)) return [];
+  const reason = { code: 'RESTORE_VOLUMES_UNREAD', where: region, problem } as const;
+  // Rackspace's servers do not show their volumes, and an in-place restore may have detached some.
+  const isKnown = session.provider !== 'rackspace' && event.to === 'new';
+  const hasNone = isKnown && server?.volumeIds.length === 0;
+  return hasNone ? [reason] : refuse(reason);
+}
+
+/**
+ * The current name of the volume of a snapshot, without the words that say that it was replaced, or
+ * else the one in the name of the snapshot.
+ */
 export function volumeName(volumes: readonly Volume[], copy: VolumeCopy): string {
   const existing = volumes.find(({ id, region }) => id === copy.volume && region === copy.region);
-  return existing?.name || serverNameIn(copy);
+  return (existing && originalName(existing.name)) || serverNameIn(copy);
 }
 
 const GOODNESS = ['good', 'pending', 'unknown', 'failed'];

@@ -1,5 +1,6 @@
 import type { Policy } from '../config/policy.ts';
 import type { Schedule } from '../config/schedule.ts';
+import type { DrillLog } from '../drill/volume-record.ts';
 import type { Leases } from './lease.ts';
 import type { RequestLog } from './request-log.ts';
 
@@ -29,6 +30,8 @@ export interface Run {
   leases?: Leases;
   /** The record of ad-hoc requests: when each was made first, and which images it has made. */
   requests?: RequestLog;
+  /** The records of drills that make volumes. */
+  drills?: DrillLog;
   /** All policies of the deployment, if known. */
   policies?:
     | readonly {

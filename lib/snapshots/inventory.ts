@@ -223,7 +223,11 @@ async function listRegion(
     (found.some(mayHaveVolumes) ? attached.problem : undefined) ??
     volumes.problem ??
     missingVolumeService(session, region, found, wanted !== undefined);
-  const { lasting, throwAways } = separateThrowAways(found, images, session.projectId);
+  const { projectId } = session;
+  const volumeSources = volumes.found.map(({ id, metadata }) => ({
+    ...{ id, owner: projectId, properties: metadata },
+  }));
+  const { lasting, throwAways } = separateThrowAways(found, [...images, ...volumeSources], projectId);
   return {
     region,
     servers: lasting,
@@ -236,6 +240,7 @@ async function listRegion(
       ...volumes.unread.keys().map((id) => unreadableVolumeSnapshot(region, id)),
     ],
     ...(volumesUnread === undefined ? {} : { volumesUnread }),
+    ...(attached.problem === undefined ? {} : { volumesUnlisted: attached.problem }),
     gone: missing.gone,
     unsure: missing.unsure,
     doubts: unique([

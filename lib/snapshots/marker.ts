@@ -93,6 +93,8 @@ export interface Snapshot {
   safety?: boolean;
   /** When the snapshot last passed a drill: a server was booted from it and worked. */
   proven: Date | undefined;
+  /** Whether that drill booted the data volumes of the server; absent if the server has none. */
+  provenVolumes?: DrilledVolumes;
   /**
    * When a drill of the snapshot last had a result. If this is later than `proven`, that drill
    * failed.
@@ -268,8 +270,7 @@ export function snapshotOf(
     expires,
     request,
     ...(isSafety(image) ? { safety: true } : {}),
-    proven: readVerdict(image, 'autosnap_proven'),
-    drilled: readVerdict(image, 'autosnap_drilled'),
+    ...drillResultsIn(image),
     adopted: false,
   };
 }
@@ -335,30 +336,53 @@ export function isStuck(
 }
 
 /**
+ * Whether a drill booted copies of the data volumes of a server: `with` them, or `without` them
+ * although the server has some.
+ */
+export type DrilledVolumes = 'with' | 'without';
+
+/**
  * The properties to set on a snapshot after a drill. Their values contain the image's id, because
  * the snapshots of a server that was restored from this snapshot inherit the properties, which does
  * not prove these snapshots.
+ *
+ * @param volumes undefined if the server has no data volumes.
  */
-export function verdictMarks(id: string, passed: boolean, at: Date): [key: string, value: string][] {
+export function verdictMarks(
+  id: string,
+  passed: boolean,
+  at: Date,
+  volumes?: DrilledVolumes,
+): [key: string, value: string][] {
   const value = `${id} ${isoSeconds(at)}`;
   return passed
     ? [
-        ['autosnap_proven', value],
+        ['autosnap_proven', volumes === undefined ? value : `${value} ${volumes}-volumes`],
         ['autosnap_drilled', value],
       ]
     : [['autosnap_drilled', value]];
 }
 
+/** The drill results in the properties of an image or the metadata of a volume snapshot. */
+export function drillResultsIn(
+  source: Pick<Image, 'id' | 'properties'>,
+): Pick<Snapshot, 'proven' | 'provenVolumes' | 'drilled'> {
+  const { at: proven, volumes } = readVerdict(source, 'autosnap_proven');
+  const { at: drilled } = readVerdict(source, 'autosnap_drilled');
+  return { proven, ...(volumes && proven ? { provenVolumes: volumes } : {}), drilled };
+}
+
 /**
- * When a drill set this property for this image; undefined if no drill did, or the value can't be
- * parsed.
+ * When a drill set this property for this image, and whether with volumes; empty if no drill did,
+ * or the value can't be parsed.
  */
 function readVerdict(
-  { id, properties }: Image,
+  { id, properties }: Pick<Image, 'id' | 'properties'>,
   key: 'autosnap_proven' | 'autosnap_drilled',
-): Date | undefined {
-  const [, of, at] = /^(\S+) (\S+)$/.exec(properties[key] ?? '') ?? [];
-  return of === id ? parseDate(at) : undefined;
+): { at: Date | undefined; volumes?: DrilledVolumes } {
+  const [, of, time, volumes] = /^(\S+) (\S+)(?: (with|without)-volumes)?$/.exec(properties[key] ?? '') ?? [];
+  const at = of === id ? parseDate(time) : undefined;
+  return { at, ...(volumes ? { volumes: volumes as DrilledVolumes } : {}) };
 }
 
 /**

@@ -30,6 +30,11 @@ export interface RegionInventory {
    */
   volumesUnread?: Reason;
   /**
+   * Why the volumes could not be listed, even if no server names one: a restore may have detached
+   * some.
+   */
+  volumesUnlisted?: Reason;
+  /**
    * The errors of requests for single servers and volume snapshots. With any of them, a cleanup
    * deletes nothing in the region.
    */

@@ -12,3 +12,11 @@ export function volumeSnapshotStatus(status: string): string {
 export function statusOfVolumeSnapshot(status: string): string | undefined {
   return status.startsWith(PREFIX) ? status.slice(PREFIX.length) : undefined;
 }
+
+/**
+ * Whether the cloud is making a backup of a volume snapshot, or of one of the volume snapshots of
+ * an image. Until then no volume can be made from it, and it can't be deleted.
+ */
+export function isBackingUp({ status }: { status: string }): boolean {
+  return (statusOfVolumeSnapshot(status) ?? status) === 'backing-up';
+}

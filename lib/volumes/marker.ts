@@ -3,6 +3,7 @@ import { ADHOC, type Policy } from '../config/policy.ts';
 import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import {
+  drillResultsIn,
   EARLY_MS,
   isId,
   latestCreation,
@@ -72,8 +73,11 @@ function placeOf({ device = '', type = '' }: VolumePlace): Pick<Fields, 'device'
   return { ...(isShort(device) ? { device } : {}), ...(isShort(type) ? { type } : {}) };
 }
 
-/** The place in the marker of a volume snapshot of this deployment. */
-export function volumePlaceIn({ metadata, description }: VolumeSnapshot): VolumePlace {
+/** The place in the marker of a volume snapshot, or of a backup, of this deployment. */
+export function volumePlaceIn({
+  metadata,
+  description,
+}: Pick<VolumeSnapshot, 'metadata' | 'description'>): VolumePlace {
   const { device, type } = fieldsInMetadata(metadata) ?? fieldsInDescription(description) ?? {};
   return { device, type };
 }
@@ -205,6 +209,7 @@ function readMarkedVolumeSnapshot(
     hold: longestOf(holds as ('forever' | Date | undefined)[]),
     expires,
     request: fields.request,
+    ...drillResultsIn({ id, properties: one.metadata }),
   };
 }
 

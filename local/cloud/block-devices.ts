@@ -13,6 +13,7 @@ export interface BlockDevice {
   uuid?: string | null;
   snapshot_id?: string | null;
   volume_size?: number | string;
+  delete_on_termination?: boolean;
 }
 
 /**
@@ -24,7 +25,7 @@ export function volumesFor(
   region: Region,
   imageRef: string | undefined,
   requested: BlockDevice[] | undefined,
-): Pick<CloudServer, 'volumeIds' | 'rootVolume'> {
+): Pick<CloudServer, 'volumeIds' | 'rootVolume' | 'endingVolumes'> {
   const image = region.image(imageRef ?? '');
   const mapped = JSON.parse(image?.properties.block_device_mapping ?? '[]') as BlockDevice[];
   const devices = (requested ?? mapped).filter(({ destination_type }) => destination_type !== 'local');
@@ -33,6 +34,9 @@ export function volumesFor(
   return {
     volumeIds: volumes.map(({ volume }) => volume.id),
     ...(root ? { rootVolume: root.id } : {}),
+    endingVolumes: volumes
+      .filter(({ device }) => device.delete_on_termination)
+      .map(({ volume }) => volume.id),
   };
 }
 

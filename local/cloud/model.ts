@@ -29,11 +29,15 @@ export interface CloudServer {
   volumeIds: string[];
   /** The id of the root volume, for a volume-backed server. */
   rootVolume?: string;
+  /** The ids of the volumes that are deleted with the server. */
+  endingVolumes?: string[];
   /**
    * The device of each attached volume, such as "/dev/vdb", by the volume's id. Devices that a test
    * does not set are assigned when first read.
    */
   devices?: Record<string, string>;
+  /** The volumes that are being detached, by id, and when the cloud has done so. */
+  detaching?: Record<string, Date>;
   flavor: string;
   keyName: string | null;
   securityGroups: string[];
@@ -90,6 +94,8 @@ export interface CloudVolume {
   createdAt: Date;
   /** Until this time the volume is "creating". */
   availableAt: Date;
+  /** If set, DELETE leaves the volume in the status `deleting`. */
+  deletesSlowly?: boolean;
 }
 
 export interface CloudVolumeSnapshot {
@@ -112,6 +118,30 @@ export interface CloudVolumeSnapshot {
   updatedAt?: Date | null;
   /** Present while the snapshot is "creating": the time at which it becomes available. */
   availableAt?: Date;
+}
+
+/** A Cinder backup of a volume, in another store than the volume. */
+export interface CloudVolumeBackup {
+  id: string;
+  name: string | null;
+  description: string | null;
+  status: string;
+  volumeId: string;
+  snapshotId: string | null;
+  /** In GB: the size of the volume. */
+  size: number;
+  metadata: Record<string, string>;
+  createdAt: Date;
+  /** The time of the data: when the snapshot was created. */
+  dataAt: Date;
+  /** The backup that this incremental one depends on. */
+  parentId: string | null;
+  /** The status after `creating`. */
+  outcome: 'available' | 'error';
+  /** Present while the backup is "creating" and the service works on it. */
+  availableAt?: Date;
+  /** If set, DELETE leaves the backup in the status `deleting`. */
+  deletesSlowly: boolean;
 }
 
 export interface CloudImage {
@@ -168,4 +198,6 @@ export interface Timing {
   buildMs?: number;
   /** How long the creation of a volume or volume snapshot takes. */
   volumeMs?: number;
+  /** How long the cloud takes to detach a volume. */
+  detachMs?: number;
 }

@@ -230,7 +230,11 @@ export function addActionRoutes(routes: Hono<Env>, { region, tokens, imageUrl }:
         : vmStates.includes(server.vmState)
           ? undefined
           : `vm_state ${server.vmState}`;
-    const message = `Cannot '${action}' instance ${server.id} while it is in ${state}`;
+    // Nova 26 does not name the state of a server that it does not restore.
+    const message =
+      action === 'restore'
+        ? `Instance ${server.id} is in an invalid state for 'restore'`
+        : `Cannot '${action}' instance ${server.id} while it is in ${state}`;
     return state && c.json(fault('conflictingRequest', 409, message), 409);
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Account } from './account.ts';
+import { beginDetachment, endDetachments } from './detachments.ts';
 import { Files } from './files.ts';
 import { ImageStore } from './image-store.ts';
 import { inheritedFromImage, inheritedFromVolume } from './inheritance.ts';
@@ -8,6 +9,7 @@ import type {
   CloudImage,
   CloudServer,
   CloudVolume,
+  CloudVolumeBackup,
   CloudVolumeSnapshot,
   Timing,
 } from './model.ts';
@@ -52,7 +54,7 @@ const STATUSES: Record<string, string> = {
  * pairs and security groups for new servers.
  */
 export class Region {
-  readonly servers: CloudServer[] = [];
+  readonly #servers: CloudServer[] = [];
   /** The flavors that new servers can have; a test may change them. */
   readonly flavors: CloudFlavor[] = FLAVORS.map((flavor) => ({ ...flavor }));
   readonly networks = NETWORKS.map((network) => ({ ...network }));
@@ -72,10 +74,17 @@ export class Region {
   maxVolumes = 1000;
   /** The quota of the total size of volumes and volume snapshots, in GB. */
   maxVolumeGigabytes = 100_000;
+  /** The quotas of volume backups: their number, and their total size in GB. */
+  maxVolumeBackups = 100;
+  maxVolumeBackupGigabytes = 100_000;
+  /** Without the backup service, backups stay `creating`, as in a Cinder without cinder-backup. */
+  hasBackupService = true;
+  /** How the backups end that are requested from now on. */
+  backupOutcome: CloudVolumeBackup['outcome'] = 'available';
   /**
-   * The ids of servers, images, volumes, volume snapshots and tasks that listings omit although GET
-   * returns them. Real clouds do so when a Nova cell is down or a listing lags behind. An object of
-   * Cloud Files is named `container/name`, see files.ts.
+   * The ids of servers, images, volumes, volume snapshots, backups and tasks that listings omit
+   * although GET returns them. Real clouds do so when a Nova cell is down or a listing lags
+   * behind. An object of Cloud Files is named `container/name`, see files.ts.
    */
   readonly unlisted = new Set<string>();
   readonly files: Files;
@@ -86,6 +95,7 @@ export class Region {
   readonly #images: ImageStore;
   readonly #volumes: VolumeStore;
   readonly #buildMs: number;
+  readonly #detachMs: number | undefined;
   readonly #bornAt: Date;
 
   constructor(name: string, now: () => Date, { timing, account }: { timing: Timing; account: Account }) {
@@ -94,6 +104,7 @@ export class Region {
     this.account = account;
     this.#bornAt = now();
     this.#buildMs = timing.buildMs ?? BUILD_MS;
+    this.#detachMs = timing.detachMs;
     this.#images = new ImageStore(now, timing);
     this.#volumes = new VolumeStore(now, timing);
     this.files = new Files(now, this.unlisted);
@@ -128,9 +139,33 @@ export class Region {
     return added;
   }
 
+  /** Removes a server, and the volumes that end with it. */
   removeServer(server: CloudServer): void {
     this.#images.abandon(server.id);
     this.servers.splice(this.servers.indexOf(server), 1);
+    for (const id of server.endingVolumes ?? []) {
+      // Nova only logs that Cinder refuses the deletion of a volume.
+      if (server.volumeIds.includes(id) && this.isVolumeDeletable(id)) this.removeVolume(id);
+    }
+  }
+
+  /** Whether no volume snapshot and no server needs a volume. */
+  isVolumeDeletable(id: string): boolean {
+    return (
+      !this.volumeSnapshots.some(({ volumeId }) => volumeId === id) &&
+      !this.servers.some(({ volumeIds }) => volumeIds.includes(id))
+    );
+  }
+
+  /** All servers, with the volumes that are attached to them at the cloud's current time. */
+  get servers(): CloudServer[] {
+    endDetachments(this.#servers, this.now());
+    return this.#servers;
+  }
+
+  /** Begins to detach a volume, which takes some time. */
+  detach(server: CloudServer, volume: string): void {
+    beginDetachment(server, volume, { now: this.now(), detachMs: this.#detachMs });
   }
 
   addImage(image: Partial<CloudImage> & { name: string }): CloudImage {
@@ -193,6 +228,15 @@ export class Region {
   /** In the order of their creation. */
   get volumeSnapshots(): CloudVolumeSnapshot[] {
     return this.#volumes.snapshots;
+  }
+
+  addVolumeBackup(backup: Partial<CloudVolumeBackup> & { volumeId: string }): CloudVolumeBackup {
+    return this.#volumes.addBackup(backup);
+  }
+
+  /** In the order of their creation. */
+  get volumeBackups(): CloudVolumeBackup[] {
+    return this.#volumes.backups;
   }
 
   /** Begins to build or rebuild a server, which takes some time. */

@@ -10,7 +10,7 @@ interface VolumeListing<T> {
   /** All items of the project, in the order of the listing. */
   items: readonly T[];
   /** The name of the resource in the error "could not be found". */
-  kind: 'Snapshot' | 'Volume';
+  kind: 'Snapshot' | 'Volume' | 'Backup';
   /** The fields of an item that a query can filter on. */
   fields: (item: T) => Record<string, string>;
   pageSize: number;

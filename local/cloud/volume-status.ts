@@ -6,6 +6,8 @@ export const CINDER_V1 = 'x-cinder-v1';
 /** The status of a volume. One that a test has set to another status than `available` keeps it. */
 export function volumeStatus({ id, status, availableAt }: CloudVolume, region: Region): string {
   if (status !== 'available') return status;
-  if (region.servers.some(({ volumeIds }) => volumeIds.includes(id))) return 'in-use';
+  const attachedTo = region.servers.filter(({ volumeIds }) => volumeIds.includes(id));
+  if (attachedTo.some(({ detaching }) => detaching?.[id])) return 'detaching';
+  if (attachedTo.length > 0) return 'in-use';
   return region.now() < availableAt ? 'creating' : status;
 }

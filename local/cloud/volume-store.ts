@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { CloudServer, CloudVolume, CloudVolumeSnapshot, Timing } from './model.ts';
+import type { CloudServer, CloudVolume, CloudVolumeBackup, CloudVolumeSnapshot, Timing } from './model.ts';
 
 const CREATED_MS = 5_000;
 
 /**
- * The volumes and volume snapshots of one region, which become available as the cloud's clock
- * proceeds.
+ * The volumes, volume snapshots and volume backups of one region, which become available as the
+ * cloud's clock proceeds.
  */
 export class VolumeStore {
   readonly #volumes = new Map<string, CloudVolume>();
   readonly #snapshots: CloudVolumeSnapshot[] = [];
+  readonly #backups: CloudVolumeBackup[] = [];
   readonly #now: () => Date;
   readonly #createdMs: number;
 
@@ -81,9 +82,43 @@ export class VolumeStore {
     return added;
   }
 
+  addBackup(backup: Partial<CloudVolumeBackup> & { volumeId: string }): CloudVolumeBackup {
+    const createdAt = backup.createdAt ?? this.#now();
+    const added: CloudVolumeBackup = {
+      ...{ id: randomUUID(), name: null, description: null, status: 'available', snapshotId: null },
+      ...{ metadata: {}, parentId: null, outcome: 'available', deletesSlowly: false },
+      size: this.#volumes.get(backup.volumeId)?.size ?? 1,
+      createdAt,
+      dataAt: createdAt,
+      ...backup,
+    };
+    this.#backups.push(added);
+    return added;
+  }
+
+  /**
+   * In the order of their creation. While a snapshot is being backed up, its status is
+   * `backing-up`. Tests may remove items from this array.
+   */
+  get backups(): CloudVolumeBackup[] {
+    const now = this.#now();
+    for (const backup of this.#backups) {
+      const { availableAt } = backup;
+      if (!availableAt || now < availableAt) continue;
+      delete backup.availableAt;
+      if (backup.status === 'creating') backup.status = backup.outcome;
+      if (backup.status === 'restoring') backup.status = 'available';
+      const source = this.#snapshots.find(({ id }) => id === backup.snapshotId);
+      if (source?.status === 'backing-up') source.status = 'available';
+    }
+    return this.#backups;
+  }
+
   /** In the order of their creation. Tests may remove items from this array. */
   get snapshots(): CloudVolumeSnapshot[] {
     const now = this.#now();
+    // A backup that is finished by now changes the status of its snapshot.
+    void this.backups;
     for (const snapshot of this.#snapshots) {
       const { availableAt } = snapshot;
       if (!availableAt || now < availableAt) continue;

@@ -4,11 +4,13 @@ import { cbsApp } from './cbs.ts';
 import type { Env } from './faults.ts';
 import { imageMetadataOf } from './inheritance.ts';
 import { BadBody, bodyOf } from './json-body.ts';
-import { microversions } from './microversions.ts';
+import { microversions, minorOf } from './microversions.ts';
 import { fault } from './nova-fault.ts';
-import type { CloudVolume, CloudVolumeSnapshot, Region } from './state.ts';
+import type { CloudVolume, Region } from './state.ts';
 import { addVolumeVersions } from './versions.ts';
+import { addBackupRoutes } from './volume-backups.ts';
 import { cinderTime, pageOf } from './volume-lists.ts';
+import { refuseBackup, refuseVolume, volumeQuota, type WantedVolume } from './volume-refusals.ts';
 import { addSnapshotRoutes } from './volume-snapshots.ts';
 import { CINDER_V1, volumeStatus } from './volume-status.ts';
 
@@ -18,22 +20,14 @@ interface VolumeOptions {
   pageSize: () => number;
 }
 
-interface WantedVolume {
-  name?: string;
-  description?: string;
-  volume_type?: string;
-  size?: number;
-  metadata?: Record<string, string>;
-  imageRef?: string;
-  snapshot_id?: string;
-}
-
+/** The statuses in which Cinder deletes a volume. */
+const DELETABLE = /^(available|error|error_restoring|error_extending|error_managing)$/;
 const UNDELETABLE =
   'Invalid volume: Volume status must be available or error or error_restoring or error_extending or error_managing and must not be migrating, attached, belong to a group, have snapshots, awaiting a transfer, or be disassociated from snapshots after volume transfer.';
 
 /**
- * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots, and
- * quotas.
+ * Cinder v3 and, as a view of it, Rackspace's Cloud Block Storage: volumes, volume snapshots,
+ * quotas, and volume backups.
  */
 export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env> {
   const root = new Hono<Env>();
@@ -62,7 +56,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   app.use(microversions('volume'));
 
   app.get('/limits', (c) => {
-    const { volumes, volumeSnapshots } = region;
+    const { volumes, volumeSnapshots, volumeBackups } = region;
     const sizes = [...volumes, ...volumeSnapshots].map(({ size }) => size ?? 1);
     const absolute = {
       maxTotalSnapshots: region.maxVolumeSnapshots,
@@ -71,6 +65,10 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       totalVolumesUsed: volumes.length,
       maxTotalVolumeGigabytes: region.maxVolumeGigabytes,
       totalGigabytesUsed: sizes.reduce((sum, size) => sum + size, 0),
+      maxTotalBackups: region.maxVolumeBackups,
+      totalBackupsUsed: volumeBackups.length,
+      maxTotalBackupGigabytes: region.maxVolumeBackupGigabytes,
+      totalBackupGigabytesUsed: volumeBackups.reduce((sum, { size }) => sum + size, 0),
     };
     return c.json({ limits: { rate: [], absolute } });
   });
@@ -118,10 +116,17 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       const message = `Snapshot ${wanted.snapshot_id} could not be found.`;
       return c.json(fault('itemNotFound', 404, message), 404);
     }
+    const backup = region.volumeBackups.find(({ id }) => id === wanted.backup_id);
+    const refusedBackup = refuseBackup(wanted, backup, minorOf(c, 'volume'));
+    if (refusedBackup) {
+      const { key, status, message } = refusedBackup;
+      return c.json(fault(key, status, message), status);
+    }
     const isV1 = c.req.header(CINDER_V1) !== undefined;
-    const refused = refuseVolume(wanted, snapshot, isV1);
+    const refused = refuseVolume(wanted, snapshot ?? backup, isV1);
     if (refused) return c.json(fault('badRequest', 400, refused), 400);
-    const overQuota = volumeQuota(region, wanted.size ?? snapshot?.size ?? 1);
+    const size = wanted.size ?? snapshot?.size ?? backup?.size ?? 1;
+    const overQuota = volumeQuota(region, size);
     if (overQuota) {
       const limit = { code: 413, message: overQuota, retryAfter: '0' };
       return c.json({ overLimit: limit }, 413, { 'retry-after': '0' });
@@ -132,12 +137,13 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       // Rackspace does not look at the volume of the snapshot.
       type: wanted.volume_type ?? (isV1 ? 'SATA' : (snapshot?.volumeType ?? '__DEFAULT__')),
       multiattach: snapshot?.multiattach ?? false,
-      size: wanted.size ?? snapshot?.size ?? 1,
+      size,
       metadata: wanted.metadata ?? {},
       snapshotId: snapshot?.id ?? null,
       imageMetadata: image ? imageMetadataOf(image) : { ...snapshot?.imageMetadata },
       availableAt: region.volumeReadyAt,
     });
+    if (backup) Object.assign(backup, { status: 'restoring', availableAt: region.volumeReadyAt });
     return c.json({ volume: volumeJson(volume, region) }, 202);
   });
 
@@ -165,51 +171,17 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
   app.delete('/volumes/:id', (c) => {
     const volume = region.volume(c.req.param('id'));
     if (!volume) return missing(c);
-    const isNeeded = region.volumeSnapshots.some(({ volumeId }) => volumeId === volume.id);
-    if (isNeeded || !/^(available|error)/.test(volumeStatus(volume, region))) {
-      return c.json(fault('badRequest', 400, UNDELETABLE), 400);
-    }
-    region.removeVolume(volume.id);
+    const isDeletable = DELETABLE.test(volumeStatus(volume, region)) && region.isVolumeDeletable(volume.id);
+    if (!isDeletable) return c.json(fault('badRequest', 400, UNDELETABLE), 400);
+    if (volume.deletesSlowly) volume.status = 'deleting';
+    else region.removeVolume(volume.id);
     return c.body(null, 202);
   });
 
   addSnapshotRoutes(app, region, pageSize);
+  addBackupRoutes(app, region, pageSize);
   root.route('/', cbsApp(root));
   return root;
-}
-
-/** Why Cinder refuses to create a volume; undefined if it does not. */
-function refuseVolume(
-  { size, name, description, metadata = {} }: WantedVolume,
-  snapshot: CloudVolumeSnapshot | undefined,
-  isV1: boolean,
-): string | undefined {
-  const long = [name ?? '', description ?? '', ...Object.values(metadata)].find((text) => text.length > 255);
-  if (long) return `Invalid input for field/attribute volume. '${long}' is too long`;
-  // Cinder v1 requires the size; later versions take that of the snapshot.
-  if (size === undefined && (isV1 || !snapshot)) {
-    return "Invalid input for field/attribute size. Value: None. Invalid input received: Volume size 'None' must be an integer and greater than 0";
-  }
-  if (!snapshot) return undefined;
-  if (snapshot.status !== 'available') {
-    return `Invalid snapshot: Originating snapshot status must be one of 'available' values`;
-  }
-  const { size: least = 1 } = snapshot;
-  return size !== undefined && size < least
-    ? `Invalid input received: Volume size '${size}'GB cannot be smaller than the snapshot size ${least}GB. They must be >= original snapshot size.`
-    : undefined;
-}
-
-/** Why a quota refuses another volume; undefined if it does not. */
-function volumeQuota(region: Region, size: number): string | undefined {
-  const { volumes, volumeSnapshots, maxVolumes, maxVolumeGigabytes } = region;
-  if (volumes.length >= maxVolumes) {
-    return `VolumeLimitExceeded: Maximum number of volumes allowed (${maxVolumes}) exceeded for quota 'volumes'.`;
-  }
-  const used = [...volumes, ...volumeSnapshots].reduce((sum, { size: its = 1 }) => sum + its, 0);
-  return used + size > maxVolumeGigabytes
-    ? `VolumeSizeExceedsAvailableQuota: Requested volume or snapshot exceeds allowed gigabytes quota. Requested ${size}G, quota is ${maxVolumeGigabytes}G and ${used}G has been consumed.`
-    : undefined;
 }
 
 function volumeJson(volume: CloudVolume, region: Region) {

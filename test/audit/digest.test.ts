@@ -305,6 +305,9 @@ test('shows proven servers, and failed drills', () => {
   const good = digest(audit({ series: [web2, series('web-4')] }), [], undefined);
   expect(good.good).toBe(true);
   expect(good.text).toContain('Proven by a drill: 1 of 1 server; the oldest is that of web-2, 12 days.');
+  const without = { proven: '2026-11-20T04:00:00Z', provenVolumes: 'without', unprovenSeconds: 9 } as const;
+  const some = digest(audit({ series: [series('web-6', { proof: without })] }), [], undefined);
+  expect(some.text).toContain('is that of web-6, 4 days; 1 without their volumes.');
   const none = digest(audit({ series: [series('web-5', { proof: { unprovenSeconds: 9 } })] }), [], undefined);
   expect(none.text).toContain('Proven by a drill: 0 of 1 server.');
 });

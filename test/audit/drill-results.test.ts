@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { proofOf, provenServers } from '../../lib/audit/drill-results.ts';
+import { proofOf, provenServers, provenWithoutVolumes } from '../../lib/audit/drill-results.ts';
 import { snapshot } from '../snapshots.ts';
 import { daysAgo, seriesOf, shown } from './audits.ts';
 
@@ -75,4 +75,16 @@ test('a server counts once, with its newest proof; deleted servers and those wit
   expect(provenServers(series)).toEqual(counted);
   expect(provenServers(series.toReversed())).toEqual(counted);
   expect(provenServers(series.slice(-2))).toEqual({ count: 1, holding: 0 });
+});
+
+test('says whether the newest proof was with volumes, and counts the servers proven without', () => {
+  const older = { ...drilled(23, '23T04'), provenVolumes: 'without' as const };
+  const newer = { ...drilled(24, '24T05'), provenVolumes: 'with' as const };
+  expect(proofOf([older, newer], true, NOW)).toMatchObject({ provenVolumes: 'with' });
+  expect(proofOf([older], true, NOW)).toMatchObject({ provenVolumes: 'without' });
+  expect(proofOf([drilled(24, '24T05')], true, NOW)).not.toHaveProperty('provenVolumes');
+  const series = [proofOf([older], true, NOW)!, proofOf([newer], true, NOW)!].map((proof, i) =>
+    seriesOf([shown(0)], { server: `s${i}`, proof }),
+  );
+  expect(provenWithoutVolumes(series)).toBe(1);
 });

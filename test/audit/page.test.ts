@@ -408,10 +408,17 @@ describe('drills', () => {
     proof: { proven: daysAgo(2), unprovenSeconds: 205_200, failed: daysAgo(0) },
   });
   const web2 = seriesOf(
-    [shown(0), shown(30, { proven: daysAgo(29), reasons: [{ code: 'MONTHLY', period: '2026-10' }] })],
+    [
+      shown(0),
+      shown(30, {
+        proven: daysAgo(29),
+        provenVolumes: 'with',
+        reasons: [{ code: 'MONTHLY', period: '2026-10' }],
+      }),
+    ],
     {
       name: 'web-2',
-      proof: { proven: daysAgo(29), unprovenSeconds: 2_538_000 },
+      proof: { proven: daysAgo(29), provenVolumes: 'without', unprovenSeconds: 2_538_000 },
     },
   );
   const web3 = seriesOf([shown(0)], { name: 'web-3', proof: { unprovenSeconds: 32_400 } });
@@ -441,11 +448,13 @@ describe('drills', () => {
     expect(text).toContain(
       'To look at web-1 in DFW, daily: the snapshot of 2026-11-24 00:00 failed its drill 2026-11-24 00:00; one passed 2026-11-22 00:00',
     );
-    expect(text).toMatch(/2 good, 4.0 GB its last drill failed .* proven 29 days ago .* not proven yet/);
+    expect(text).toMatch(
+      /2 good, 4.0 GB its last drill failed .* proven 29 days ago without volumes .* not proven yet/,
+    );
     expect(body).toContain('class="icon late" viewBox');
     expect(html).toContain('; passed a drill 2026-11-22 00:00; failed a drill 2026-11-24 00:00;');
     expect(data.text).toEqual(
-      expect.arrayContaining(['good, failed a drill 9 hours ago', 'good, proven 29 days ago']),
+      expect.arrayContaining(['good, failed a drill 9 hours ago', 'good, proven 29 days ago with volumes']),
     );
   });
 

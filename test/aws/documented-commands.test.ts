@@ -157,11 +157,11 @@ test.each(documentedCommands(/^npx serverless logs /))(
   },
 );
 
-// The AWS emulator drops the outputs of a stack that was created by a change set, so test/docs
-// compares those that the docs name with the template.
-test('the info of a deployment names its functions', async () => {
+// The AWS emulator drops the outputs of a stack that was created by a change set, and with them the
+// names of the functions. So test/docs compares the outputs that the docs name with the template.
+test('the command for the info of a deployment finds the deployed stack', async () => {
   const project = await copyProject();
   const { code, output } = await project.serverless('info', '--stage', 'prod', '--verbose');
-  expect(output).toMatch(/^ {2}snapshot: autosnap-prod-snapshot/m);
+  expect(output).toMatch(/^stack: autosnap-prod$/m);
   expect(code).toBe(0);
 });

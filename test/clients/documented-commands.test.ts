@@ -65,6 +65,7 @@ const CASES: Record<string, Case> = {
     changes: ({ region }) => expect(region.servers.at(-1)).toMatchObject({ metadata: { autosnap: 'daily' } }),
   },
   'openstack server unlock <server id>': ofServer({ locked: true }, { locked: false }),
+  'openstack server stop <server id>': ofServer({ vmState: 'active' }, { vmState: 'stopped' }),
   'openstack server start <server id>': ofServer({ vmState: 'stopped' }, { vmState: 'active' }),
   'openstack server unrescue <server id>': ofServer({ vmState: 'rescued' }, { vmState: 'active' }),
   'openstack server restore <server id>': ofServer({ vmState: 'soft-delete' }, { vmState: 'active' }),

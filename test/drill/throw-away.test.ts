@@ -45,6 +45,7 @@ const image = (recorded?: string, changes: Partial<Image> = {}) =>
     owner: 'p',
     createdAt: minutesLater(-60),
     updatedAt: WRITTEN,
+    volumeSnapshotIds: [],
     properties: recorded === undefined ? {} : { autosnap_drill: recorded },
     ...changes,
   }) as Image;

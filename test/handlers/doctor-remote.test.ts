@@ -38,7 +38,7 @@ describe("a drill's flavor, networks and security groups", () => {
 
     test('a missing value fails, and the available ones are listed, only in regions with servers', async () => {
       expect(await found({ drill: { schedule, flavor: 'huge', networks: [PUBLIC, 'lan'] } })).toEqual([
-        'fail DFW: drill.flavor: there is no huge: there is 2 (512MB Standard Instance), compute1-4 (3.75 GB Compute v1), general1-1 (1 GB General Purpose v1), general1-2 (2 GB General Purpose v1) → Correct drill.flavor, or leave the region out of regions.',
+        'fail DFW: drill.flavor: there is no huge: there is 2 (512MB Standard Instance), compute1-4 (3.75 GB Compute v1), general1-1 (1 GB General Purpose v1), general1-2 (2 GB General Purpose v1), performance2-15 (15 GB Performance) → Correct drill.flavor, or leave the region out of regions.',
         `fail DFW: drill.networks: there is no lan: there is ${PUBLIC} (public), 11111111-1111-1111-1111-111111111111 (private) → Correct drill.networks, or leave the region out of regions.`,
       ]);
     });

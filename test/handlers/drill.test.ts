@@ -266,23 +266,6 @@ describe('a snapshot that does not boot', () => {
     expect(throwAways(h)).toEqual([]);
     expect(sent(h, 'POST')).toHaveLength(1);
   });
-
-  test('is reported as skipped if its root disk is a volume, and no server is created', async () => {
-    const h = await world();
-    const { id } = h.dfw.addVolumeSnapshot({
-      volumeId: 'v',
-      name: `snapshot for ${h.newest[0]!.name}`,
-      createdAt: h.newest[0]!.createdAt,
-    });
-    h.fleet[0]!.volumeIds.push('v');
-    h.newest[0]!.properties.block_device_mapping = JSON.stringify([
-      { source_type: 'snapshot', snapshot_id: id },
-    ]);
-    const report = await h.run('drill', event());
-    expect(outcomes(report)).toEqual(['web skipped']);
-    expect(reasons(report)).toMatch(/^its disk is a volume/);
-    expect(sent(h, 'POST')).toEqual([]);
-  });
 });
 
 describe('faults during a drill', () => {
@@ -664,7 +647,9 @@ describe('a drill that is not possible lets the run try another', () => {
     }
     setTime('2026-11-23T09:00:00Z');
     const { error } = await h.fail('drill', event(), { remainingMs: 35_000 });
-    expect(error.message).toContain("3 throw-away servers can't be deleted, so no more are made");
+    expect(error.message).toContain(
+      "3 drills have servers or volumes that can't be deleted, so no more are begun",
+    );
     expect(sent(h, 'POST')).toEqual([]);
   });
 });

@@ -319,7 +319,9 @@ describe('in place', () => {
         expect((await h.run('restore', again(first))).state).toBe('waiting');
       } else {
         const { error, report } = await h.fail('restore', again(first));
-        expect(error.message).toMatch(/the safety snapshot .* has failed .*, so web is left as it was/);
+        expect(error.message).toMatch(
+          /the safety snapshot .* has failed .*, so the disk of web is not replaced/,
+        );
         expect(report).toMatchObject({ state: 'failed' });
         expect(report!.next).not.toHaveProperty('request');
       }

@@ -196,7 +196,7 @@ const SERVER_STATES: Exchange[] = [
     async (cloud) => {
       const server = await cloud.makeServer('a');
       await cloud.action(server, { lock: null });
-      const message = `Cannot 'restore' instance ${server} while it is in vm_state active`;
+      const message = `Instance ${server} is in an invalid state for 'restore'`;
       expect(await cloud.action(server, { restore: null })).toMatchObject({
         status: 409,
         body: { conflictingRequest: { code: 409, message } },

@@ -77,6 +77,7 @@ describe('a volume created from an image', () => {
 
 test('a volume keeps its device when another is detached, and the next one gets the free device', async ({
   client,
+  cloud,
   dfw,
 }) => {
   const { id, volumeIds } = dfw.addServer({ name: 'a', volumeIds: ['x', 'y'] });
@@ -87,6 +88,8 @@ test('a volume keeps its device when another is detached, and the next one gets 
     );
   expect(await devices()).toEqual(['x /dev/vdb', 'y /dev/vdc']);
   await client.send('compute', 'DELETE', `${path}/x`);
+  expect(await devices()).toEqual(['x /dev/vdb', 'y /dev/vdc']);
+  cloud.advance(10_000);
   expect(await devices()).toEqual(['y /dev/vdc']);
   const volume = await client.makeVolume('z');
   await client.send('compute', 'POST', path, { volumeAttachment: { volumeId: volume } });

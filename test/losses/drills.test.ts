@@ -485,7 +485,9 @@ describe('drills never multiply, although the image that proves the ownership of
       h.dfw.removeImage(image.id);
     }
     const { error } = await h.fail('drill', drillEvent({ atOnce: 5 }));
-    expect(error.message).toContain("3 throw-away servers can't be deleted, so no more are made");
+    expect(error.message).toContain(
+      "3 drills have servers or volumes that can't be deleted, so no more are begun",
+    );
     expect(sent(h, 'POST')).toEqual([]);
   });
 

@@ -1,6 +1,7 @@
 import { describe, expect } from 'vitest';
-import { rootVolumeOf } from '../../lib/openstack/attachments.ts';
-import { connected, test } from './connected.ts';
+import { attachmentsOf, attachVolume, detachVolume, rootVolumeOf } from '../../lib/openstack/attachments.ts';
+import { connect } from '../../lib/openstack/session.ts';
+import { connected, credentialsOf, test, unhurried } from './connected.ts';
 
 const SERVER = { region: 'DFW', id: 's', volumeIds: ['root', 'data'] };
 
@@ -46,5 +47,31 @@ describe('the root volume of a server', () => {
     const asked = (id: string) => rootVolumeOf(session, { region: 'DFW', id, volumeIds: ['data'] });
     expect(await asked(db.id)).toBe('root');
     expect(await asked(web.id)).toBeUndefined();
+  });
+});
+
+describe.each(['rackspace', 'password'] as const)('a volume of a server by %s', (kind) => {
+  test('gets the device that is asked for at Rackspace, and the first free one elsewhere', async ({
+    cloud,
+  }) => {
+    const region = cloud.region('DFW');
+    const volume = region.addVolume({ name: 'data' });
+    const server = region.addServer({ name: 'web' });
+    const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
+    const here = { region: 'DFW', id: server.id };
+    await attachVolume(session, here, { id: volume.id, multiattach: false }, '/dev/vdf');
+    const device = kind === 'rackspace' ? '/dev/vdf' : '/dev/vdb';
+    expect(await attachmentsOf(session, here)).toEqual([{ volumeId: volume.id, device }]);
+  });
+
+  test('is detached, also if it was detached before', async ({ cloud }) => {
+    const region = cloud.region('DFW');
+    const server = region.addServer({ name: 'web', volumeIds: ['data'] });
+    const session = await connect(async () => credentialsOf(cloud, kind), unhurried);
+    const here = { region: 'DFW', id: server.id };
+    await detachVolume(session, here, 'data');
+    cloud.advance(60_000);
+    await detachVolume(session, here, 'data');
+    expect(await attachmentsOf(session, here)).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ const flavor = (ramMb: number, diskGb: number) => ({
   ramMb,
   diskGb,
   hasDataDisks: false,
+  mayBootVolume: true,
 });
 
 test.each([

@@ -158,5 +158,6 @@ test('flavors are listed with the fields that an image requires', async ({ cloud
     ramMb: 2048,
     diskGb: 40,
     hasDataDisks: false,
+    mayBootVolume: true,
   });
 });

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { setTime } from '../harness.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
-import { killedOnItsWay } from './killing.ts';
-import { type CinderSnapshot, eventually } from './openstack.ts';
-import { seeded } from './seeded.ts';
+import type { CinderSnapshot } from './openstack.ts';
+import { untilDone } from './restoring.ts';
 import { serverWithVolume } from './server-with-volume.ts';
 
-const { volumeServerId } = environment;
+const { region, volumeServerId } = environment;
+const IN_PLACE = { region, to: 'in-place', confirm: 'with-data' };
 
 async function withVolume() {
   const running = await bench();
@@ -52,17 +52,39 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     const before = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
     const request = crypto.randomUUID();
     trackRestore(request);
-    const chance = seeded();
-    const { restored } = await eventually('restored', async () => {
-      const event = { server, region: environment.region, to: 'new', request };
-      const report = await killedOnItsWay('restore', event, { chance, stride: 3 });
-      return report.next ? undefined : report;
-    });
+    const { restored } = await untilDone({ server, region, to: 'new', request });
     expect(idsOf(await cloud.servers())).toEqual([...before.servers, restored].sort());
     const made = (await cloud.volumes()).filter(({ id }) => !before.volumes.includes(id));
     expect(made).toMatchObject([
       { status: 'in-use', snapshot_id: snapshot!.id, attachments: [{ server_id: restored }] },
     ]);
+  });
+
+  test('killed at request after request, a restore in place replaces the volume once, and keeps the old one', async () => {
+    const running = await withVolume();
+    const { cloud, ours, server, snapshots, volume } = running;
+    await takeSlots(running, [server], [-1]);
+    const [image] = await ours(server);
+    const [snapshot] = await snapshots();
+    const before = idsOf(await cloud.volumes());
+    const event = { ...IN_PLACE, server, request: crypto.randomUUID() };
+    await untilDone(event);
+    expect(await cloud.server(server)).toMatchObject({ status: 'ACTIVE', image: { id: image!.id } });
+    const volumes = await cloud.volumes();
+    const made = volumes.filter(({ id }) => !before.includes(id));
+    expect(made).toMatchObject([
+      {
+        name: 'data',
+        status: 'in-use',
+        snapshot_id: snapshot!.id,
+        attachments: [{ server_id: server }],
+      },
+    ]);
+    expect(volumes.find(({ id }) => id === volume)).toMatchObject({
+      name: expect.stringMatching(/^data \(replaced .* by restore /),
+      status: 'available',
+    });
+    expect(idsOf(await snapshots())).toEqual([snapshot!.id]);
   });
 
   test('the snapshots of a volume stay after its server was deleted', async () => {

@@ -4,9 +4,8 @@ import { textsOf } from '../finding-texts.ts';
 import { setTime } from '../harness.ts';
 import { type Bench, bench, daysLater, idsOf, policyOf, slotAt, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
-import { killedOnItsWay } from './killing.ts';
 import { eventually } from './openstack.ts';
-import { seeded } from './seeded.ts';
+import { untilDone } from './restoring.ts';
 
 const server = environment.serverIds[0]!;
 const { region } = environment;
@@ -31,15 +30,6 @@ async function untilEnd({ run }: Pick<Bench, 'run'>, first: Restoration): Promis
     if (!next) return reports;
     reports.push(await run('restore', next));
     return undefined;
-  });
-}
-
-/** Calls with the same event, killed again and again, until there is no `next`. */
-async function untilDone(event: object): Promise<Restoration> {
-  const chance = seeded();
-  return eventually('restored', async () => {
-    const report = await killedOnItsWay('restore', event, { chance, stride: 3 });
-    return report.next ? undefined : report;
   });
 }
 

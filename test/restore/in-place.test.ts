@@ -248,7 +248,7 @@ test('the image to restore is deleted meanwhile: refused, and the server is unch
   h.cloud.region('DFW').removeImage(first.image);
   const { error } = await h.fail('restore', again(first));
   expect(error.message).toMatch(
-    /at: image \S+ has been deleted since: start a new restore, .*; web is as it was/,
+    /at: image \S+ has been deleted since: start a new restore, .*; the disk of web is as it was/,
   );
   expect(h.rebuilt).toHaveLength(0);
 });

@@ -123,7 +123,10 @@ describe('the image of a restore', () => {
     const late = shot('late', web, DAY, { createdAt: new Date('2026-11-23T02:00:00Z') });
     const safety = shot('safety', web, '2026-11-20', {
       name: 'web-before-restore-adhoc-20261120T000000Z',
-      properties: { ...mark('r1'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
+      properties: {
+        ...mark('r1'),
+        ...safetyMark({ request: 'r1', image: 'a', wasRunning: true, disk: 'd' }),
+      },
     });
     const byHand = shot('by hand', web, '2026-11-21', { properties: mark('r2') });
     const find = () =>
@@ -149,12 +152,18 @@ describe('the image of a restore', () => {
   test('is not a safety snapshot, but may be an ad-hoc one of a server that was restored from a safety snapshot', () => {
     const safety = shot('safety', web, '2026-11-23', {
       name: 'web-before-restore-adhoc-20261123T000000Z',
-      properties: { ...mark('r1'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
+      properties: {
+        ...mark('r1'),
+        ...safetyMark({ request: 'r1', image: 'a', wasRunning: true, disk: 'd' }),
+      },
     });
     const byHand = shot('by hand', web, '2026-11-22', {
-      properties: { ...mark('r2'), ...safetyMark({ request: 'r1', image: 'a', disk: 'd' }) },
+      properties: {
+        ...mark('r2'),
+        ...safetyMark({ request: 'r1', image: 'a', wasRunning: true, disk: 'd' }),
+      },
     });
-    expect(readSafetyMark(safety)).toEqual({ request: 'r1', image: 'a', disk: 'd' });
+    expect(readSafetyMark(safety)).toEqual({ request: 'r1', image: 'a', wasRunning: true, disk: 'd' });
     expect(readSafetyMark(byHand)).toBeUndefined();
     // An ad-hoc snapshot may have the same request.
     expect(readSafetyMark({ ...safety, name: 'web-adhoc-20261123T000000Z' })).toBeUndefined();

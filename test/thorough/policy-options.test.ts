@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { fieldTables } from '../../deploy/json-schema.ts';
+import { volumeWorld } from '../drill/volume-world.ts';
 import { addLookalike, drillEvent, drillWorld, record } from '../drill/world.ts';
 import type { AnyJob } from '../functions.ts';
 import type { Harness } from '../harness.ts';
@@ -65,6 +66,9 @@ async function copies(): Promise<Harness> {
 const drills = () => drillWorld(['web']);
 
 const severalDrills = () => drillWorld(['web', 'db', 'mail']);
+
+/** A server with two volumes, and a snapshot of all. */
+const drillsWithVolumes = () => volumeWorld('password');
 
 /** A drill whose server is active since three hours. */
 async function runningDrill(): Promise<Harness> {
@@ -164,6 +168,7 @@ const EFFECTS: Record<string, Effect> = {
   'offsite.keep.within': copiesKept({ within: '2d' }),
   'offsite.maxBytesPerMonth': copied({}, { maxBytesPerMonth: '0.001MB' }),
   'offsite.to': copied({}, { to: 's3' }),
+  'offsite.volumes': copied({}, { volumes: 'backup' }),
   'offsite.container': copied({ to: 'cloud-files' }, { to: 'cloud-files', container: 'elsewhere' }),
   'drill.schedule': begun({ schedule: MIDNIGHT }, { schedule: FIVE }),
   'drill.atOnce': { ...begun({}, { atOnce: 3 }), world: severalDrills, shown: totals },
@@ -176,6 +181,7 @@ const EFFECTS: Record<string, Effect> = {
   },
   'drill.check.port': judged({ check: { port: 1 } }, { check: { port: 2 } }),
   'drill.check.path': judged({ check: { port: 1 } }, { check: { port: 1, path: '/health' } }),
+  'drill.volumes': { ...begun({}, { volumes: true }), world: drillsWithVolumes },
   account: snapshot({}, { account: 'other' }),
 };
 

@@ -66,8 +66,8 @@ export const DIGEST = {
     slots: readonly string[],
   ) =>
     `${job === 'offsite' ? 'copies of ' : ''}${name || server} in ${region}${account ? ` (${account})` : ''}, ${policy}: ${slots.map(minuteText).join(', ')}`,
-  proven: (count: ServerCount, at: string, suffixOf: Naming['suffixOf']) =>
-    `${countText('Proven by a drill', count, at, suffixOf)}.`,
+  proven: (count: ServerCount, without: number, at: string, suffixOf: Naming['suffixOf']) =>
+    `${countText('Proven by a drill', count, at, suffixOf)}${without > 0 ? `; ${without} without their volumes` : ''}.`,
   copied: (count: ServerCount, never: number, at: string, suffixOf: Naming['suffixOf']) =>
     `${countText('Copied', count, at, suffixOf)}${never > 0 ? `; ${never} can't be` : ''}.`,
   storage({ bytes, unmanagedBytes, unlisted, monthlyCost }: Audit): string {

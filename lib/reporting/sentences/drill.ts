@@ -1,3 +1,4 @@
+import { counted } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** The results of drills. */
@@ -41,8 +42,40 @@ export const drillSentences = {
     `no server was requested, because the drill could not be recorded on the image: ${message}`,
   DRILL_SERVER_UNCERTAIN: ({ message }) =>
     `${message}. If the cloud created a server all the same, the next run finds it`,
-  DRILL_OF_VOLUMES: () =>
-    'its disk is a volume: a server made from it would leave a new volume behind, so it is not drilled',
+  DRILL_RECORD_LOST: ({ snapshot }) =>
+    `no server was requested, because the cloud did not keep the record of the drill on volume snapshot ${snapshot}`,
+  DRILL_UNRECORDED: ({ message = 'the bucket of the reports could not be read' }) =>
+    `nothing was requested, because the drill could not be recorded in the bucket: ${message}`,
+  DRILL_VOLUME_PLANNED: ({ name, sizeGb }) =>
+    `with a copy of the volume ${name}${sizeGb === undefined ? '' : ` (${sizeGb} GB)`}`,
+  DRILL_VOLUMES_OPEN: ({ names }) =>
+    `an earlier run has requested copies of the volumes ${names.join(', ')}: a server would boot with them, and they would be deleted`,
+  DRILL_WITH_VOLUMES: ({ names }) => `with copies of its volumes ${names.join(', ')}`,
+  DRILL_WITHOUT_VOLUMES: ({ count }) => `without ${counted(count, 'volume')} of the original`,
+  DRILL_VOLUMES_UNFINISHED: () =>
+    'the snapshots of its volumes are not finished yet: a later drill boots them',
+  DRILL_VOLUMES_UNREADABLE: ({ problem }, say) =>
+    `the volumes of the region can't be listed, so it is unknown which ones to boot: ${say(problem)}`,
+  DRILL_VOLUMES_OVER_QUOTA: ({ kind, needed, left }) =>
+    kind === 'volumes'
+      ? `the drill needs ${counted(needed, 'volume')} and the quota of the cloud has room for ${left}: nothing was made`
+      : `the volumes of the drill need ${needed} GB and the quota of the cloud has room for ${left} GB: nothing was made`,
+  DRILL_VOLUME_REFUSED: ({ name, message }) => `the cloud makes no copy of the volume ${name}: ${message}`,
+  DRILL_VOLUMES_FILLING: ({ names }) =>
+    `the cloud is filling the copies of the volumes ${names.join(', ')}: the next run checks again`,
+  DRILL_VOLUMES_LATE: ({ hours }) => `the volumes of the drill are not available after ${hours} hours`,
+  DRILL_VOLUME_FAILED: ({ volume, name, status }) =>
+    `the cloud could not make a copy of the volume ${name}: volume ${volume} is in ${status}`,
+  DRILL_VOLUME_GONE: ({ name }) => `the copy of the volume ${name} does not exist any more`,
+  DRILL_VOLUME_UNUSABLE: ({ volume, name, because }, say) =>
+    `volume ${volume}, the copy of ${name}, can't be booted: ${say(because)}`,
+  DRILL_VOLUMES_READ_LATER: ({ message }) => `${message}. The next run checks the volumes again`,
+  DRILL_VOLUMES_LEFT: ({ names }) =>
+    `the copies of the volumes ${names.join(', ')} were left by an earlier run, and are deleted`,
+  DRILL_VOLUME_DELETED_LATER: ({ volume, name, message }) =>
+    `volume ${volume} (${name}) could not be deleted; the next run tries again: ${message}`,
+  DRILL_VOLUMES_STILL_BEING_DELETED: ({ names }) =>
+    `the copies of the volumes ${names.join(', ')} are still being deleted: the next run checks again`,
 
   // Why nothing proves that a drill has made a server.
   DRILL_METADATA_CHANGED: () => 'its metadata are no longer those of a drill',
@@ -55,6 +88,15 @@ export const drillSentences = {
     `it was not created right after the drill was recorded on image ${image}`,
   DRILL_CREATED_TOO_EARLY: ({ image }) => `it was created before the drill was recorded on image ${image}`,
   DRILL_OF_OTHER_SERVER: ({ image }) => `image ${image} names another server`,
+
+  // Why nothing proves that a drill has made a volume.
+  DRILL_VOLUME_METADATA_CHANGED: () => 'its metadata are no longer those of the drill',
+  DRILL_VOLUME_FROM_OTHER_SNAPSHOT: ({ snapshot }) =>
+    `the cloud does not say that it was made from volume snapshot ${snapshot}`,
+  DRILL_VOLUME_CREATED_AT_OTHER_TIME: () => 'it was not created right after the drill was recorded',
+  DRILL_VOLUME_ELSEWHERE: ({ servers }) => `it is attached to ${servers.join(', ')}`,
+  DRILL_VOLUME_TWIN: () => 'another volume has the same metadata, and the record of the drill names neither',
+  DRILL_VOLUME_NOT_RECORDED: () => 'no record of a drill names it',
 } satisfies Partial<Sentences>;
 
 function answersText(answers: readonly { target: string; status?: number; error?: string }[]): string {

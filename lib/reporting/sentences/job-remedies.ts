@@ -36,7 +36,19 @@ export const JOB_REMEDIES: Partial<Record<ReasonCode, string>> = {
   DRILL_WITHOUT_NETWORK: 'Name an isolated network in drill.networks.',
   DRILL_UNMARKED: "If it repeats, look at the user's role (invoke doctor, which shows it).",
   DRILL_SERVER_UNCERTAIN: 'Nothing: the next run looks for it.',
-  DRILL_OF_VOLUMES: 'Test its restore by hand.',
+  DRILL_RECORD_LOST: 'Test the restore of the server by hand.',
+  DRILL_UNRECORDED: 'If it repeats, look at the bucket of the reports and the role of the functions.',
+  DRILL_WITHOUT_VOLUMES: 'Set drill.volumes: true, if the volumes have to be tested, too.',
+  DRILL_VOLUMES_UNREADABLE: 'Give the user a role for block storage, or leave drill.volumes out.',
+  DRILL_VOLUMES_OVER_QUOTA:
+    'Ask the cloud for a higher quota (openstack limits show --absolute), or leave drill.volumes out.',
+  DRILL_VOLUME_REFUSED: 'Read the error of the cloud.',
+  DRILL_VOLUMES_LATE: "If it repeats, ask the cloud's support.",
+  DRILL_VOLUME_FAILED: 'Restore the volume by hand, and take a new snapshot of the server.',
+  DRILL_VOLUME_GONE: 'Nothing: a later drill tries again.',
+  DRILL_VOLUME_UNUSABLE: 'Find out who has changed or attached the volume.',
+  DRILL_VOLUME_DELETED_LATER:
+    'If it repeats, delete the snapshots of the volume, and then the volume by hand (openstack volume delete <volume id>).',
 
   // Copies.
   COPY_TOO_LARGE: 'Back the server up by other means.',
@@ -52,13 +64,26 @@ export const JOB_REMEDIES: Partial<Record<ReasonCode, string>> = {
     'If the server still exists, nothing: the next snapshot names the region. The snapshots of a server that is gone are no longer copied: download one by hand if you need a copy.',
   COPY_SOURCE_GONE: 'Make copies more often, or keep more.',
   COPY_EXPORT_GONE: 'Nothing: it is requested again.',
-  COPY_OF_VOLUMES: 'Back the volumes up with the tools of the cloud.',
+  COPY_OF_VOLUMES: 'Add volumes: backup to offsite, if the cloud has a backup service.',
   COPY_WITHOUT_CHECKSUM: "Ask the cloud's operator.",
   COPY_LICENSED: 'Back the server up by other means.',
   COPY_DISPUTED: 'Find out who has changed the copy.',
   COPY_WITHOUT_MANIFEST: 'Find out who has deleted the manifest.',
   COPY_SERVER_UNLISTED: 'Delete the copies by hand when you no longer need them.',
   TOO_FEW_COPIES_LEFT: 'Find out what happened to the other copies.',
+
+  // Backups of volumes.
+  BACKUP_REQUESTED: 'Nothing: a later run checks its progress.',
+  BACKUP_STUCK: "Ask the cloud's operator about the backup.",
+  BACKUP_WAITS: 'Nothing, unless that backup is stuck.',
+  BACKUP_RETRIED_LATER: 'Look at the failures of the earlier offsite runs.',
+  BACKUP_OVER_QUOTA: 'Ask the cloud for a higher quota, or keep fewer in offsite.keep.',
+  BACKUP_MARKER_LOST: 'Find out why the cloud loses descriptions, then delete the backup by hand.',
+  BACKUP_HAS_DEPENDENTS: 'Nothing: it is deleted after these.',
+  BACKUP_VOLUME_UNATTACHED: 'Delete the backups by hand when you no longer need them.',
+  BACKUP_GOING: 'Nothing: a later run checks that it is gone.',
+  BACKUP_STILL_THERE: "Ask the cloud's operator about the backup.",
+  BACKUP_WITHOUT_SNAPSHOT: 'Find out who has made the backup.',
 
   // Exports, which copies at Rackspace begin with.
   EXPORT_UNCERTAIN: 'Nothing: a later run asks again.',

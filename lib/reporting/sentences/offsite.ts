@@ -1,4 +1,4 @@
-import { sizeText } from './format.ts';
+import { sizeText, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** How an export task ended for which the cloud has no message. */
@@ -47,6 +47,30 @@ export const offsiteSentences = {
   COPY_WITHOUT_MANIFEST: () => 'changed since the plan: its manifest is gone',
   COPY_SERVER_UNLISTED: () => 'its server is not in the list of servers: the copies are all kept',
   TOO_FEW_COPIES_LEFT: ({ needed }) => `fewer than ${needed} good copies (atLeast) would be left`,
+
+  // Backups of volumes.
+  BACKUP_PLANNED: ({ sizeGb, incremental }) =>
+    `${incremental ? 'an incremental' : 'a full'} backup of a volume of ${sizeGb} GB to make`,
+  BACKUP_REQUESTED: ({ incremental }) =>
+    `${incremental ? 'an incremental' : 'a full'} backup was requested; a later run checks its progress`,
+  BACKUP_RUNNING: ({ since }) => `the backup was requested at ${since}; a later run checks its progress`,
+  BACKUP_STUCK: ({ since }) =>
+    `the backup is being made since ${since}: the cloud may have no backup service; until it ends, no other backup of this volume begins`,
+  BACKUP_WAITS: ({ backup }) => `the backup ${backup} has to be finished first`,
+  BACKUP_RETRIED_LATER: ({ times, from }) =>
+    `${times} backups have failed one after another: the next one is made from ${from} on`,
+  BACKUP_OVER_QUOTA: ({ needed, left, kind }) =>
+    kind === 'backups'
+      ? `the quota of the cloud has room for ${left} backups: ask the cloud for a higher quota, or keep fewer`
+      : `the backup needs ${needed} GB and the quota of the cloud has room for ${left} GB: ask the cloud for a higher quota, or keep fewer`,
+  BACKUP_MARKER_LOST: ({ backup }) =>
+    `the cloud made the backup ${backup} without the marker that was sent: it does not count, and no run deletes it`,
+  BACKUP_HAS_DEPENDENTS: () => 'incremental backups depend on it: it stays until these are deleted',
+  BACKUP_VOLUME_UNATTACHED: () => 'its volume is attached to no listed server: its backups are all kept',
+  BACKUP_GOING: () => 'it is being deleted; a later run checks that it is gone',
+  BACKUP_STILL_THERE: ({ status }) =>
+    `the cloud accepted the deletion, but the backup still exists (${statusText(status)})`,
+  BACKUP_WITHOUT_SNAPSHOT: () => 'it was not made from a volume snapshot',
 
   // Exports: the first step of a copy at Rackspace.
   EXPORT_RUNNING: ({ since }) => `its export was requested at ${since}; a later run checks its progress`,

@@ -36,10 +36,17 @@ export function holdingText({ good, pending, stuck, failed, unknown, bytes }: Au
     .join(', ');
 }
 
+/** Whether the data volumes of a server were booted in a drill; empty if it has none. */
+function withVolumes(volumes: Proof['provenVolumes']): string {
+  return volumes ? ` ${volumes} volumes` : '';
+}
+
 /** The notes in a row. */
 export const NOTES = {
-  proven: ({ proven, unprovenSeconds = 0 }: Proof) =>
-    proven ? `proven ${durationText(unprovenSeconds * 1000)} ago` : 'not proven yet',
+  proven: ({ proven, provenVolumes, unprovenSeconds = 0 }: Proof) =>
+    proven
+      ? `proven ${durationText(unprovenSeconds * 1000)} ago${withVolumes(provenVolumes)}`
+      : 'not proven yet',
   obstacle: () => "can't be copied",
   drillFailed: () => 'its last drill failed',
   /** "copy 3 days old" */
@@ -58,14 +65,14 @@ export function copiesText({ copied }: AuditedSeries): Sentence {
 
 /** The state of a snapshot, and the result of its last drill. */
 export function snapshotText(
-  { state, proven, unproven }: AuditedSnapshot,
+  { state, proven, provenVolumes, unproven }: AuditedSnapshot,
   { at, isHeld }: { at: string; isHeld: boolean },
 ): Sentence {
   const verdict = proven ?? unproven;
   const own = isHeld ? 'good, held' : state;
   if (!verdict) return own;
   const ago = `${durationText(Date.parse(at) - Date.parse(verdict))} ago`;
-  return `${own}, ${proven ? `proven ${ago}` : `failed a drill ${ago}`}`;
+  return `${own}, ${proven ? `proven ${ago}${withVolumes(provenVolumes)}` : `failed a drill ${ago}`}`;
 }
 
 /**
@@ -136,7 +143,9 @@ export function timelineText(
       ? `${counted(snapshots.length, 'snapshot')} from ${minuteText(oldest.slot)} to ${minuteText(newest.slot)}, ${states.map(([word, n]) => `${n} ${word}`).join(', ')}`
       : 'No snapshots',
     ...(missing.length > 0 && state !== 'never' ? [`missing from ${missing.join(' and from ')}`] : []),
-    ...(proof?.proven ? [`passed a drill ${minuteText(proof.proven)}`] : []),
+    ...(proof?.proven
+      ? [`passed a drill ${minuteText(proof.proven)}${withVolumes(proof.provenVolumes)}`]
+      : []),
     ...(proof?.failed ? [`failed a drill ${minuteText(proof.failed)}`] : []),
     ...(copied ? [copyText(copied)] : []),
     ...(nextRun ? [`next run ${minuteText(nextRun)}`] : []),

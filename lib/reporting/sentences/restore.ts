@@ -2,6 +2,7 @@ import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
 import { counted, firstNames, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
+import { inPlaceSentences } from './restore-in-place.ts';
 
 /** Where a part of a new server comes from. */
 const FROM = { event: '', original: ', as the original has', record: ', as the original had' };
@@ -88,10 +89,12 @@ export const restoreSentences = {
     'call again with "next" to look again; once you are sure that there is none, start a new restore, without "request" and "asked"',
 
   // The volumes of a restore.
-  RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot }) =>
-    `a new volume "${name}"${sizeGb === undefined ? '' : ` (${sizeGb} GB)`} from volume snapshot ${snapshot}${isRoot ? ', which the server boots from' : ''}`,
+  RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot, isBackup }) =>
+    `a new volume "${name}"${sizeGb === undefined ? '' : ` (${sizeGb} GB)`} from ${isBackup ? 'backup' : 'volume snapshot'} ${snapshot}${isRoot ? ', which the server boots from' : ''}`,
   RESTORE_VOLUME_SNAPSHOT: ({ snapshot, slot, policy }) =>
     `the volume snapshot of ${slot} (${snapshot}), policy "${policy}"`,
+  RESTORE_VOLUME_BACKUP: ({ backup, slot, policy }) =>
+    `the backup of ${slot} (${backup}), policy "${policy}"`,
   RESTORE_WITHOUT_VOLUME: ({ name, snapshot, status }) =>
     `without ${name} (${status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is ${statusText(status)}`})`,
   RESTORE_VOLUME_REQUESTED: ({ volume, name }) => `the cloud is creating the volume "${name}" (${volume})`,
@@ -118,52 +121,7 @@ export const restoreSentences = {
   RESTORED_VOLUME: ({ volume, name }) =>
     `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server id> ${volume}`,
 
-  // What a restore in place does.
-  RESTORE_SAFETY_FIRST: ({ name, server }) =>
-    `a safety snapshot of ${name} (${server}) as it is now, kept until you delete it`,
-  RESTORE_REPLACES: ({ name, image, imageName }) =>
-    `within an hour of that, when it is good: the disk of ${name} is replaced by image ${imageName} (${image})`,
-  RESTORE_KEEPS: ({ addresses }) =>
-    `the server keeps its id, name, key pair and addresses: ${addresses.join(', ') || 'none'}`,
-  RESTORE_PASSWORD: () =>
-    'the cloud sets a random root password that is not shown: log in with a key, or set a password',
-  RESTORE_STAYS_SHUTOFF: () => 'it stays SHUTOFF: start it when it is done',
-  RESTORE_TO_CONFIRM: ({ name }) => `to do it, add "confirm": "${name}" to the event in "apply"`,
-  RESTORE_REBUILDING: ({ name, image, imageName }) =>
-    `${name} is being rebuilt from image ${imageName} (${image})`,
-  RESTORE_WAY_BACK: ({ event }) => `to go back: ${printableJson(event)}`,
-  RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}: call again in a while`,
-  RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
-  RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,
-  RESTORE_SERVER_RENAMED: ({ was, name }) => `${was} has been renamed to ${name}`,
-  RESTORE_SERVER_BUSY: ({ name, taskState }) => `${name} is busy (${taskState})`,
-
-  // Safety snapshots of a restore in place.
-  SAFETY_REQUESTED: ({ name }) =>
-    `the safety snapshot is requested: ${name}; call again within an hour, and again until it is good`,
-  SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
-  SAFETY_PENDING: ({ image, status }) =>
-    `the safety snapshot ${image} is still ${statusText(status)}: call again in a while`,
-  SAFETY_SLOW: ({ since, most }) =>
-    `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use "to": "new"`,
-  SAFETY_FAILED: ({ image, status, name }) =>
-    `the safety snapshot ${image} has failed (${statusText(status)}), so ${name} is left as it was`,
-  SAFETY_OVERTAKEN: ({ image, name }) =>
-    `the safety snapshot ${image} can't be used: ${name} was rebuilt after it`,
-  SAFETY_OLD: ({ image, since }) =>
-    `the safety snapshot ${image} was begun at ${since}, an hour ago or more: what was written since would be lost`,
-  SAFETY_GONE: ({ image }) => `the safety snapshot ${image} is gone: it failed, or somebody deleted it`,
-  SAFETY_ANOTHER: ({ number, most }) => `so another one is taken: number ${number} of at most ${most}`,
-  SAFETY_LOST: () => 'the safety snapshot is gone, or is not ours any more',
-  SAFETY_OF_OTHER_RESTORE: () => 'the safety snapshot is of another restore',
-  SAFETY_CHANGED: ({ judgement }) => `the safety snapshot is ${judgement} by now`,
-  SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
-    [
-      `to: ${count} safety snapshots were taken, and none was good within an hour, when a call came: ${name} is as it was: use "to": "new", or start a new restore, without "request", and call more often`,
-      say(...reasons),
-    ].join('; '),
-  SAFETY_UNKNOWN: ({ image, request }) =>
-    `safeties: image ${image} is not a safety snapshot of the restore "${request}"`,
+  ...inPlaceSentences,
 
   // How far a restore is.
   RESTORE_RUNNING: ({ name, server, status }) => `${name} (${server}) is in ${status}`,
@@ -218,6 +176,12 @@ export const restoreSentences = {
     `at: the snapshot ${snapshot} of the volume ${name} is still ${statusText(status)}: try again when it is available, give an earlier "at", or restore without volumes: "volumes": "none"`,
   RESTORE_VOLUME_OF_OTHER: ({ volume, request }) =>
     `made: the volume ${volume} was not made by the restore "${request}": use the "next" of the last answer`,
+  RESTORE_VOLUME_SHARED_SINCE: ({ volume, name, servers }) =>
+    `volumes: the volume "${name}" (${volume}), which is to be replaced, may be attached to several servers by now (${servers.join(', ')}), so it is not detached: detach it from the others, and call again with "next"`,
+  RESTORE_VOLUME_UNPLACED: ({ volume, name, snapshot }) =>
+    `volumes: the new volume "${name}" (${volume}) was made from volume snapshot ${snapshot}, which is not listed as a good one of this set any more, so it is unknown which volume it replaces: call again; if the snapshot is deleted, start a new restore, without "request"`,
+  RESTORE_SWAP_BEGUN: ({ request }) =>
+    `volumes: the restore "${request}" has begun to replace the volumes: call again without "volumes"`,
   RESTORE_NO_VOLUME: ({ volume, regions }) =>
     `volume: there is no snapshot of a volume "${volume}" in ${regions.join(', ')}: give its id`,
   RESTORE_SEVERAL_VOLUMES: ({ volume, found }) =>
@@ -251,7 +215,7 @@ export const restoreSentences = {
   RESTORE_IMAGE_UNUSABLE: ({ image, status, hasData }) =>
     `at: image ${image} can't be restored: it is ${statusText(status)}${hasData ? '' : ' and has no data'}: give another`,
   RESTORE_IMAGE_DELETED: ({ image, server }) =>
-    `at: image ${image} has been deleted since: start a new restore, without "request"; ${server} is as it was`,
+    `at: image ${image} has been deleted since: start a new restore, without "request"; the disk of ${server} is as it was`,
   RESTORE_DIFFERS: ({ field, was, slot, request }) =>
     `${field}: the restore "${request}" has begun with ${was}${slot === undefined ? '' : `, the snapshot of ${slot}`}: go on with that, or omit "request" to start another restore`,
   RESTORE_REQUEST_UNREADABLE: ({ server, request }) =>

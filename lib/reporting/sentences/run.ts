@@ -97,11 +97,15 @@ export const runSentences = {
   IMAGE_VANISHED_PENDING: ({ of, status, slot, ...one }) =>
     `${idText(one)} of ${of} (${statusText(status)}, ${slot}) has disappeared before it was finished: the cloud removed the unfinished image, so the snapshot failed`,
   DRILLS_STUCK: ({ count }) =>
-    `${count} throw-away servers can't be deleted, so no more are made: delete them by hand`,
+    `${count} drills have servers or volumes that can't be deleted, so no more are begun: delete them by hand`,
   DRILL_SERVER_ABANDONED: ({ reasons, ...server }, say) =>
     leftAloneText(server, `${say(...reasons)}: it is not deleted, and counts towards drill.atOnce`),
   DRILL_SERVER_FOREIGN: ({ reasons, ...server }, say) =>
     leftAloneText(server, `${say(...reasons)}: it is not deleted`),
+  DRILL_VOLUME_ABANDONED: ({ where, volume, name, reasons }, say) =>
+    `${where}: volume ${name} (${volume}) has the metadata of a drill, but ${say(...reasons)}: it is not deleted, and counts towards drill.atOnce`,
+  DRILL_RECORDS_UNREADABLE: ({ message }) =>
+    `the records of the drills with volumes can't be read, so no such drill is begun, and no volume is deleted: ${message}`,
   NOT_COPIED: ({ of, reasons }, say) => `${of}: not copied: ${say(...reasons)}`,
   NEVER_COPIED: ({ of, reasons }, say) => `offsite: ${of} can't be copied: ${say(...reasons)}`,
   COPY_UNREADABLE: ({ of, problem }, say) =>
@@ -115,6 +119,14 @@ export const runSentences = {
     `${key} was never verified, and its snapshot is gone: it is kept and not counted`,
   COPY_NOT_COUNTED: ({ problem }, say) => `${say(problem)}: the copy is kept and not counted`,
   COPY_LEDGER_UNREADABLE: ({ message }) => `what was copied this month can't be read: ${message}`,
+  BACKUPS_NOT_NEEDED: () =>
+    'offsite.volumes: this cloud makes no backups of volumes, and needs none: the snapshots of volumes are already in Cloud Files',
+  BACKUP_SERVICE_MISSING: ({ where }) =>
+    `no volume is backed up in ${where}, because the cloud has no backup service there: ask its operator, or leave offsite.volumes out`,
+  BACKUPS_UNREADABLE: ({ where, problem }, say) =>
+    `no volume is backed up in ${where}, because its volumes or backups can't be read: ${say(problem)}`,
+  BACKUP_FAILED: ({ of, backup, message }) =>
+    `the backup ${backup} of ${of} has failed${message ? `: ${message}` : ''}`,
   SERVER_ID_INVALID: ({ image, server }) =>
     `the image ${image} is not copied: "${server}" is not a server id`,
 

@@ -1,0 +1,90 @@
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import { sendOnce } from '../openstack/send-once.ts';
+import { startServer } from '../openstack/server-power.ts';
+import { getServer, type ServerDetail, setServerMetadataItem } from '../openstack/servers.ts';
+import type { Session } from '../openstack/session.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { isPassing } from './cloud-request.ts';
+import { eventToResume, type Progress, type RestoreContext, restoreReport } from './context.ts';
+import type { RebuildEvent } from './event.ts';
+import { findMadeVolumes, statusReasons } from './made-volumes.ts';
+import { RESTORED_KEY, type RestoredMark, restoredMark } from './marks.ts';
+import { progressOf, type Restored, sourceOf } from './progress.ts';
+import { replacedReasons } from './replaced-volumes.ts';
+import type { Restoration } from './restoration.ts';
+
+/**
+ * Reports the progress of a server that an earlier call has rebuilt. Starts it again if the restore
+ * had stopped it to replace its volumes.
+ */
+export async function reportRebuilt(
+  session: Session,
+  context: RestoreContext<RebuildEvent>,
+  { id, server, begun, twins }: Restored,
+): Promise<Restoration> {
+  const rebuilt = progressOf(server, begun);
+  const isBack = rebuilt.state === 'done' && server !== undefined && !context.event.dryRun;
+  const progress = (isBack && (await startAgain(session, server, begun))) || rebuilt;
+  const volumes = context.event.volumes === 'none' ? undefined : await findMadeVolumes(session, context);
+  const { safeties } = context.event;
+  const made = volumes?.made.map(({ volume }) => volume.id) ?? [];
+  const results = {
+    restored: id,
+    ...(safeties ? { safeties } : {}),
+    ...(made.length > 0 ? { made } : {}),
+  };
+  const isOpen = progress.state === 'building' || (rebuilt.state === 'done' && progress.state === 'failed');
+  return restoreReport(context, begun.image, {
+    state: progress.state,
+    reasons: [
+      ...progress.reasons,
+      ...(volumes ? statusReasons(volumes) : []),
+      ...replacedReasons(context),
+      sourceOf(context, begun),
+      ...twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other })),
+    ],
+    restored: id,
+    ...(isOpen ? { next: eventToResume(context, begun.image, results) } : {}),
+  });
+}
+
+/**
+ * Starts a rebuilt server that the restore had stopped. Its mark then no longer says so, and no
+ * later call starts the server once more.
+ *
+ * @returns undefined when the server need not be started.
+ */
+async function startAgain(
+  session: Session,
+  server: ServerDetail,
+  begun: RestoredMark,
+): Promise<Pick<Progress, 'state' | 'reasons'> | undefined> {
+  const { id, name, region, status, taskState } = server;
+  if (!begun.isStopped) return undefined;
+  // Nova starts a rebuilt server for a moment before it stops it again.
+  if (taskState !== null)
+    return { state: 'building', reasons: [{ code: 'RESTORE_SERVER_BUSY', name, taskState }] };
+  if (status !== 'SHUTOFF') return undefined;
+  const notStarted = (error: Parameters<typeof errorFactsOf>[0]): Reason => ({
+    code: 'RESTORE_NOT_STARTED',
+    ...{ name, server: id },
+    ...errorFactsOf(error),
+  });
+  const findStarted = async () => {
+    const now = await getServer(session, region, id);
+    return now && (now.status === 'ACTIVE' || now.taskState !== null) ? true : undefined;
+  };
+  try {
+    const sent = await sendOnce(async () => {
+      await startServer(session, server);
+      return true;
+    }, findStarted);
+    if ('unsure' in sent) return { state: 'building', reasons: [notStarted(sent.unsure)] };
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return { state: isPassing(error) ? 'building' : 'failed', reasons: [notStarted(error)] };
+  }
+  const { isStopped: _, ...started } = begun;
+  await setServerMetadataItem(session, server, RESTORED_KEY, restoredMark(started));
+  return { state: 'building', reasons: [{ code: 'RESTORE_STARTING', name, server: id }] };
+}

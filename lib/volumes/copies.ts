@@ -1,0 +1,56 @@
+import { isFirstDisk } from '../openstack/attachments.ts';
+import type { Image } from '../openstack/images.ts';
+import type { Run } from '../runtime/run.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { type VolumePlace, volumePlaceIn, volumeReaderOf } from './marker.ts';
+import { deviceOf } from './plan.ts';
+
+/** A volume snapshot of this deployment, or a backup of one. */
+export interface VolumeCopy extends Snapshot {
+  volume: string;
+  /** The size that a new volume needs; undefined if the cloud does not say. */
+  sizeGb: number | undefined;
+  /** Where the volume was, as far as it is known. */
+  place: VolumePlace;
+  /** Whether this is a backup. */
+  isBackup?: true;
+}
+
+/** The volume snapshots of this deployment. A volume that still exists shows where it is. */
+export function copiesIn(
+  regions: readonly Pick<RegionInventory, 'volumes' | 'volumeSnapshots'>[],
+  { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
+): VolumeCopy[] {
+  const read = volumeReaderOf({ owner, policies });
+  return regions.flatMap(({ volumes, volumeSnapshots }) => {
+    const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
+    return volumeSnapshots.flatMap((one): VolumeCopy[] => {
+      const snapshot = read(one);
+      if (!isSnapshot(snapshot) || snapshot.volume === undefined) return [];
+      const { volume, server } = snapshot;
+      const existing = volumeOf.get(volume);
+      const recorded = volumePlaceIn(one);
+      const place = {
+        device: recorded.device ?? (existing && deviceOf(existing, server)),
+        type: recorded.type ?? existing?.type,
+      };
+      return [{ ...snapshot, volume, sizeGb: one.sizeGb, place }];
+    });
+  });
+}
+
+/** Whether a volume snapshot is of the root disk of a server. */
+export function isOfRootVolume({ place: { device } }: VolumeCopy): boolean {
+  return device !== undefined && isFirstDisk({ device });
+}
+
+/** The snapshot of a root volume, with the fields of an image. */
+export function rootDisk(root: VolumeCopy, owner: string): Image {
+  const { id, name, region, state, status, createdAt } = root;
+  return {
+    ...{ id, name, region, owner, createdAt, sizeBytes: undefined, properties: {}, volumeSnapshotIds: [] },
+    ...{ status: state === 'good' ? 'active' : status, visibility: 'private', hidden: false },
+    protected: false,
+  };
+}

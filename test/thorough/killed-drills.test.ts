@@ -1,0 +1,26 @@
+import { describe, expect, test } from 'vitest';
+import { expectCleanAfterKill } from '../drill/killing.ts';
+import { KINDS, volumeWorld } from '../drill/volume-world.ts';
+
+// Drills of whole sets that are killed at any request, before or after the cloud carries it out.
+
+const CASES = KINDS.flatMap((kind) =>
+  [true, false].flatMap((root) => [true, false].map((isCarriedOut) => ({ kind, root, isCarriedOut }))),
+);
+
+describe.each(CASES)(
+  'a drill in a cloud by $kind, from a root volume: $root, killed although the request is carried out: $isCarriedOut',
+  ({ kind, root, isCarriedOut }) => {
+    test('leaves nothing behind, and makes nothing twice', { timeout: 600_000 }, async () => {
+      const whole = await volumeWorld(kind, { root });
+      const from = whole.cloud.received.length;
+      await whole.run('drill', whole.event());
+      const requests = whole.cloud.received.length - from;
+      expect(requests).toBeGreaterThan(20);
+      for (let at = 0; at < requests; at++) {
+        const w = await volumeWorld(kind, { root });
+        await expectCleanAfterKill(w, at, { isCarriedOut, isCounted: () => true });
+      }
+    });
+  },
+);
