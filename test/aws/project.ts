@@ -13,8 +13,8 @@ export interface Project {
   directory: string;
   /** Runs `serverless` in the copy until it ends. */
   serverless(...args: string[]): Promise<Ended>;
-  /** Runs `npx autosnap` in the copy until it ends. */
-  autosnap(...args: string[]): Promise<Ended>;
+  /** Runs `npx autosnap` in the copy until it ends, with additional variables. */
+  autosnap(args: string[], env?: Record<string, string>): Promise<Ended>;
   /**
    * Deploys a stage; returns what `serverless deploy` has said.
    *
@@ -56,8 +56,11 @@ export async function copyProject(): Promise<Project> {
       // The interval at which it checks whether CloudFormation is ready; the emulator always is.
       env: { ...process.env, SLS_AWS_MONITORING_FREQUENCY: '100' },
     });
-  const autosnap = (...args: string[]) =>
-    run(path('node_modules/.bin/node'), [path('deploy/autosnap.ts'), ...args], { cwd: directory });
+  const autosnap = (args: string[], env: Record<string, string> = {}) =>
+    run(path('node_modules/.bin/node'), [path('deploy/autosnap.ts'), ...args], {
+      cwd: directory,
+      env: { ...process.env, ...env },
+    });
   return {
     directory,
     path,

@@ -134,11 +134,11 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ],
   [
     /^npx autosnap report --stage prod( --open)?$/,
-    { by: 'test/aws/audit.test.ts', text: "project.autosnap('report'" },
+    { by: 'test/aws/audit.test.ts', text: "project.autosnap(['report'" },
   ],
   [
     'npx autosnap rerun --stage prod',
-    { by: 'test/aws/failed-runs.test.ts', text: "project.autosnap('rerun'" },
+    { by: 'test/aws/failed-runs.test.ts', text: "project.autosnap(['rerun'" },
   ],
   [
     'npx autosnap rerun --stage prod --discard',
