@@ -53,7 +53,8 @@ export function volumePartsOf(
     .sort(byGoodness);
   const inSet = copies.filter((one) => setOf(one) === setOf(snapshot));
   // A slot may have two snapshots of a volume, if the first one failed.
-  const set = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([best]) => best!);
+  const best = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([one]) => one!);
+  const set = withoutSuccessors(best, snapshot, (id) => lineageOf({ id, ...volumeOf.get(id) }, inventory));
   const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
   const facts = (copy: VolumeCopy) => ({ name: nameOf(copy), snapshot: copy.id, status: copy.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
@@ -84,6 +85,28 @@ export function volumePartsOf(
       ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
     ],
   };
+}
+
+/**
+ * The volume snapshots of a set, one for each volume that the server had. After an in-place
+ * restore, a further run for the slot also takes the volume that has replaced another one; these
+ * have a predecessor in common, or the same device. The snapshot that was taken with the image is
+ * that of the server as it was then.
+ *
+ * @param lineage the ids of a volume and of its predecessors.
+ */
+function withoutSuccessors(
+  set: readonly VolumeCopy[],
+  { createdAt }: Snapshot,
+  lineage: (volume: string) => readonly string[],
+): VolumeCopy[] {
+  const distanceMs = (copy: VolumeCopy) => Math.abs(copy.createdAt.getTime() - createdAt.getTime());
+  const nearest = (keyOf: (copy: VolumeCopy) => string, copies: readonly VolumeCopy[]) =>
+    [...Map.groupBy(copies, keyOf).values()].map((same) =>
+      same.reduce((a, b) => (distanceMs(b) < distanceMs(a) ? b : a)),
+    );
+  const ofOriginals = nearest(({ volume }) => lineage(volume).at(-1)!, set);
+  return nearest(({ id, place }) => place.device ?? id, ofOriginals);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
-import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
 // The parts of a server belong together: its image, and the snapshots of its volumes.
@@ -222,5 +222,20 @@ test('Rackspace deletes one snapshot of a volume after the other: the rest is le
     if (one.status === 'deleting') region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(one), 1);
   }
   expect(partDays()).toContain(27);
-  deploy([policy(LAST_ONE)]);
+});
+
+test('a server at Rackspace fails whose system disk is a volume that the policy excepts', async () => {
+  const root = region.addVolume({ name: 'root', size: 50 });
+  const more = region.addVolume({ name: 'more', size: 5 });
+  const volumeIds = [root.id, more.id];
+  region.addServer({
+    name: 'bfv',
+    image: '',
+    volumeIds,
+    rootVolume: root.id,
+    devices: { [root.id]: '/dev/xvda' },
+  });
+  const event = policy({ servers: { names: ['bfv'] }, volumes: { except: { names: ['root'] } } });
+  const { report } = await h.fail('snapshot', event);
+  expect(report!.entries[0]).toMatchObject({ outcome: 'failed', code: 'VOLUME_SERVER_AT_RACKSPACE' });
 });
