@@ -17,7 +17,7 @@ const PARTS = ['image', 'volume-0', 'volume-1'] as const;
 const status = mostly('good', ['failed', 'absent']);
 const slots = fc.array(fc.tuple(status, status, status), { minLength: 1, maxLength: 9 });
 
-/** A server with two volumes; each row has the statuses of the parts of one day, the newest first. */
+/** A server with two volumes. Each row has the statuses of the parts of one day, newest first. */
 function become(rows: readonly (readonly string[])[]): void {
   const volumes: VolumeWorld['volumes'] = ['volume-0', 'volume-1'].map((id) => ({ id, place: 'attached' }));
   becomeVolumes(shared.cloud, { event: {} as VolumeWorld['event'], volumes, parts: [], pageSize: 100 });
