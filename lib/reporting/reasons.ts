@@ -588,7 +588,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SAFETY_ANOTHER: { number: number; most: number };
   SAFETY_LOST: None;
   SAFETY_OF_OTHER_RESTORE: None;
-  SAFETY_CHANGED: { judgement: string };
+  SAFETY_CHANGED: { state: string };
   SAFETIES_USED_UP: { count: number; name: string; reasons: readonly Reason[] };
   SAFETY_UNKNOWN: { image: string; request: string };
 

@@ -26,11 +26,11 @@ export async function reportRebuilt(
   const isBack = rebuilt.state === 'done' && server !== undefined && !context.event.dryRun;
   const progress = (isBack && (await startAgain(session, server, begun))) || rebuilt;
   const volumes = context.event.volumes === 'none' ? undefined : await findMadeVolumes(session, context);
-  const { safeties } = context.event;
+  const { safetySnapshots } = context.event;
   const made = volumes?.made.map(({ volume }) => volume.id) ?? [];
   const results = {
     restored: id,
-    ...(safeties ? { safeties } : {}),
+    ...(safetySnapshots ? { safetySnapshots } : {}),
     ...(made.length > 0 ? { made } : {}),
   };
   const isOpen = progress.state === 'building' || (rebuilt.state === 'done' && progress.state === 'failed');

@@ -5,8 +5,8 @@ import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import type { VolumeCopy } from '../volumes/copies.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
-import { lineageOf } from './lineage.ts';
 import { originalName } from './marks.ts';
+import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
@@ -67,7 +67,7 @@ export function volumePartsOf(
     ? [...attached, ...unlisted]
     : copies.map((one) => ({ id: one.volume, name: nameOf(one) }));
   const inSlot = new Set(set.map(({ volume }) => volume));
-  const absent = known.filter((one) => !lineageOf(one, inventory).some((id) => inSlot.has(id)));
+  const absent = known.filter((one) => !predecessorsOf(one, inventory).some((id) => inSlot.has(id)));
   const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
   return {
     parts: good.map((copy) => ({ copy, name: nameOf(copy), position: others.indexOf(copy) + 1 })),

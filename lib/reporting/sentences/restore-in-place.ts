@@ -75,12 +75,12 @@ export const inPlaceSentences = {
   SAFETY_ANOTHER: ({ number, most }) => `so another one is taken: number ${number} of at most ${most}`,
   SAFETY_LOST: () => 'the safety snapshot is gone, or is not ours any more',
   SAFETY_OF_OTHER_RESTORE: () => 'the safety snapshot is of another restore',
-  SAFETY_CHANGED: ({ judgement }) => `the safety snapshot is ${judgement} by now`,
+  SAFETY_CHANGED: ({ state }) => `the safety snapshot is ${state} by now`,
   SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
     [
       `to: ${count} safety snapshots were taken, and none was good within an hour, when a call came: ${name} is as it was: use "to": "new", or start a new restore, without "request", and call more often`,
       say(...reasons),
     ].join('; '),
   SAFETY_UNKNOWN: ({ image, request }) =>
-    `safeties: image ${image} is not a safety snapshot of the restore "${request}"`,
+    `safetySnapshots: image ${image} is not a safety snapshot of the restore "${request}"`,
 } satisfies Partial<Sentences>;
