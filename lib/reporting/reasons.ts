@@ -168,7 +168,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   CREATED_OUTSIDE_SLOT: { created: string; slot: string };
   MADE_BY_OTHER: { maker: string };
   MADE_FROM_OTHER_SERVER: None;
-  BACKUP: None;
+  NOVA_BACKUP_IMAGE: None;
   VOLUME_SNAPSHOT_OF_OTHER_IMAGE: { id: string };
   VOLUMES_OF_OTHER_SERVER: { server: string };
 

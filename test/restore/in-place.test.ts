@@ -98,7 +98,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     }
     const { error } = await h.fail('restore', event);
     expect(error.name).toBe('ValidationError');
-    expect(error.message).toMatch(/to: 3 safety snapshots were taken, and none was good .* use "to": "new"/);
+    expect(error.message).toMatch(/to: 3 safety snapshots were taken, and none was good .* Use "to": "new"/);
     expect(safetySnapshotsIn(h)).toHaveLength(3);
     expect(h.rebuilt).toHaveLength(0);
   });

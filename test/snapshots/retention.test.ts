@@ -368,7 +368,7 @@ describe('an ad-hoc snapshot', () => {
   };
   const ended = new Date(NOW.getTime() - 1);
   test.each<[string, Partial<Snapshot>, boolean, string]>([
-    ['without an end stays', {}, true, 'ad hoc, without an end'],
+    ['without an end stays', {}, true, 'ad-hoc snapshot without an expiry date'],
     [
       'stays until its expiry',
       { expires: new Date(NOW.getTime() + 1) },
