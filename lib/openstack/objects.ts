@@ -147,7 +147,10 @@ export async function readObject(
     expect: [200, 206],
   });
   if (isPart && (status !== 206 || !String(headers['content-range']).startsWith(`bytes ${from}-`))) {
-    throw new CloudError('BAD_ANSWER', `The object-store answer of ${region} to ${path} returned other bytes than requested.`);
+    throw new CloudError(
+      'BAD_ANSWER',
+      `The object-store answer of ${region} to ${path} returned other bytes than requested.`,
+    );
   }
   return body;
 }

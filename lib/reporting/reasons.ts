@@ -900,6 +900,7 @@ export function codeOf(period: Period): Uppercase<Period> {
   return period.toUpperCase() as Uppercase<Period>;
 }
 
+/** The code of a reason, such as `NEXT_SLOT`: a row of docs/reasons.md. */
 export type ReasonCode = keyof Facts;
 
 /** A code and its facts. */

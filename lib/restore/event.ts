@@ -94,9 +94,11 @@ const VolumeEvent = strict({
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
 /** Restores a snapshot onto the server that it was made from. */
 export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
+/** Restores a server: as a new one, or in place. */
 export type ServerRestoreEvent = NewServerEvent | RebuildEvent;
 /** Makes a volume from one of its snapshots, and attaches it to no server. */
 export type VolumeRestoreEvent = v.InferOutput<typeof VolumeEvent>;
+/** An event of the function `restore`. */
 export type RestoreEvent = ServerRestoreEvent | VolumeRestoreEvent;
 
 /**
