@@ -2,7 +2,9 @@ import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import type { VolumeCopy } from '../volumes/copies.ts';
+import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { originalName } from './marks.ts';
@@ -49,7 +51,7 @@ export function volumePartsOf(
   const copies = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
     .sort(byGoodness);
-  const inSet = copies.filter((one) => one.slot.getTime() === snapshot.slot.getTime());
+  const inSet = copies.filter((one) => setOf(one) === setOf(snapshot));
   // A slot may have two snapshots of a volume, if the first one failed.
   const set = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([best]) => best!);
   const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
@@ -71,12 +73,13 @@ export function volumePartsOf(
   const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
   return {
     parts: good.map((copy) => ({ copy, name: nameOf(copy), position: others.indexOf(copy) + 1 })),
+    // No volume can be made from a snapshot while the cloud makes a backup of it.
     unfinished: set
-      .filter(({ state }) => state === 'pending')
+      .filter((copy) => copy.state === 'pending' || isBackingUp(copy))
       .map((copy): Reason => ({ code: 'RESTORE_VOLUME_UNFINISHED', ...facts(copy) })),
     without: [
       ...set
-        .filter(({ state }) => state === 'failed' || state === 'unknown')
+        .filter((copy) => copy.state === 'failed' || (copy.state === 'unknown' && !isBackingUp(copy)))
         .map((copy): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(copy) })),
       ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
     ],
