@@ -29,12 +29,12 @@ export async function reportRebuilt(
   const started = (isBack && (await startAgain(session, server, begun))) || rebuilt;
   const progress =
     missing.length > 0 && started.state === 'done' ? { ...started, state: 'failed' as const } : started;
-  const { safeties } = context.event;
+  const { safetySnapshots } = context.event;
   // The next call still names a volume that is gone, so that the restore never seems complete.
   const made = [...(volumes?.made.map(({ volume }) => volume.id) ?? []), ...missing];
   const results = {
     restored: id,
-    ...(safeties ? { safeties } : {}),
+    ...(safetySnapshots ? { safetySnapshots } : {}),
     ...(made.length > 0 ? { made } : {}),
   };
   const isOpen = progress.state === 'building' || (rebuilt.state === 'done' && progress.state === 'failed');

@@ -7,8 +7,8 @@ import type { VolumeCopy } from '../volumes/copies.ts';
 import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
-import { lineageOf } from './lineage.ts';
 import { originalName } from './marks.ts';
+import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
 
@@ -54,7 +54,9 @@ export function volumePartsOf(
   const inSet = copies.filter((one) => setOf(one) === setOf(snapshot));
   // A slot may have two snapshots of a volume, if the first one failed.
   const best = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([one]) => one!);
-  const set = withoutSuccessors(best, snapshot, (id) => lineageOf({ id, ...volumeOf.get(id) }, inventory));
+  const set = withoutSuccessors(best, snapshot, (id) =>
+    predecessorsOf({ id, ...volumeOf.get(id) }, inventory),
+  );
   const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
   const facts = (copy: VolumeCopy) => ({ name: nameOf(copy), snapshot: copy.id, status: copy.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
@@ -70,7 +72,7 @@ export function volumePartsOf(
     ? [...attached, ...unlisted]
     : copies.map((one) => ({ id: one.volume, name: nameOf(one) }));
   const inSlot = new Set(set.map(({ volume }) => volume));
-  const absent = known.filter((one) => !lineageOf(one, inventory).some((id) => inSlot.has(id)));
+  const absent = known.filter((one) => !predecessorsOf(one, inventory).some((id) => inSlot.has(id)));
   const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
   return {
     parts: good.map((copy) => ({ copy, name: nameOf(copy), position: others.indexOf(copy) + 1 })),

@@ -4,7 +4,7 @@ import type { Sentence } from '../../reporting/sentences/sentence.ts';
 import { textIndex } from '../../reporting/sentences/text-index.ts';
 import { sentencesOf } from '../../reporting/sentences.ts';
 import type { Audit, AuditedSeries } from '../model.ts';
-import { markOf } from './timeline-mark.ts';
+import { symbolOf } from './timeline-symbol.ts';
 
 /**
  * A snapshot in a row's table: the id of its image, and the indexes in {@link PageData.text} of its
@@ -19,8 +19,8 @@ export type Line = [image: string, slot: number, state: number, size: number, wh
 export interface PageData {
   text: Sentence[];
   /**
-   * The snapshots of each row, by the row's number; newest first, in the same order as the marks of
-   * the timeline.
+   * The snapshots of each row, by the row's number; newest first, in the same order as the symbols
+   * of the timeline.
    */
   rows: Line[][];
   /** A text about the copies of each row; empty without copies. */
@@ -33,7 +33,7 @@ export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit
   const policyOf = new Map(policies.map((one) => [`${one.account} ${one.policy}`, one]));
   const lines = rows.map(({ account, policy, snapshots }) =>
     snapshots.map((s): Line => {
-      const held = { at, isHeld: markOf(s) === 'held' };
+      const held = { at, isHeld: symbolOf(s) === 'held' };
       const until = untilText(s, policyOf.get(`${account} ${policy}`), held);
       const size = s.sizeBytes === undefined ? '–' : sizeText(s.sizeBytes);
       const state = snapshotText(s, held);

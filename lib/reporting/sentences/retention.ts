@@ -60,7 +60,7 @@ export const retentionSentences = {
   // Ad-hoc snapshots.
   ADHOC_FAILED: ({ status, until }) =>
     `ad hoc, failed (${statusText(status)}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand' : `it expires at ${until}`}`,
-  ADHOC: () => 'ad hoc, without an end',
+  ADHOC: () => 'ad-hoc snapshot without an expiry date',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,
 
