@@ -60,8 +60,8 @@ export async function rerun(
     await (discard
       ? queues.send(new DeleteMessageCommand(message))
       : queues.send(new ChangeMessageVisibilityCommand({ ...message, VisibilityTimeout: 0 })));
-    const fate = discard ? 'was deleted' : 'stays in the queue; --discard deletes it';
-    print(`! this message is not a failed run and ${fate}: ${printable(body.slice(0, 200))}`);
+    const action = discard ? 'was deleted' : 'stays in the queue; --discard deletes it';
+    print(`! this message is not a failed run and ${action}: ${printable(body.slice(0, 200))}`);
   }
   if (runs.length === 0) print('There are no failed runs.');
   let failed = 0;

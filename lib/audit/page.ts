@@ -17,7 +17,7 @@ import { stateIcon, tabIcon } from './page/row.ts';
 import { axis, scaleOf } from './page/scale.ts';
 import { pageScript } from './page/script.ts';
 import { STYLE } from './page/style.ts';
-import { badgeOf, markOf } from './page/timeline-mark.ts';
+import { badgeOf, symbolOf } from './page/timeline-symbol.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 const SCRIPT = `(${pageScript})()`;
@@ -79,10 +79,10 @@ ${appendix(audit)}
 `;
 }
 
-/** The marks and badges on the page, which the legend explains. */
+/** The symbols and badges on the page, which the legend explains. */
 function shownIn(rows: readonly AuditedSeries[]) {
   return new Set([
-    ...rows.flatMap(({ snapshots }) => snapshots.flatMap((s) => [markOf(s), ...badgeOf(s)])),
+    ...rows.flatMap(({ snapshots }) => snapshots.flatMap((s) => [symbolOf(s), ...badgeOf(s)])),
     ...(rows.some(({ copied }) => copied?.newest) ? (['copy'] as const) : []),
   ]);
 }

@@ -2,7 +2,7 @@ import { snapshotText, untilText } from '../reporting/sentences/page.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentencesOf } from '../reporting/sentences.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot } from './model.ts';
-import { markOf } from './page/timeline-mark.ts';
+import { symbolOf } from './page/timeline-symbol.ts';
 
 /** What people read of a snapshot: its state, why it stays or goes, and until when it stays. */
 export interface SnapshotTexts {
@@ -21,7 +21,7 @@ export function snapshotTexts({
 ) => SnapshotTexts {
   const policyOf = new Map(policies.map((one) => [`${one.account} ${one.policy}`, one]));
   return ({ account, policy }, snapshot) => {
-    const held = { at, isHeld: markOf(snapshot) === 'held' };
+    const held = { at, isHeld: symbolOf(snapshot) === 'held' };
     return {
       state: snapshotText(snapshot, held),
       why: sentencesOf(snapshot.reasons),

@@ -7,6 +7,7 @@ const PLURALS = {
   yearly: 'years',
 } as const;
 
+/** The name of a rule for calendar periods, such as `daily`. */
 export type Period = keyof typeof PLURALS;
 
 /** The rules for calendar periods, the shortest first. */

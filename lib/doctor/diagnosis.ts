@@ -41,7 +41,9 @@ export interface CheckResult {
 
 /** Build a {@link CheckResult} with each verdict: `pass('clock', { code: 'CLOCKS_AGREE' })`. */
 export const pass = finding('pass');
+/** See {@link pass}. */
 export const warn = finding('warn');
+/** See {@link pass}. */
 export const fail = finding('fail');
 
 function finding(verdict: CheckResult['verdict']) {

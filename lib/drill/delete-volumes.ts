@@ -79,6 +79,7 @@ async function deleteOne(
   }
 }
 
+/** The finding about a volume that may be of a drill and is not deleted, with the reason. */
 export function abandoned(volume: Volume, reason: Reason): Finding<'DRILL_VOLUME_ABANDONED'> {
   return { code: 'DRILL_VOLUME_ABANDONED', where: volume.region, ...whichOf(volume), reasons: [reason] };
 }

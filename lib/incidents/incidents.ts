@@ -72,6 +72,7 @@ const IncidentLog = v.object({
  * are ISO.
  */
 export type Incident = v.InferOutput<typeof Incident>;
+/** What the audits remember about incidents, as JSON in the report bucket. */
 export type IncidentLog = v.InferOutput<typeof IncidentLog>;
 type TrackedProblem = Incident['problems'][number];
 

@@ -51,6 +51,7 @@ export const Problem = v.object({
   reasons: v.pipe(v.array(KnownReason), v.nonEmpty()),
 });
 
+/** Something that is wrong, and whom it affects: the unit that incidents are made of. */
 export type Problem = v.InferOutput<typeof Problem>;
 
 /** Stands beside the codes of a problem's reasons if the server has no good snapshot at all. */

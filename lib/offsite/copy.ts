@@ -52,7 +52,7 @@ interface BucketContext {
 /**
  * The source of a copy in a bucket: the data, and the checksums with which the copy is verified.
  */
-export interface Source extends UploadSource {
+export interface BucketCopySource extends UploadSource {
   facts: DataFacts;
   pieces: Piece[];
   /**
@@ -89,7 +89,7 @@ export function obstacleTo(image: Image): Reason | undefined {
   return checksumOf(image) ? undefined : { code: 'COPY_WITHOUT_CHECKSUM' };
 }
 
-function imageSource(session: Session, image: Image): Source {
+function imageSource(session: Session, image: Image): BucketCopySource {
   const { region, id, properties } = image;
   const { disk_format, container_format } = properties;
   const checksum = checksumOf(image)!;
@@ -120,7 +120,7 @@ export async function copySnapshot(
   context: BucketContext,
   snapshot: Snapshot,
   image: Image,
-  source: Source,
+  source: BucketCopySource,
   begun: Copy | undefined,
 ): Promise<CopyResult> {
   try {
@@ -137,7 +137,7 @@ export async function copySnapshot(
 async function handleMissingData(
   { bucket, scope }: BucketContext,
   snapshot: Snapshot,
-  source: Source,
+  source: BucketCopySource,
   error: CloudError,
 ): Promise<CopyResult> {
   if (!(await source.isGone())) return resultOf(error);
@@ -167,7 +167,7 @@ async function copyOrResume(
   { session, bucket, scope, now, budget }: BucketContext,
   snapshot: Snapshot,
   image: Image,
-  source: Source,
+  source: BucketCopySource,
   begun: Copy | undefined,
 ): Promise<CopyResult> {
   const { sizeBytes, facts, pieces } = source;
@@ -217,7 +217,7 @@ async function copyOrResume(
  * {@link upload}, which also succeeds when another run has completed the same upload in the
  * meantime.
  */
-async function uploadOnce(session: Session, bucket: Bucket, target: Upload, source: Source) {
+async function uploadOnce(session: Session, bucket: Bucket, target: Upload, source: BucketCopySource) {
   try {
     return await upload(session.deadline, bucket, target, source);
   } catch (error) {

@@ -6,7 +6,7 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import type { Bucket } from './bucket.ts';
 import { licenseOf, withBucketErrors } from './cloud-files.ts';
 import { type CopyScope, copyKeyOf, type Upload } from './copies.ts';
-import { type CopyContext, copySnapshot, originalOf, resultOf, type Source } from './copy.ts';
+import { type BucketCopySource, type CopyContext, copySnapshot, originalOf, resultOf } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
 import { type Exported, exportedName } from './export-integrity.ts';
@@ -51,7 +51,7 @@ export function throughCloudFiles(exporting: ExportContext, scope: CopyScope, bu
     obstacleTo: licenseOf,
     copy: (snapshot, image, begun) =>
       exported(exporting, scope, snapshot, image, async (found) => {
-        const source: Source = {
+        const source: BucketCopySource = {
           sizeBytes: found.bytes,
           pieces: found.segments.map(({ bytes, md5: value }) => ({ bytes, algorithm: 'md5', value })),
           read: async (from) => ({

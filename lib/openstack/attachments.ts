@@ -108,7 +108,8 @@ export function isFirstDisk({ device }: { device?: string | null | undefined }):
  * server's `image` does not decide this: a server that was created from the image of a
  * volume-backed server shows that image, although its root disk is a volume.
  *
- * The attachments are requested only for servers with volumes; see {@link attachmentsOf}. An
+ * The attachments are requested only for servers with volumes:
+ * https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance. An
  * attachment without a device counts as the root disk, because the location of the data is unknown
  * then.
  *
@@ -124,7 +125,8 @@ export async function rootVolumeOf(
 
 /**
  * Like {@link rootVolumeOf}, also for a server that does not show its volumes. Several while the
- * cloud has not given the volumes their devices yet.
+ * cloud has not given the volumes their devices yet:
+ * https://docs.openstack.org/api-ref/compute/#list-volume-attachments-for-an-instance
  */
 export async function rootVolumesOf(
   session: Session,

@@ -17,7 +17,10 @@ export const namingFields = {
   display_description: v.nullish(v.string()),
 };
 
-/** The fields of {@link namingFields} for a new volume or volume snapshot. */
+/**
+ * The fields of {@link namingFields} for a new volume or volume snapshot: those of
+ * https://docs.openstack.org/api-ref/block-storage/v3/#create-a-volume, or those of Cinder v1.
+ */
 export function nameFieldsOf(
   session: Pick<Session, 'provider'>,
   { name, description }: { name: string; description: string },
@@ -27,7 +30,10 @@ export function nameFieldsOf(
     : { name, description };
 }
 
-/** Whether block storage is Cinder v1, as at Rackspace: https://docs.rackspace.com/docs/cloud-block-storage */
+/**
+ * Whether block storage is Cinder v1, as at Rackspace:
+ * https://docs.rackspace.com/docs/cloud-block-storage
+ */
 function isCinderV1({ provider }: Pick<Session, 'provider'>): boolean {
   return provider === 'rackspace';
 }

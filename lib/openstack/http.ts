@@ -11,6 +11,7 @@ export interface Deadline {
   remainingMs(): number;
 }
 
+/** An answer of the cloud with an expected status. */
 export interface CloudAnswer {
   headers: Record<string, string | string[] | undefined>;
   /** Parsed JSON; undefined when the body is empty. */

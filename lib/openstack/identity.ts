@@ -29,10 +29,13 @@ export interface ApplicationCredentials {
   applicationCredentialSecret: string;
 }
 
+/** What a login needs: the content of the secret of an account. */
 export type Credentials = RackspaceCredentials | PasswordCredentials | ApplicationCredentials;
 
+/** The services that Autosnap uses. The catalogues of clouds call some of them by other types. */
 export type ServiceType = 'compute' | 'image' | 'volume' | 'object-store';
 
+/** The URL of a service in a region, from the catalogue. */
 export interface Endpoint {
   service: ServiceType;
   region: string;

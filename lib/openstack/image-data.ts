@@ -19,7 +19,8 @@ export interface ImageData {
  * not serve image data: see the export in tasks.ts.
  *
  * @throws {CloudError} NOT_FOUND if the image does not exist, BAD_ANSWER if it has no data or the
- *   cloud sends another range. Reading the body throws NO_ANSWER if the connection breaks.
+ *   cloud sends other bytes than requested. Reading the body throws NO_ANSWER if the connection
+ *   breaks.
  */
 export async function readImageData(
   session: Session,
@@ -40,7 +41,7 @@ export async function readImageData(
   if (!range.startsWith(`bytes ${from}-`)) {
     throw new CloudError(
       'BAD_ANSWER',
-      `The image answer of ${region} to ${path} from byte ${from} has another range.`,
+      `The image answer of ${region} to ${path} from byte ${from} returned other bytes than requested.`,
     );
   }
   return { from, body };

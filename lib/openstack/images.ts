@@ -74,7 +74,10 @@ export async function listImages(session: Session, region: string, name?: string
   return images.filter(({ status }) => !isDeletedStatus(status));
 }
 
-/** The ids and statuses of {@link listImages}, which need far less memory. */
+/**
+ * The ids and statuses of {@link listImages}, which need far less memory.
+ * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images
+ */
 export async function listImageStatuses(session: Session, region: string): Promise<Map<string, string>> {
   const { id, status } = GlanceImage.entries;
   const images = await listOwn(session, region, v.object({ id, status }));
@@ -86,6 +89,7 @@ export async function listImageStatuses(session: Session, region: string): Promi
 /**
  * The images of {@link listImages} with one of `ids`, by id. All other images are dropped while the
  * pages are read, which needs far less memory.
+ * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images
  */
 export async function listImagesById(
   session: Session,
@@ -109,6 +113,7 @@ export async function listImagesById(
 /**
  * Calls `visit` for each image of {@link listImages}, possibly twice, and drops the image
  * afterwards, which needs far less memory.
+ * `GET /v2/images`: https://docs.openstack.org/api-ref/image/v2/#list-images
  *
  * @throws {CloudError} if any page fails: then `visit` was not called for all images.
  */

@@ -128,7 +128,7 @@ export async function getObject(
  * https://docs.openstack.org/api-ref/object-store/#get-object-content-and-metadata
  *
  * @throws {CloudError} NOT_FOUND if the object does not exist, BAD_ANSWER if the cloud sends
- *   another range. Reading the body throws NO_ANSWER if the connection breaks.
+ *   other bytes than requested. Reading the body throws NO_ANSWER if the connection breaks.
  */
 export async function readObject(
   session: Session,
@@ -147,7 +147,10 @@ export async function readObject(
     expect: [200, 206],
   });
   if (isPart && (status !== 206 || !String(headers['content-range']).startsWith(`bytes ${from}-`))) {
-    throw new CloudError('BAD_ANSWER', `The object-store answer of ${region} to ${path} has another range.`);
+    throw new CloudError(
+      'BAD_ANSWER',
+      `The object-store answer of ${region} to ${path} returned other bytes than requested.`,
+    );
   }
   return body;
 }

@@ -129,7 +129,10 @@ export async function backupQuotas(
   );
 }
 
-/** Like {@link volumeQuotas}, the quotas that new volumes count towards. */
+/**
+ * Like {@link volumeQuotas}, the quotas that new volumes count towards:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-absolute-limits-for-project
+ */
 export async function newVolumeQuotas(
   session: Session,
   region: string,

@@ -19,6 +19,7 @@ import { redactor } from './redact.ts';
  */
 export type CredentialSource = (options: { fresh: boolean }) => Promise<Credentials>;
 
+/** A request to a service of the cloud. */
 export interface CloudRequest {
   service: ServiceType;
   region: string;

@@ -77,7 +77,10 @@ export async function getVolumeSnapshot(
   }
 }
 
-/** The existing volume snapshots among `ids`; see {@link getVolumeSnapshot}. */
+/**
+ * The existing volume snapshots among `ids`, each requested by its id:
+ * https://docs.openstack.org/api-ref/block-storage/v3/#show-a-snapshot-s-details
+ */
 export async function getVolumeSnapshots(
   session: Session,
   region: string,

@@ -4,6 +4,7 @@ import type { Traffic } from '../openstack/http.ts';
 import type { HeartbeatPing } from './heartbeat.ts';
 import type { Report } from './report.ts';
 
+/** The CloudWatch namespace of all metrics. */
 export const METRICS_NAMESPACE = 'Autosnap';
 /**
  * The maximum number of values of a metric in one log line. With more, powertools would start a new

@@ -82,6 +82,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   NO_RULE: None;
 
   // Why a snapshot stays although no rule keeps it.
+  /** `part`: the name of the volume whose snapshot stays; undefined for the image of the server. */
+  SET_KEPT: { part: string | undefined };
+  COMPLETE_SET_KEPT: None;
   PROTECTED: None;
   HELD: None;
   /** `day` is the bare date that the hold was given; `until` is its end in the last time zone. */
@@ -168,7 +171,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   CREATED_OUTSIDE_SLOT: { created: string; slot: string };
   MADE_BY_OTHER: { maker: string };
   MADE_FROM_OTHER_SERVER: None;
-  BACKUP: None;
+  NOVA_BACKUP_IMAGE: None;
   VOLUME_SNAPSHOT_OF_OTHER_IMAGE: { id: string };
   VOLUMES_OF_OTHER_SERVER: { server: string };
 
@@ -591,7 +594,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SAFETY_ANOTHER: { number: number; most: number };
   SAFETY_LOST: None;
   SAFETY_OF_OTHER_RESTORE: None;
-  SAFETY_CHANGED: { judgement: string };
+  SAFETY_CHANGED: { state: string };
   SAFETIES_USED_UP: { count: number; name: string; reasons: readonly Reason[] };
   SAFETY_UNKNOWN: { image: string; request: string };
 
@@ -905,6 +908,7 @@ export function codeOf(period: Period): Uppercase<Period> {
   return period.toUpperCase() as Uppercase<Period>;
 }
 
+/** The code of a reason, such as `NEXT_SLOT`: a row of docs/reasons.md. */
 export type ReasonCode = keyof Facts;
 
 /** A code and its facts. */

@@ -32,6 +32,7 @@ const OUTCOMES = [
   'skipped',
   'kept',
 ] as const;
+/** The outcome of an entry in a report. */
 export type Outcome = (typeof OUTCOMES)[number];
 
 /**

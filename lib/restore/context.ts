@@ -169,7 +169,7 @@ export function eventToRun(
 export function eventToResume(
   context: RestoreContext<RestoreEvent>,
   image: string,
-  made: { restored?: string; made?: string[]; safeties?: string[]; asked?: true } = {},
+  made: { restored?: string; made?: string[]; safetySnapshots?: string[]; asked?: true } = {},
 ): Record<string, unknown> {
   const dryRun = context.event.dryRun ? { dryRun: true } : {};
   return { ...eventToRun(context, image), ...made, ...dryRun };

@@ -57,14 +57,16 @@ const NewEvent = strict({
   metadata: v.optional(metadata),
   asked: v.optional(v.boolean('must be true or false'), false),
   confirm: only('in-place', 'a new server replaces nothing'),
-  safeties: only('in-place', 'a new server replaces nothing'),
+  safetySnapshots: only('in-place', 'a new server replaces nothing'),
 });
 
 const InPlaceEvent = strict({
   ...ofServer,
   to: v.literal('in-place'),
   confirm: v.optional(quotable('must be the name of the server')),
-  safeties: v.optional(v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots')),
+  safetySnapshots: v.optional(
+    v.array(id('a safety snapshot'), 'must be a list of the ids of safety snapshots'),
+  ),
   volumes,
   made,
   asked: only('new', 'the metadata of a rebuilt server name the request'),
@@ -85,16 +87,18 @@ const VolumeEvent = strict({
 
 /**
  * Restores a snapshot as a new server. The fields of the event override those of the original
- * server. `restored`, `made`, `safeties` and `asked` come from `next` in an earlier report: the id
- * of the server that was made, the ids of the volumes that were made, the ids of the safety
+ * server. `restored`, `made`, `safetySnapshots` and `asked` come from `next` in an earlier report:
+ * the id of the server that was made, the ids of the volumes that were made, the ids of the safety
  * snapshots that were taken, and whether a server was requested without an answer.
  */
 export type NewServerEvent = v.InferOutput<typeof NewEvent>;
 /** Restores a snapshot onto the server that it was made from. */
 export type RebuildEvent = v.InferOutput<typeof InPlaceEvent>;
+/** Restores a server: as a new one, or in place. */
 export type ServerRestoreEvent = NewServerEvent | RebuildEvent;
 /** Makes a volume from one of its snapshots, and attaches it to no server. */
 export type VolumeRestoreEvent = v.InferOutput<typeof VolumeEvent>;
+/** An event of the function `restore`. */
 export type RestoreEvent = ServerRestoreEvent | VolumeRestoreEvent;
 
 /**

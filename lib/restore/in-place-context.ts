@@ -12,7 +12,7 @@ import type { Safety } from './safety.ts';
 /** The context of an in-place restore before its rebuild. */
 export interface InPlaceContext extends RestoreContext<RebuildEvent> {
   /** The safety snapshots of this request, the newest first. */
-  safeties: readonly Safety[];
+  safetySnapshots: readonly Safety[];
   /** The ids of the safety snapshots that no longer exist. */
   missing: readonly string[];
 }
@@ -31,15 +31,15 @@ export interface InPlaceRestore extends InPlaceContext {
  * The ids of all safety snapshots of the request: the existing ones, the newest first, then the
  * missing ones.
  */
-export const safetiesOf = ({ safeties, missing }: InPlaceContext): string[] => [
-  ...safeties.map(({ snapshot }) => snapshot.id),
+export const safetySnapshotIds = ({ safetySnapshots, missing }: InPlaceContext): string[] => [
+  ...safetySnapshots.map(({ snapshot }) => snapshot.id),
   ...missing,
 ];
 
 /** What a restore has made and replaced so far, for the text of a refusal. */
-export function leftBehind(work: InPlaceRestore): Reason[] {
-  const made = work.swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
-  return [...statusReasons({ made, twins: [] }), ...replacedReasons(work)];
+export function leftBehind(restore: InPlaceRestore): Reason[] {
+  const made = restore.swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
+  return [...statusReasons({ made, twins: [] }), ...replacedReasons(restore)];
 }
 
 /**
@@ -47,13 +47,13 @@ export function leftBehind(work: InPlaceRestore): Reason[] {
  * snapshot that the call relies on.
  */
 export function inPlaceReport(
-  work: InPlaceRestore,
+  restore: InPlaceRestore,
   state: RestoreState,
   reasons: readonly Reason[],
   safety?: string,
-  next: object = eventToResume(work, work.image.id, {
-    safeties: [...new Set([...(safety ? [safety] : []), ...safetiesOf(work)])],
+  next: object = eventToResume(restore, restore.image.id, {
+    safetySnapshots: [...new Set([...(safety ? [safety] : []), ...safetySnapshotIds(restore)])],
   }),
 ): Restoration {
-  return restoreReport(work, work.image.id, { state, reasons, ...(safety ? { safety } : {}), next });
+  return restoreReport(restore, restore.image.id, { state, reasons, ...(safety ? { safety } : {}), next });
 }

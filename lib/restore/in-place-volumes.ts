@@ -6,9 +6,9 @@ import { getVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { RestoreContext } from './context.ts';
 import type { RebuildEvent } from './event.ts';
-import { lineageOf } from './lineage.ts';
 import type { MadeVolume, MadeVolumes } from './made-volumes.ts';
 import { readVolumeMark } from './marks.ts';
+import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
 import { replacedVolumes } from './replaced-volumes.ts';
 import { checkVolumesRead, type VolumePart, volumePartsOf } from './volume-parts.ts';
@@ -70,7 +70,7 @@ export async function inPlaceVolumes(
   const current = attached.filter(({ volume }) => !isNew(volume)).map((one) => one.volume);
   const all = found.parts.map((part): VolumeSwap => {
     const { volume: id } = part.copy;
-    const its = current.filter((volume) => lineageOf(volume, inventory).includes(id));
+    const its = current.filter((volume) => predecessorsOf(volume, inventory).includes(id));
     const old = its.find((volume) => volume.id === id) ?? its[0];
     const made = before.made.find(({ mark }) => mark.snapshot === part.copy.id);
     return { part, made, old, device: part.copy.place.device };

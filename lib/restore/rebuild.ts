@@ -15,14 +15,14 @@ import { refuse } from './refusal.ts';
 import { replaceDisk } from './replace-disk.ts';
 import { replacedReasons } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
-import { isOld, type Judgement, judge, type Safety } from './safety.ts';
+import { checkSafetySnapshot, isOld, type Safety, type SafetyState } from './safety.ts';
 import { takeSafety } from './take-safety.ts';
 
 /**
  * The restore is refused after this many safety snapshots. Then the server's disk takes too long to
  * save, or the calls come too late.
  */
-const MOST_SAFETIES = 3;
+const MOST_SAFETY_SNAPSHOTS = 3;
 
 /**
  * Takes the next step of an in-place restore: makes the volumes, takes a safety snapshot, or
@@ -31,7 +31,7 @@ const MOST_SAFETIES = 3;
  * taken, three at most before the first volume is replaced.
  */
 export async function rebuild(session: Session, context: InPlaceContext): Promise<Restoration> {
-  const { event, origin, safeties } = context;
+  const { event, origin, safetySnapshots } = context;
   const before = await findMadeVolumes(session, context);
   for (const { mark } of before.made) refuseOtherRestore(context, mark);
   const left = [...statusReasons(before), ...replacedReasons(context)];
@@ -39,13 +39,16 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
   if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id }, ...left);
   const isSwapping = hasSwapBegun(context, before);
   const now = cloudTime(session);
-  const judged = safeties.map((safety) => ({ safety, judgement: judge(safety, server, now) }));
-  const good = judged.find(({ judgement }) => judgement === 'good')?.safety;
-  const pending = judged.find(({ judgement }) => judgement === 'pending')?.safety;
+  const checked = safetySnapshots.map((safety) => ({
+    safety,
+    state: checkSafetySnapshot(safety, server, now),
+  }));
+  const good = checked.find(({ state }) => state === 'good')?.safety;
+  const pending = checked.find(({ state }) => state === 'pending')?.safety;
   // Volumes take long to make, so a restore with volumes tries again.
-  const hasFailed = judged[0]?.judgement === 'failed' && before.made.length === 0;
+  const hasFailed = checked[0]?.state === 'failed' && before.made.length === 0;
 
-  const begun = safeties[0]?.mark.image ?? before.made[0]?.mark.image;
+  const begun = safetySnapshots[0]?.mark.image ?? before.made[0]?.mark.image;
   const { image, reasons: why } =
     begun === undefined
       ? await chooseImage(session, context)
@@ -64,7 +67,7 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
     listFlavors(session, origin.region),
     rootVolumeOf(session, server),
   ]);
-  const wasRunning = server.status === 'ACTIVE' || safeties.some(({ mark }) => mark.wasRunning);
+  const wasRunning = server.status === 'ACTIVE' || safetySnapshots.some(({ mark }) => mark.wasRunning);
   const staysOff = server.status === 'SHUTOFF' && !wasRunning;
   const plan = planInPlace(event, server, image, { flavors, rootVolume, step, staysOff, left });
   const reasons = [...why, ...volumes.plan, ...plan];
@@ -85,17 +88,17 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
   const made =
     parts.length > 0 ? await makeVolumes(session, context, { image: image.id, parts, before }) : NO_VOLUMES;
   const ids = made.made.map(({ volume }) => volume.id);
-  const work = { ...context, event: { ...event, ...(ids.length > 0 ? { made: ids } : {}) }, ...kept };
+  const restore = { ...context, event: { ...event, ...(ids.length > 0 ? { made: ids } : {}) }, ...kept };
   if (made.state !== 'ready') {
     const all = [...(isFirst ? reasons : []), ...made.reasons, ...replacedReasons(context)];
-    return inPlaceReport(work, made.state, all);
+    return inPlaceReport(restore, made.state, all);
   }
-  if (good) return replaceDisk(session, work, good);
-  if (pending) return waitFor(work, pending, now);
-  if (hasFailed) return failWith(work, safeties[0]!);
-  return takeSafety(session, work, [
+  if (good) return replaceDisk(session, restore, good);
+  if (pending) return waitFor(restore, pending, now);
+  if (hasFailed) return failWith(restore, safetySnapshots[0]!);
+  return takeSafety(session, restore, [
     ...why,
-    ...whyAnother(context, judged, isSwapping),
+    ...whyAnother(context, checked, isSwapping),
     ...volumes.plan,
     ...plan,
   ]);
@@ -106,48 +109,46 @@ const NO_VOLUMES: VolumesStep = { state: 'ready', made: [], reasons: [] };
 /**
  * The reasons for another safety snapshot; none for the first one.
  *
- * @throws {ValidationError} after {@link MOST_SAFETIES} safety snapshots, unless the server is off
- *   because its volumes are being replaced.
+ * @throws {ValidationError} after {@link MOST_SAFETY_SNAPSHOTS} safety snapshots, unless the server
+ *   is off because its volumes are being replaced.
  */
 function whyAnother(
-  { safeties, missing, origin }: InPlaceContext,
-  judged: readonly { safety: Safety; judgement: Judgement }[],
+  { safetySnapshots, missing, origin }: InPlaceContext,
+  checked: readonly { safety: Safety; state: SafetyState }[],
   isSwapping: boolean,
 ): Reason[] {
   const reasons = [
-    ...judged.map(
-      ({ safety: { snapshot }, judgement }): Reason => whyUnusable(snapshot, judgement, origin.name),
-    ),
+    ...checked.map(({ safety: { snapshot }, state }): Reason => whyUnusable(snapshot, state, origin.name)),
     ...missing.map((image): Reason => ({ code: 'SAFETY_GONE', image })),
   ];
-  const count = safeties.length + missing.length;
+  const count = safetySnapshots.length + missing.length;
   if (count === 0 || isSwapping) return reasons;
-  if (count >= MOST_SAFETIES) refuse({ code: 'SAFETIES_USED_UP', count, name: origin.name, reasons });
-  return [...reasons, { code: 'SAFETY_ANOTHER', number: count + 1, most: MOST_SAFETIES }];
+  if (count >= MOST_SAFETY_SNAPSHOTS) refuse({ code: 'SAFETIES_USED_UP', count, name: origin.name, reasons });
+  return [...reasons, { code: 'SAFETY_ANOTHER', number: count + 1, most: MOST_SAFETY_SNAPSHOTS }];
 }
 
-function whyUnusable({ id: image, createdAt, status }: Snapshot, judgement: Judgement, name: string): Reason {
-  if (judgement === 'overtaken') return { code: 'SAFETY_OVERTAKEN', image, name };
-  if (judgement === 'failed') return { code: 'SAFETY_FAILED', image, status, name };
+function whyUnusable({ id: image, createdAt, status }: Snapshot, state: SafetyState, name: string): Reason {
+  if (state === 'overtaken') return { code: 'SAFETY_OVERTAKEN', image, name };
+  if (state === 'failed') return { code: 'SAFETY_FAILED', image, status, name };
   return { code: 'SAFETY_OLD', image, since: isoSeconds(createdAt) };
 }
 
-function waitFor(work: InPlaceRestore, { snapshot }: Safety, now: Date): Restoration {
+function waitFor(restore: InPlaceRestore, { snapshot }: Safety, now: Date): Restoration {
   const { id, status, createdAt } = snapshot;
   const reasons: Reason[] = [
     { code: 'SAFETY_PENDING', image: id, status },
     ...(isOld(snapshot, now)
-      ? [{ code: 'SAFETY_SLOW', since: isoSeconds(createdAt), most: MOST_SAFETIES } as const]
+      ? [{ code: 'SAFETY_SLOW', since: isoSeconds(createdAt), most: MOST_SAFETY_SNAPSHOTS } as const]
       : []),
   ];
-  return inPlaceReport(work, 'waiting', [...reasons, ...leftBehind(work)], id);
+  return inPlaceReport(restore, 'waiting', [...reasons, ...leftBehind(restore)], id);
 }
 
-function failWith(work: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
-  const { request: _, safeties: __, ...anew } = eventToRun(work, work.image.id);
+function failWith(restore: InPlaceRestore, { snapshot: { id, status } }: Safety): Restoration {
+  const { request: _, safetySnapshots: __, ...anew } = eventToRun(restore, restore.image.id);
   const reasons: Reason[] = [
-    { code: 'SAFETY_FAILED', image: id, status, name: work.server.name },
+    { code: 'SAFETY_FAILED', image: id, status, name: restore.server.name },
     { code: 'RESTORE_BEGIN_ANEW' },
   ];
-  return inPlaceReport(work, 'failed', [...reasons, ...leftBehind(work)], id, anew);
+  return inPlaceReport(restore, 'failed', [...reasons, ...leftBehind(restore)], id, anew);
 }

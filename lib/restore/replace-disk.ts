@@ -5,11 +5,11 @@ import type { Reason } from '../reporting/reasons.ts';
 import { canonical } from '../snapshots/selector.ts';
 import { send } from './cloud-request.ts';
 import { eventToResume, parametersOf, restoreReport } from './context.ts';
-import { type InPlaceRestore, inPlaceReport, leftBehind, safetiesOf } from './in-place-context.ts';
+import { type InPlaceRestore, inPlaceReport, leftBehind, safetySnapshotIds } from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
 import { replacedReasons } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
-import { judge, type Safety } from './safety.ts';
+import { checkSafetySnapshot, type Safety } from './safety.ts';
 import { swapVolumes } from './swap-volumes.ts';
 
 /**
@@ -19,28 +19,35 @@ import { swapVolumes } from './swap-volumes.ts';
  */
 export async function replaceDisk(
   session: Session,
-  work: InPlaceRestore,
+  restore: InPlaceRestore,
   safety: Safety,
 ): Promise<Restoration> {
-  const { image, event, request, origin } = work;
+  const { image, event, request, origin } = restore;
   const { id } = safety.snapshot;
   const [current, server] = await Promise.all([
     getImage(session, origin.region, id),
     getServer(session, origin.region, origin.id),
   ]);
-  const wrong = reasonToPostpone(session, work, current, server);
+  const wrong = reasonToPostpone(session, restore, current, server);
   if (wrong || !server) {
     const reason: Reason = wrong ?? { code: 'RESTORE_SERVER_GONE', name: origin.name };
-    return inPlaceReport(work, 'waiting', [{ code: 'RESTORE_POSTPONED', reason }, ...leftBehind(work)], id);
+    return inPlaceReport(
+      restore,
+      'waiting',
+      [{ code: 'RESTORE_POSTPONED', reason }, ...leftBehind(restore)],
+      id,
+    );
   }
-  const swapped = await swapVolumes(session, work, server);
+  const swapped = await swapVolumes(session, restore, server);
   if (swapped.state !== 'done') {
-    return inPlaceReport(work, swapped.state, [...swapped.reasons, ...replacedReasons(work)], id);
+    return inPlaceReport(restore, swapped.state, [...swapped.reasons, ...replacedReasons(restore)], id);
   }
   const mark = restoredMark({
-    ...parametersOf(work, image.id),
+    ...parametersOf(restore, image.id),
     at: cloudTime(session),
-    ...(work.wasRunning && server.status === 'SHUTOFF' && work.swaps.length > 0 ? { isStopped: true } : {}),
+    ...(restore.wasRunning && server.status === 'SHUTOFF' && restore.swaps.length > 0
+      ? { isStopped: true }
+      : {}),
   });
   const sent = await send(
     async () => {
@@ -53,18 +60,18 @@ export async function replaceDisk(
       return now && isRebuiltBy(now, request) ? true : undefined;
     },
     'in-place',
-    leftBehind(work),
+    leftBehind(restore),
   );
   if ('unsure' in sent) {
     return inPlaceReport(
-      work,
+      restore,
       'failed',
-      [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(work)],
+      [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(restore)],
       id,
     );
   }
   const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
-  return restoreReport(work, image.id, {
+  return restoreReport(restore, image.id, {
     state: 'building',
     restored: server.id,
     safety: id,
@@ -72,9 +79,12 @@ export async function replaceDisk(
       { code: 'SAFETY_GOOD', image: id },
       { code: 'RESTORE_REBUILDING', name: server.name, image: image.id, imageName: image.name },
       { code: 'RESTORE_WAY_BACK', event: back },
-      ...replacedReasons(work),
+      ...replacedReasons(restore),
     ],
-    next: eventToResume(work, image.id, { restored: server.id, safeties: safetiesOf(work) }),
+    next: eventToResume(restore, image.id, {
+      restored: server.id,
+      safetySnapshots: safetySnapshotIds(restore),
+    }),
   });
 }
 
@@ -99,6 +109,6 @@ function reasonToPostpone(
   if (!mark || !snapshot) return { code: 'SAFETY_LOST' };
   const isIts = mark.request === request && mark.image === image.id && snapshot.server === server.id;
   if (!isIts) return { code: 'SAFETY_OF_OTHER_RESTORE' };
-  const judgement = judge({ snapshot, mark }, server, cloudTime(session));
-  return judgement === 'good' ? undefined : { code: 'SAFETY_CHANGED', judgement };
+  const state = checkSafetySnapshot({ snapshot, mark }, server, cloudTime(session));
+  return state === 'good' ? undefined : { code: 'SAFETY_CHANGED', state };
 }

@@ -32,7 +32,7 @@ import { reportRebuilt } from './rebuilt.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { restoreVolume } from './restore-volume.ts';
-import { findSafeties } from './safety.ts';
+import { findSafetySnapshots } from './safety.ts';
 import { findBlueprint, findOrigin } from './source.ts';
 import { takeInventory } from './take-inventory.ts';
 import { checkVolumesRead, volumePartsOf } from './volume-parts.ts';
@@ -60,8 +60,8 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
       ? reportRebuilt(session, { ...context, event }, restored)
       : reportProgress(session, { ...context, event }, restored);
   }
-  const { safeties, missing } = await findSafeties(session, { ...context, event });
-  for (const { snapshot, mark } of safeties) {
+  const { safetySnapshots, missing } = await findSafetySnapshots(session, { ...context, event });
+  for (const { snapshot, mark } of safetySnapshots) {
     const { region, server, createdAt: at } = snapshot;
     refuseOtherRestore(
       { ...context, event },
@@ -69,7 +69,7 @@ export async function restore(session: Session, event: RestoreEvent, run: Run): 
     );
   }
   return event.to === 'in-place'
-    ? rebuild(session, { ...context, event, safeties, missing })
+    ? rebuild(session, { ...context, event, safetySnapshots, missing })
     : create(session, { ...context, event });
 }
 
@@ -136,7 +136,8 @@ async function reportProgress(
     (one) => one.id === begun.image && one.region === begun.region,
   );
   const { without } = volumePartsOf(inventory, origin, image && inventory.read(image));
-  const ids = volumes.made.map(({ volume }) => volume.id);
+  // The next call still names a volume that is gone, so that the restore never seems complete.
+  const ids = [...volumes.made.map(({ volume }) => volume.id), ...volumes.missing];
   const isOpen = attached.state === 'building' || (isReady && attached.state === 'failed');
   return restoreReport(context, begun.image, {
     state: attached.state,

@@ -23,17 +23,17 @@ export interface Safety {
  * - old: the safety snapshot was requested an hour ago or more, and can no longer be used.
  * - overtaken: the server was rebuilt after the safety snapshot, which can no longer be used.
  */
-export type Judgement = 'good' | 'pending' | 'failed' | 'old' | 'overtaken';
+export type SafetyState = 'good' | 'pending' | 'failed' | 'old' | 'overtaken';
 
 /**
  * Decides whether a safety snapshot permits replacing the disk of a server; `now` is the time of
  * the cloud's clock.
  */
-export function judge(
+export function checkSafetySnapshot(
   { snapshot, mark }: Safety,
   { imageId, metadata, taskState }: Pick<ServerDetail, 'imageId' | 'metadata' | 'taskState'>,
   now: Date,
-): Judgement {
+): SafetyState {
   const { state, createdAt } = snapshot;
   if (state === 'pending') return isStuck(snapshot, taskState, now) ? 'failed' : 'pending';
   if (state !== 'good') return 'failed';
@@ -59,11 +59,11 @@ export function isOld({ createdAt }: Snapshot, now: Date): boolean {
  * @throws {ValidationError} when the event names an image that is not a safety snapshot of the
  *   request.
  */
-export async function findSafeties(
+export async function findSafetySnapshots(
   session: Session,
   { event, origin, request, inventory }: RestoreContext,
-): Promise<{ safeties: Safety[]; missing: string[] }> {
-  const ids = [...new Set(event.safeties ?? [])];
+): Promise<{ safetySnapshots: Safety[]; missing: string[] }> {
+  const ids = [...new Set(event.safetySnapshots ?? [])];
   const named = await Promise.all(ids.map((id) => getImage(session, origin.region, id)));
   const listed = inventory.images.filter(({ id }) => !ids.includes(id));
   const safetyIn = (image: Image): Safety[] => {
@@ -75,9 +75,11 @@ export async function findSafeties(
   if (wrong.length > 0) {
     refuse(...wrong.map((image) => ({ code: 'SAFETY_UNKNOWN', image: image!.id, request }) as const));
   }
-  const safeties = [...named.filter((image) => image !== undefined), ...listed].flatMap(safetyIn);
+  const safetySnapshots = [...named.filter((image) => image !== undefined), ...listed].flatMap(safetyIn);
   return {
-    safeties: safeties.sort((a, b) => b.snapshot.createdAt.getTime() - a.snapshot.createdAt.getTime()),
+    safetySnapshots: safetySnapshots.sort(
+      (a, b) => b.snapshot.createdAt.getTime() - a.snapshot.createdAt.getTime(),
+    ),
     missing: ids.filter((_, i) => !named[i]),
   };
 }

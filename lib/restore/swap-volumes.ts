@@ -27,10 +27,10 @@ const DETACHABLE = ['in-use', 'detaching'];
  */
 export async function swapVolumes(
   session: Session,
-  work: InPlaceRestore,
+  restore: InPlaceRestore,
   server: ServerDetail,
 ): Promise<VolumesProgress> {
-  const { swaps } = work;
+  const { swaps } = restore;
   const made = swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
   const isDone = ({ made }: VolumeSwap) =>
     made?.volume.status === 'in-use' && isAttachedTo(server.id, made.volume);
@@ -39,7 +39,7 @@ export async function swapVolumes(
   const busy = old.filter(({ status }) => !DETACHABLE.includes(status));
   if (busy.length > 0) return withNew({ state: 'building', reasons: busy.map(busyReason) }, made);
   if (server.status !== 'SHUTOFF') return withNew(await stop(session, server), made);
-  if (old.length > 0) return withNew(await detach(session, work, server, old), made);
+  if (old.length > 0) return withNew(await detach(session, restore, server, old), made);
   const deviceOf = new Map(swaps.map(({ made, device }) => [made?.volume.id, device]));
   return attachVolumes(session, server, { made, twins: [], missing: [] }, ({ id }) => deviceOf.get(id));
 }

@@ -16,10 +16,10 @@ import type { Restoration } from './restoration.ts';
  */
 export async function takeSafety(
   session: Session,
-  work: InPlaceRestore,
+  restore: InPlaceRestore,
   reasons: readonly Reason[],
 ): Promise<Restoration> {
-  const { server, image, request, run, origin } = work;
+  const { server, image, request, run, origin } = restore;
   // By the cloud's clock, because the slot is compared with times of the cloud.
   const slot = cloudTime(session);
   const name = imageName(server, SAFETY_LABEL, slot);
@@ -32,7 +32,7 @@ export async function takeSafety(
     request,
     blueprint,
   });
-  const { wasRunning } = work;
+  const { wasRunning } = restore;
   const mark = safetyMark({ request, image: image.id, disk: server.imageId ?? '', wasRunning });
   const findSafety = async () =>
     (await listImages(session, origin.region, name)).find(
@@ -45,15 +45,19 @@ export async function takeSafety(
       (await findSafety()),
     findSafety,
     'in-place',
-    leftBehind(work),
+    leftBehind(restore),
   );
   if ('unsure' in sent) {
-    return inPlaceReport(work, 'failed', [sent.unsure, { code: 'RESTORE_CALL_AGAIN' }, ...leftBehind(work)]);
+    return inPlaceReport(restore, 'failed', [
+      sent.unsure,
+      { code: 'RESTORE_CALL_AGAIN' },
+      ...leftBehind(restore),
+    ]);
   }
   return inPlaceReport(
-    work,
+    restore,
     'waiting',
-    [...reasons, { code: 'SAFETY_REQUESTED', name }, ...leftBehind(work)],
+    [...reasons, { code: 'SAFETY_REQUESTED', name }, ...leftBehind(restore)],
     sent.done,
   );
 }

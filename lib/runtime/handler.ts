@@ -26,6 +26,7 @@ const { service, stage, heartbeat } = deployed;
 const deployment = `${service}-${stage}`;
 
 const logger = new Logger({ serviceName: deployment });
+/** The metrics of this function, which each invocation publishes at its end. */
 export const metrics = runMetrics(deployment);
 const credentials = secretsManager();
 

@@ -235,7 +235,7 @@ function readMarkedImage(image: Image, { projectId, scheduleOf }: MarkerReading)
   if (image.volumeSnapshotIds.length === 0) {
     if (properties.instance_uuid !== server) return { code: 'MADE_FROM_OTHER_SERVER' };
     // An image with volume snapshots may have inherited its `image_type`.
-    if (properties.image_type === 'backup') return { code: 'BACKUP' };
+    if (properties.image_type === 'backup') return { code: 'NOVA_BACKUP_IMAGE' };
   }
   return snapshotOf(image, { server, policy, slot });
 }

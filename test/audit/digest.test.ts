@@ -385,7 +385,7 @@ test.each<[string, Partial<AuditedSeries>, string]>([
     'the snapshot image-1 failed in the cloud; cleanup deletes an ad-hoc snapshot after its end\n',
   ],
   [
-    'a failed ad-hoc snapshot without an end',
+    'a failed ad-hoc snapshot without an expiry date',
     { state: 'adhoc', policy: 'adhoc', countedBy: 'daily', failed: 1, snapshots: [image('failed')] },
     'the snapshot image-1 failed in the cloud; delete image-1 by hand: no cleanup does\n',
   ],

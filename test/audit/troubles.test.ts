@@ -99,7 +99,7 @@ test.each([
     'failed',
     seriesOf([shown(1, { state: 'failed' })], { state: 'adhoc', policy: 'adhoc', countedBy: 'daily' }),
     'an ad-hoc snapshot failed',
-    /^web-1 \(SERIES_ADHOC_FAILED\): Take others\. .+ delete those without an end by hand\.$/,
+    /^web-1 \(SERIES_ADHOC_FAILED\): Take others\. .+ delete those without an expiry date by hand\.$/,
   ],
 ] as const)('an e-mail about a snapshot that %s says so, and what to do', (name, series, title, remedy) => {
   const audit = auditOf([series]);

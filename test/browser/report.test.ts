@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { markOf } from '../../lib/audit/page/timeline-mark.ts';
+import { symbolOf } from '../../lib/audit/page/timeline-symbol.ts';
 import { reportPage } from '../../lib/audit/page.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
 import { auditOf, daysAgo, NASTY, nastyAudit, saying, seriesOf, shown } from '../audit/audits.ts';
@@ -81,7 +81,7 @@ test('a timeline has a mark for each snapshot, at its time and with its state', 
       .evaluateAll((marks) =>
         marks.map((mark) => ({ mark: mark.getAttribute('class'), left: mark.getBoundingClientRect().left })),
       );
-    expect(drawn.map(({ mark }) => mark)).toEqual(snapshots.map(markOf));
+    expect(drawn.map(({ mark }) => mark)).toEqual(snapshots.map(symbolOf));
     const places = drawn.map(({ left }) => left);
     expect(places).toEqual(places.toSorted((a, b) => b - a));
   }

@@ -7,6 +7,8 @@ import { inherited, type Programs, programsFor } from './programs.ts';
 
 interface RunningCloud extends Programs {
   /** What `npm run cloud` has printed. */
+  printed: string;
+  /** The variables in {@link printed}. */
   settings: NodeJS.Dict<string>;
 }
 
@@ -26,7 +28,7 @@ async function startRunningCloud(onEnd: (stop: () => Promise<void>) => void): Pr
     child.once('close', () => reject(new Error(`npm run cloud has ended:\n${output()}`)));
   });
   const settings = parseEnv(printed);
-  return { settings, ...programsFor(settings) };
+  return { printed, settings, ...programsFor(settings) };
 }
 
 /** A test with an embedded cloud in a separate process, which the tests of a file share. */

@@ -17,11 +17,11 @@ describe('the accounts of an event', () => {
   test.each<[string, unknown, unknown[]]>([
     ['one', 'rackspace', ['rackspace']],
     ['a list', ['b', 'a', 'b'], ['b', 'a']],
-    ['all that begin so', 'customer-*', ['customer-a', 'customer-b']],
+    ['a trailing * selects all accounts with this prefix', 'customer-*', ['customer-a', 'customer-b']],
     ['all there are', '*', SECRETS],
     ['both, each once', ['customer-b', 'customer*'], ['customer-b', 'customer-a', 'customers']],
-    ['a beginning that none has stays, for the login to say so', 'nobody-*', ['nobody-*']],
-    ['what is none stays, for the schema to refuse it', [7], [7]],
+    ['an unmatched prefix stays, and the login fails', 'nobody-*', ['nobody-*']],
+    ['an invalid value stays, and the schema refuses it', [7], [7]],
     ['an empty list, likewise', [], [[]]],
   ])('%s: $1 means $2', async (_, account, expected) => {
     expect(await accountsOf(account)).toEqual(expected);

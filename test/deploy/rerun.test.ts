@@ -116,8 +116,8 @@ test('no control character of a message reaches the terminal', async () => {
 test.each([
   [false, [], 'stays in the queue; --discard deletes it'],
   [true, ['0'], 'was deleted'],
-])('a message that is no failed run, with --discard: %s', async (discard, deleted, fate) => {
+])('a message that is no failed run, with --discard: %s', async (discard, deleted, action) => {
   const ran = await deploymentWith({ discard }, 'garbage');
-  expect(ran.lines[0]).toBe(`! this message is not a failed run and ${fate}: garbage`);
+  expect(ran.lines[0]).toBe(`! this message is not a failed run and ${action}: garbage`);
   expect(ran.deleted).toEqual(deleted);
 });

@@ -106,6 +106,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     'npm run --silent cloud > cloud.env',
     { by: 'test/clients/running-cloud.ts', text: 'manifest.scripts.cloud.split' },
   ],
+  [/^set -a; /, { by: 'test/clients/local-stage.test.ts', text: 'documentedCommands(/^set -a; /)' }],
   [
     'serverless invoke local --stage local',
     { by: 'test/clients/local-stage.test.ts', text: 'invoke local --stage local uses the running cloud' },
@@ -177,7 +178,7 @@ export function commandsIn(page: string): Command[] {
   );
   const prose = text.replace(/^```[\s\S]*?^```/gm, '');
   const inline = [
-    ...prose.matchAll(/`((?:npx|npm|aws|openstack|swift|git|curl|serverless|export) [^`]+|\.ci\/run)`/g),
+    ...prose.matchAll(/`((?:npx|npm|aws|openstack|swift|git|curl|serverless|export|set) [^`]+|\.ci\/run)`/g),
   ].map(([, one = '']) => one);
   return [...blocks, ...inline].map((one) => ({ page, text: one }));
 }

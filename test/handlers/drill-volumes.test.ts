@@ -76,7 +76,9 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     expect(each.slice(0, 3)).toEqual(['db deferred', 'db deferred', 'db deferred']);
     // On a busy machine the volumes are deleted by one more run.
     expect(each.filter((one) => one === 'db proven')).toHaveLength(1);
-    expect(reasons(reports[0])).toContain('the cloud is filling the copies of the volumes db-data, db-logs');
+    expect(reasons(reports[0])).toContain(
+      'the cloud is still creating the volumes of the drill, as copies of db-data, db-logs',
+    );
     expect(
       w.cloud.received.filter(({ method, path }) => method === 'POST' && /\/volumes$/.test(path)),
     ).toHaveLength(2);

@@ -195,7 +195,7 @@ describe('the report of a release says what cleanup will do with the image', () 
     [
       'one by hand, without',
       (h) => addSnapshot(h, h.web, 1, { properties: { ...adhoc, autosnap_expires: 'never r' } }),
-      /^it is an ad-hoc snapshot without an end, so nothing deletes it$/,
+      /^it is an ad-hoc snapshot without an expiry date, so nothing deletes it$/,
     ],
     [
       'one of a policy that was taken out',

@@ -172,7 +172,7 @@ describe('a backup is made', () => {
     expect(backups()).toEqual([]);
   });
 
-  test('not without offsite.volumes', async () => {
+  test('no backup is made without offsite.volumes', async () => {
     addSnapshot();
     expect(await run({ volumes: undefined })).toMatchObject({ entries: [], failures: [] });
     expect(backups()).toEqual([]);

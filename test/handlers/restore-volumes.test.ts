@@ -527,7 +527,7 @@ describe.each(KINDS)('one volume alone in a cloud by %s', (kind) => {
     expect(region.volumes.find(({ name }) => name === 'db-data')).toMatchObject({ size: 10, type: 'SSD' });
   });
 
-  test('as of a day, and of a volume snapshot', async () => {
+  test('`at` may be a day or a volume snapshot id', async () => {
     const older = await h.run('restore', { volume: 'db-data', at: '2026-11-22', dryRun: true });
     expect(older.image).not.toBe(newest().id);
     expect(older.codes).toEqual(['RESTORE_VOLUME_SNAPSHOT', 'RESTORE_VOLUME']);

@@ -14,7 +14,7 @@ import {
   PRIVATE,
   PUBLIC,
   restoredIn,
-  safetiesIn,
+  safetySnapshotsIn,
   serversIn,
   TO_NEW,
   useKeystone,
@@ -469,7 +469,7 @@ describe('a dry run', () => {
     const second = await h.run('restore', apply as object);
     expect([second.request, second.restored]).toEqual([first.request, first.restored]);
     expect(restoredIn(h)).toHaveLength(event === TO_NEW ? 1 : 0);
-    expect(safetiesIn(h)).toHaveLength(event === TO_NEW ? 0 : 1);
+    expect(safetySnapshotsIn(h)).toHaveLength(event === TO_NEW ? 0 : 1);
   });
 });
 
@@ -527,10 +527,10 @@ describe('a dry run checks what the new server needs', () => {
 test('the dry run of a restore that waits keeps its safety snapshots in `apply`', async () => {
   const h = await world();
   const first = await h.run('restore', IN_PLACE);
-  const { safeties } = again(first);
+  const { safetySnapshots } = again(first);
   later(h, 30);
   const report = await h.run('restore', { ...again(first), dryRun: true });
-  expect(report.apply).toEqual({ ...again(first), safeties });
+  expect(report.apply).toEqual({ ...again(first), safetySnapshots });
 });
 
 test('an unconfirmed dry run in place is carried out only with `confirm` in addition', async () => {

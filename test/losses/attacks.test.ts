@@ -183,7 +183,7 @@ test('the report warns of an ad-hoc snapshot that expires in a region that no po
   const report = await h.run('snapshot', { adhoc: true, expires: '1h', servers: { all: true } });
   expect(report.totals).toEqual({ taken: 2 });
   expect(textsOf(report.warnings)).toEqual([
-    'expires: no policy looks at ORD of this account, so nothing deletes these snapshots there',
+    'expires: no policy covers ORD of this account, so nothing deletes these snapshots there',
   ]);
 });
 

@@ -79,7 +79,7 @@ test('L5: three failed tries for a slot, then a good one, displace no good one',
   expect(left()).toEqual(idsOf([...good, ...tries, last]));
 });
 
-test('L6: the newest of a day that is not good does not stand for the day', async () => {
+test('L6: a failed newest snapshot does not count for its day', async () => {
   const good = [addPart(0.5), addPart(1.5)];
   for (const status of ['error', 'creating', 'odd']) addPart(0.3, { status });
   await clean({ daily: 2 });

@@ -48,7 +48,7 @@ test.each([0, 1, 3_999, 4_000 - FOOTER_BYTES, 4_000, 8_000, 32_000])(
   },
 );
 
-test('a small one may be a plain object', () => {
+test('a small export may have no segments', () => {
   const { object, ...rest } = seen();
   const plain = { ...object, segments: undefined, etag: 'its own md5' };
   expect(checkExport({ ...rest, object: plain, segments: [] })).toEqual({

@@ -62,10 +62,10 @@ describe('a failure', () => {
     ['a cut connection', 'drop', 'NO_ANSWER', /: no answer/],
     ['a connection cut in the middle', { cutAfter: 1_000 }, 'NO_ANSWER', /: no answer/],
     [
-      'another range than the requested one',
+      'other bytes than the requested ones',
       { status: 206, headers: { 'content-range': 'bytes 0-9/10' }, body: '0123456789' },
       'BAD_ANSWER',
-      /from byte 5 has another range/,
+      /from byte 5 returned other bytes than requested/,
     ],
   ])('%s is reported after one try', async ([, answer, code, message], { cloud }) => {
     const image = addImage(cloud);

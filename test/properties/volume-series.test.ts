@@ -74,7 +74,7 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
     );
   });
 
-  test('3: the result for one volume depends on no other', async () => {
+  test('3: the other volumes delete nothing of one volume; they only keep more, for whole sets', async () => {
     await always(
       fc.asyncProperty(volumeWorlds, async (world) => {
         const volume = world.volumes[0]!.id;
@@ -82,7 +82,8 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
         await cleaned(world);
         const among = its.filter(({ snapshot }) => present().has(snapshot.id));
         await cleaned({ ...world, parts: its });
-        expect(its.filter(({ snapshot }) => present().has(snapshot.id))).toEqual(among);
+        const alone = its.filter(({ snapshot }) => present().has(snapshot.id));
+        expect(among).toEqual(expect.arrayContaining(alone));
       }),
     );
   });

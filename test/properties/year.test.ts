@@ -98,7 +98,8 @@ test('the day on which the clocks go back has 25 hourly snapshots and one daily'
 });
 
 test('the day on which the clocks go forward has 23 hourly snapshots and one daily', () => {
-  const series = hourlies('2026-03-08T06:00:00Z', 24); // the last is of the next midnight in Chicago
+  // The last one is of the next midnight in Chicago.
+  const series = hourlies('2026-03-08T06:00:00Z', 24);
   expect(kept(series, { daily: 2 }, '2026-03-09T05:30:00Z')).toEqual([
     '2026-03-09T05:00:00.000Z',
     '2026-03-09T04:00:00.000Z',

@@ -9,7 +9,7 @@ import {
   inPlace,
   later,
   leaveOut,
-  safetiesIn,
+  safetySnapshotsIn,
   useKeystone,
   type World,
   world,
@@ -73,7 +73,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
       'chosen by the call of 2026-11-23T06:30:00Z; to start another restore, omit',
     );
     expect(h.rebuilt).toHaveLength(1);
-    expect(safetiesIn(h)).toHaveLength(1);
+    expect(safetySnapshotsIn(h)).toHaveLength(1);
   });
 
   test('snapshots that repeatedly take longer than an hour: refused after three, with the remedy', async () => {
@@ -82,7 +82,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     for (const taken of [1, 2, 3]) {
       const asked = await h.run('restore', event);
       expect(asked.state).toBe('waiting');
-      expect(safetiesIn(h)).toHaveLength(taken);
+      expect(safetySnapshotsIn(h)).toHaveLength(taken);
       later(h, 90);
       const safety = safetyOf(h, asked.safety);
       Object.assign(safety, { status: 'saving', size: null });
@@ -98,8 +98,8 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     }
     const { error } = await h.fail('restore', event);
     expect(error.name).toBe('ValidationError');
-    expect(error.message).toMatch(/to: 3 safety snapshots were taken, and none was good .* use "to": "new"/);
-    expect(safetiesIn(h)).toHaveLength(3);
+    expect(error.message).toMatch(/to: 3 safety snapshots were taken, and none was good .* Use "to": "new"/);
+    expect(safetySnapshotsIn(h)).toHaveLength(3);
     expect(h.rebuilt).toHaveLength(0);
   });
 
@@ -132,7 +132,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     [
       'a safety snapshot of another request',
       (h) => {
-        const [safety] = safetiesIn(h);
+        const [safety] = safetySnapshotsIn(h);
         safety!.properties.autosnap_restore = `other ${h.images[0]!.id} ${h.web.image}`;
       },
     ],
@@ -140,10 +140,10 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     const h = await world();
     await inPlace(h, { ...IN_PLACE, request: 'other' });
     prepare(h, 'mine');
-    const images = safetiesIn(h).length;
+    const images = safetySnapshotsIn(h).length;
     const report = await h.run('restore', { ...IN_PLACE, request: 'mine' });
     expect(report.state).toBe('waiting');
-    expect(safetiesIn(h)).toHaveLength(images + 1);
+    expect(safetySnapshotsIn(h)).toHaveLength(images + 1);
     expect(h.rebuilt).toHaveLength(1);
   });
 
@@ -230,7 +230,7 @@ test('a safety snapshot that the listing lacks is found by its id', async () => 
   later(h, 30);
   leaveOut(h, (id) => id === first.safety);
   expect(await h.run('restore', again(first))).toMatchObject({ state: 'building', safety: first.safety });
-  expect(safetiesIn(h)).toHaveLength(1);
+  expect(safetySnapshotsIn(h)).toHaveLength(1);
 });
 
 test('the image to restore, which the listing lacks, is found by its id', async () => {
@@ -258,7 +258,7 @@ describe('two simultaneous calls', () => {
     const h = await world();
     const event = { ...IN_PLACE, request: 'mine' };
     await Promise.allSettled([h.run('restore', event), h.run('restore', event)]);
-    expect(safetiesIn(h)).toHaveLength(1);
+    expect(safetySnapshotsIn(h)).toHaveLength(1);
     later(h, 30);
     const both = await Promise.all([h.run('restore', event), h.run('restore', event)]);
     expect(h.rebuilt).toEqual([h.web.id]);

@@ -8,7 +8,7 @@ import {
   later,
   leaveOut,
   restoredIn,
-  safetiesIn,
+  safetySnapshotsIn,
   serversIn,
   TO_NEW,
   type World,
@@ -54,7 +54,7 @@ describe('a resumed event is refused if it differs from the one with which the r
 
   test.each([
     ...EDITS,
-    ['to', () => ({ to: 'new', confirm: undefined, safeties: undefined }), /to: .* with in-place/],
+    ['to', () => ({ to: 'new', confirm: undefined, safetySnapshots: undefined }), /to: .* with in-place/],
   ] as typeof EDITS)('in place, before and after the rebuild: another %s', async (_, edit, problem) => {
     const h = await two();
     const first = await h.run('restore', { ...IN_PLACE, request: 'mine' });
@@ -74,7 +74,7 @@ describe('a resumed event is refused if it differs from the one with which the r
     await edited(again(second));
     await edited(before);
     expect(h.rebuilt).toHaveLength(1);
-    expect(safetiesIn(h)).toHaveLength(1);
+    expect(safetySnapshotsIn(h)).toHaveLength(1);
     expect(serversIn(h)).toHaveLength(2);
   });
 
@@ -116,8 +116,8 @@ describe('a resumed event is refused if it differs from the one with which the r
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
-    const { error } = await h.fail('restore', { ...again(first), safeties: [h.images[0]!.id] });
-    expect(error.message).toMatch(/safeties: image \S+ is not a safety snapshot of the restore/);
+    const { error } = await h.fail('restore', { ...again(first), safetySnapshots: [h.images[0]!.id] });
+    expect(error.message).toMatch(/safetySnapshots: image \S+ is not a safety snapshot of the restore/);
     expect(h.rebuilt).toHaveLength(0);
   });
 });
@@ -263,7 +263,7 @@ test.each([TO_NEW, IN_PLACE])('a resumed event with another policy is refused: $
 test('an ad-hoc snapshot with the same request is taken once, after the server was rebuilt from the safety snapshot', async () => {
   const h = await world();
   await inPlace(h, { ...IN_PLACE, request: 'mine' });
-  const [safety] = safetiesIn(h);
+  const [safety] = safetySnapshotsIn(h);
   await inPlace(h, { ...IN_PLACE, at: safety!.id, request: 'back' });
   const event = { adhoc: true, request: 'mine', servers: { names: ['web'] } };
   expect((await h.run('snapshot', event)).totals).toEqual({ taken: 1 });

@@ -23,7 +23,7 @@ export const changes = ({ cloud }: Harness) =>
 export const serversIn = ({ cloud }: Harness, region = 'DFW') => cloud.region(region).servers;
 export const restoredIn = (h: World, region = 'DFW') =>
   serversIn(h, region).filter(({ id }) => id !== h.web.id);
-export const safetiesIn = ({ cloud }: Harness) =>
+export const safetySnapshotsIn = ({ cloud }: Harness) =>
   cloud.region('DFW').images.filter(({ name }) => name.startsWith('web-before-restore-adhoc-'));
 export const later = (h: Harness, minutes: number) => h.cloud.advance(minutes * 60_000);
 export const again = (report: Restoration) => report.next as Record<string, unknown>;

@@ -115,7 +115,7 @@ function remembering<Question, Answer>(
   };
 }
 
-function idsOf({ series }: RegionPlan, fate: 'delete' | 'defer'): Set<string> {
-  const items = series.flatMap((one) => one.items.filter((item) => item.action === fate));
+function idsOf({ series }: RegionPlan, action: 'delete' | 'defer'): Set<string> {
+  const items = series.flatMap((one) => one.items.filter((item) => item.action === action));
   return new Set(items.map(({ snapshot }) => snapshot.id));
 }

@@ -131,7 +131,10 @@ describe('ad-hoc snapshots', () => {
 
   test('are planned with every policy, each with its own expiry', () => {
     expect(text(plan([ended, endless]))).toEqual([
-      ['delete 11-01: ad hoc, ended 2026-11-08T00:00:00Z', 'keep 10-01: ad hoc, without an end'],
+      [
+        'delete 11-01: ad hoc, ended 2026-11-08T00:00:00Z',
+        'keep 10-01: ad-hoc snapshot without an expiry date',
+      ],
     ]);
   });
 

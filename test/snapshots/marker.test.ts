@@ -59,7 +59,7 @@ describe('an image of a server that was rebuilt from a snapshot of ours inherits
       { 'org.openstack__1__created_by': 'scheduled_images_service' },
       'MADE_BY_OTHER',
     ],
-    ['createBackup', {}, { image_type: 'backup' }, 'BACKUP'],
+    ['createBackup', {}, { image_type: 'backup' }, 'NOVA_BACKUP_IMAGE'],
     ['of another server', {}, { instance_uuid: 's2' }, 'MADE_FROM_OTHER_SERVER'],
   ])('and is not ours if it was made by %s', (_, changes, properties, code) => {
     expect(read(image(changes, properties))).toMatchObject(suspected(code));

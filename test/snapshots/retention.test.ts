@@ -211,7 +211,8 @@ describe('calendar periods are those of the time zone', () => {
   });
 
   test('the hour that is repeated when clocks go back counts as two hours', () => {
-    const series = [snapshot('2026-11-01T06:30:00Z'), snapshot('2026-11-01T07:30:00Z')]; // both 01:30 in Chicago
+    // Both are at 01:30 in Chicago.
+    const series = [snapshot('2026-11-01T06:30:00Z'), snapshot('2026-11-01T07:30:00Z')];
     expect([...decide(series, { hourly: 2 }, 'America/Chicago').reasons.values()].flat()).toEqual([
       'hourly 2026-11-01T01-06:00',
       'hourly 2026-11-01T01-05:00',
@@ -368,7 +369,7 @@ describe('an ad-hoc snapshot', () => {
   };
   const ended = new Date(NOW.getTime() - 1);
   test.each<[string, Partial<Snapshot>, boolean, string]>([
-    ['without an end stays', {}, true, 'ad hoc, without an end'],
+    ['without an end stays', {}, true, 'ad-hoc snapshot without an expiry date'],
     [
       'stays until its expiry',
       { expires: new Date(NOW.getTime() + 1) },

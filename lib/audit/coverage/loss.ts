@@ -9,6 +9,7 @@ export interface CoverageLoss {
   servers: CoveredServer[];
 }
 
+/** The item for an account that no policy includes any more. */
 export const accountDropped =
   (account: string) =>
   (loss: CoverageLoss): Dropped => ({
@@ -18,6 +19,7 @@ export const accountDropped =
     ...sizeOf(loss),
   });
 
+/** The item for a project that an account no longer logs in to. */
 export const projectDropped =
   (account: string, project: string) =>
   (loss: CoverageLoss): Dropped => ({
@@ -28,6 +30,7 @@ export const projectDropped =
     ...sizeOf(loss),
   });
 
+/** The item for a region that no policy covers any more. */
 export const regionDropped =
   (account: string, where: string) =>
   (loss: CoverageLoss): Dropped => ({
@@ -38,6 +41,7 @@ export const regionDropped =
     ...sizeOf(loss),
   });
 
+/** The item for a policy that is no longer deployed, or no longer includes its accounts. */
 export const policyDropped =
   (policy: string, isElsewhere: boolean) =>
   (loss: CoverageLoss): Dropped => ({

@@ -70,6 +70,7 @@ export type CoveringPolicy = v.InferOutput<typeof RecordedPolicy>;
  */
 export type AccountCoverage = v.InferOutput<typeof AccountCoverage>;
 
+/** What the policies cover, as the audits record it. */
 export interface Coverage {
   accounts: readonly AccountCoverage[];
   /** What dropped out of coverage by an earlier record, which is lost; see carried-items.ts. */

@@ -11,7 +11,7 @@ const STATE_ICONS: Record<StateTraits['icon'], string> = {
 
 /**
  * The definitions of the page's SVG drawings, which `<use href="#…">` shows. The point 0,0 of a
- * mark is on its base line. The grid is as wide as the SVG that uses it.
+ * symbol is on its base line. The grid is as wide as the SVG that uses it.
  */
 export function drawings({ ticks, now }: Scale): string {
   const lines = ticks.map(({ at }) => `<line x1="${at}%" x2="${at}%" y2="44"/>`);

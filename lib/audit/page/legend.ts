@@ -1,6 +1,14 @@
-import { BASE_LINE, type Badge, drawBadge, drawCopy, drawMarks, type Mark, RULER } from './timeline-mark.ts';
+import {
+  BASE_LINE,
+  type Badge,
+  drawBadge,
+  drawCopy,
+  drawSymbols,
+  RULER,
+  type TimelineSymbol,
+} from './timeline-symbol.ts';
 
-const OTHERS: Partial<Record<Mark, string>> = {
+const OTHERS: Partial<Record<TimelineSymbol, string>> = {
   held: 'held',
   expiring: 'a cleanup will delete it',
   pending: 'being made',
@@ -11,16 +19,16 @@ const OTHERS: Partial<Record<Mark, string>> = {
 
 const BADGES: Record<Badge, string> = { proven: 'booted in a drill', unproven: 'failed in a drill' };
 
-/** The legend of the marks that the page shows. */
-export function legend(shown: ReadonlySet<Mark | Badge | 'copy'>): string {
-  const others = Object.entries(OTHERS).filter(([mark]) => shown.has(mark as Mark));
+/** The legend of the symbols that the page shows. */
+export function legend(shown: ReadonlySet<TimelineSymbol | Badge | 'copy'>): string {
+  const others = Object.entries(OTHERS).filter(([symbol]) => shown.has(symbol as TimelineSymbol));
   const badges = Object.entries(BADGES).filter(([badge]) => shown.has(badge as Badge));
   // Moved up, because the drawing would cut off what is below the base line.
-  const raised = `<g transform="translate(0 -7)">${drawMarks([['recent', '4']])}${drawCopy('4')}</g>`;
+  const raised = `<g transform="translate(0 -7)">${drawSymbols([['recent', '4']])}${drawCopy('4')}</g>`;
   return `<ul class="legend" aria-label="Legend">
-${item(34, 34, drawMarks(RULER.map((mark, i) => [mark, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
-${others.map(([mark, what]) => item(14, 14, drawMarks([[mark as Mark, '7']]), what)).join('\n')}
-${badges.map(([badge, what]) => item(14, 20, `${drawMarks([['recent', '7']])}${drawBadge(badge as Badge, 'recent', '7')}`, what)).join('\n')}
+${item(34, 34, drawSymbols(RULER.map((symbol, i) => [symbol, `${5 + 8 * i}`])), 'the higher, the longer it stays')}
+${others.map(([symbol, what]) => item(14, 14, drawSymbols([[symbol as TimelineSymbol, '7']]), what)).join('\n')}
+${badges.map(([badge, what]) => item(14, 20, `${drawSymbols([['recent', '7']])}${drawBadge(badge as Badge, 'recent', '7')}`, what)).join('\n')}
 ${shown.has('copy') ? item(8, 17, raised, 'newest copy') : ''}
 ${item(22, 14, `<rect class="gap" x="1" y="${BASE_LINE - 12}" width="20" height="12"/>`, 'one is missing')}
 ${item(4, 18, `<line class="next" x1="2" x2="2" y1="${BASE_LINE - 18}" y2="${BASE_LINE}"/>`, 'next run')}

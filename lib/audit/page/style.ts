@@ -1,5 +1,5 @@
 import { SERIES_STATES } from '../series-states.ts';
-import { BARS } from './timeline-mark.ts';
+import { BARS } from './timeline-symbol.ts';
 
 /**
  * The style sheet of the page: light or dark as the reader prefers, and for small screens and

@@ -2,13 +2,13 @@ import { timelineText } from '../../reporting/sentences/page.ts';
 import type { AuditedSeries } from '../model.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
-import { BASE_LINE, badgeOf, drawBadge, drawCopy, drawMarks, markOf } from './timeline-mark.ts';
+import { BASE_LINE, badgeOf, drawBadge, drawCopy, drawSymbols, symbolOf } from './timeline-symbol.ts';
 
 const HEIGHT = 44;
 const TOP = 5;
 
 /**
- * A series as an SVG that fills the available width: a mark for each snapshot, newest first, with
+ * A series as an SVG that fills the available width: a symbol for each snapshot, newest first, with
  * the badge of its drill above; a hatched area for missing snapshots; a dashed line for the next
  * run; the newest copy below the base line.
  */
@@ -28,10 +28,10 @@ export function timeline(series: AuditedSeries, now: string, { at }: Scale): str
       : '',
     nextRun ? `<line class="next" x1="${x(nextRun)}" x2="${x(nextRun)}" y1="${TOP}" y2="${BASE_LINE}"/>` : '',
     ...snapshots.flatMap((snapshot) =>
-      badgeOf(snapshot).map((badge) => drawBadge(badge, markOf(snapshot), x(snapshot.slot))),
+      badgeOf(snapshot).map((badge) => drawBadge(badge, symbolOf(snapshot), x(snapshot.slot))),
     ),
     copied?.newest ? drawCopy(x(copied.newest)) : '',
-    drawMarks(snapshots.map((snapshot) => [markOf(snapshot), x(snapshot.slot)])),
+    drawSymbols(snapshots.map((snapshot) => [symbolOf(snapshot), x(snapshot.slot)])),
   ];
   return `<svg class="timeline" role="img" height="${HEIGHT}" aria-label="${escapeHtml(timelineText(series, gaps, now))}">${drawn.join('')}</svg>`;
 }

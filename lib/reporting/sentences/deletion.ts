@@ -36,7 +36,7 @@ export const deletionSentences = {
   RELEASED_FOREIGN: () => 'it is no snapshot of this deployment, so nothing here deletes it',
   RELEASED_UNREADABLE: ({ problem }, say) => `${say(problem)}: it does not count, and nothing deletes it`,
   RELEASED_PROTECTED: () => 'the image is protected: it stays until you remove the protection',
-  RELEASED_ADHOC: () => 'it is an ad-hoc snapshot without an end, so nothing deletes it',
+  RELEASED_ADHOC: () => 'it is an ad-hoc snapshot without an expiry date, so nothing deletes it',
   RELEASED_ADHOC_UNTIL: ({ until, isOver }) =>
     isOver
       ? `its end, ${until}, has passed: the next cleanup deletes it`

@@ -23,7 +23,7 @@ export const drillSentences = {
   DRILL_IMAGE_FOREIGN: () => 'its image is no longer a snapshot of this deployment',
   DRILL_SERVER_GONE: () => 'the server was deleted before the drill had a verdict',
   DRILL_TWIN: ({ image }) => `another server has the same metadata, and image ${image} names neither`,
-  DRILL_NOT_NAMED: () => 'its image no longer names it',
+  DRILL_NOT_NAMED: () => 'the image no longer records this server',
   DRILL_READ_LATER: ({ message }) => `${message}. The next run checks the server again`,
   DRILL_VERDICT_UNWRITTEN: ({ message }) => `the verdict could not be written on the image: ${message}`,
   DRILL_DELETED_LATER: ({ message }) =>
@@ -62,7 +62,7 @@ export const drillSentences = {
       : `the volumes of the drill need ${needed} GB and the quota of the cloud has room for ${left} GB: nothing was made`,
   DRILL_VOLUME_REFUSED: ({ name, message }) => `the cloud makes no copy of the volume ${name}: ${message}`,
   DRILL_VOLUMES_FILLING: ({ names }) =>
-    `the cloud is filling the copies of the volumes ${names.join(', ')}: the next run checks again`,
+    `the cloud is still creating the volumes of the drill, as copies of ${names.join(', ')}: the next run checks again`,
   DRILL_VOLUMES_LATE: ({ hours }) => `the volumes of the drill are not available after ${hours} hours`,
   DRILL_VOLUME_FAILED: ({ volume, name, status }) =>
     `the cloud could not make a copy of the volume ${name}: volume ${volume} is in ${status}`,

@@ -99,7 +99,7 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_FAILED:
     "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
   SERIES_ADHOC_FAILED:
-    'Take others. Cleanup deletes the images after their ends; delete those without an end by hand.',
+    'Take others. Cleanup deletes the images after their ends; delete those without an expiry date by hand.',
   SERIES_STUCK: 'Delete these images by hand.',
   SERIES_UNCOUNTED:
     "Ask the cloud's operator to reactivate a deactivated image (openstack image set --activate <image id>). Delete by hand what has no data (openstack image delete <image id>).",

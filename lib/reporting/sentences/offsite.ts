@@ -55,7 +55,7 @@ export const offsiteSentences = {
     `${incremental ? 'an incremental' : 'a full'} backup was requested; a later run checks its progress`,
   BACKUP_RUNNING: ({ since }) => `the backup was requested at ${since}; a later run checks its progress`,
   BACKUP_STUCK: ({ since }) =>
-    `the backup is being made since ${since}: the cloud may have no backup service; until it ends, no other backup of this volume begins`,
+    `the backup has been in progress since ${since}: the cloud may have no backup service; until it ends, no other backup of this volume begins`,
   BACKUP_WAITS: ({ backup }) => `the backup ${backup} has to be finished first`,
   BACKUP_RETRIED_LATER: ({ times, from }) =>
     `${times} backups have failed one after another: the next one is made from ${from} on`,
@@ -81,7 +81,7 @@ export const offsiteSentences = {
   EXPORT_INCOMPLETE: ({ problem }, say) =>
     `the export task has succeeded, but the export is not complete yet: ${say(problem)}`,
   EXPORT_STUCK: ({ since, task }) =>
-    `its export is running since ${since}: ask Rackspace about the task ${task}`,
+    `its export has been running since ${since}: ask Rackspace about the task ${task}`,
   EXPORT_NAME_TAKEN: ({ name, container }) =>
     `${name} already exists in the container ${container}, and no manifest there says that it is this copy: somebody else put the object there, or deleted the manifest: move the object, or name another container in offsite.container`,
   EXPORT_FAILED: ({ task, message, name, isThere }) =>

@@ -22,7 +22,7 @@ export const ownershipSentences = {
   MADE_BY_OTHER: ({ maker }) => `it says that ${maker} made it`,
   MADE_FROM_OTHER_SERVER: () =>
     'the cloud says that it was made from another server than the one in its marker',
-  BACKUP: () => 'it is a backup that somebody requested',
+  NOVA_BACKUP_IMAGE: () => 'it is a backup that somebody requested from Nova',
   VOLUME_SNAPSHOT_OF_OTHER_IMAGE: ({ id }) => `the volume snapshot ${id} that it names was not made with it`,
   VOLUMES_OF_OTHER_SERVER: ({ server }) => `its data are of volumes that ${server} does not have`,
 

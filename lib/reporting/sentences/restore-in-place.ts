@@ -8,16 +8,16 @@ export const inPlaceSentences = {
   RESTORE_SAFETY_FIRST: ({ name, server }) =>
     `a safety snapshot of ${name} (${server}) as it is now, kept until you delete it`,
   RESTORE_REPLACES: ({ name, image, imageName }) =>
-    `within an hour of that, when it is good: the disk of ${name} is replaced by image ${imageName} (${image})`,
+    `once the safety snapshot is good, and within an hour of its start, the disk of ${name} is replaced by image ${imageName} (${image})`,
   RESTORE_KEEPS: ({ addresses }) =>
     `the server keeps its id, name, key pair and addresses: ${addresses.join(', ') || 'none'}`,
   RESTORE_PASSWORD: () =>
     'the cloud sets a random root password that is not shown: log in with a key, or set a password',
-  RESTORE_STAYS_SHUTOFF: () => 'it stays SHUTOFF: start it when it is done',
+  RESTORE_STAYS_SHUTOFF: () => 'the server stays SHUTOFF: start it after the restore',
   RESTORE_TO_CONFIRM: ({ name }) => `to do it, add "confirm": "${name}" to the event in "apply"`,
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
     `${name} is being rebuilt from image ${imageName} (${image})`,
-  RESTORE_WAY_BACK: ({ event }) => `to go back: ${printableJson(event)}`,
+  RESTORE_WAY_BACK: ({ event }) => `to undo this restore, invoke restore with ${printableJson(event)}`,
   RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}: call again in a while`,
   RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
   RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,
@@ -75,12 +75,12 @@ export const inPlaceSentences = {
   SAFETY_ANOTHER: ({ number, most }) => `so another one is taken: number ${number} of at most ${most}`,
   SAFETY_LOST: () => 'the safety snapshot is gone, or is not ours any more',
   SAFETY_OF_OTHER_RESTORE: () => 'the safety snapshot is of another restore',
-  SAFETY_CHANGED: ({ judgement }) => `the safety snapshot is ${judgement} by now`,
+  SAFETY_CHANGED: ({ state }) => `the safety snapshot is ${state} by now`,
   SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
     [
-      `to: ${count} safety snapshots were taken, and none was good within an hour, when a call came: ${name} is as it was: use "to": "new", or start a new restore, without "request", and call more often`,
+      `to: ${count} safety snapshots were taken, and none was good when restore was called within an hour of its start. The disk of ${name} was not replaced. Use "to": "new", or start a new restore without "request" and call it more often`,
       say(...reasons),
     ].join('; '),
   SAFETY_UNKNOWN: ({ image, request }) =>
-    `safeties: image ${image} is not a safety snapshot of the restore "${request}"`,
+    `safetySnapshots: image ${image} is not a safety snapshot of the restore "${request}"`,
 } satisfies Partial<Sentences>;

@@ -107,7 +107,7 @@ export const restoreSentences = {
     return `the volume "${name}" was not made: ${message}${remedy ? `: ${remedy}` : ''}. Call again with "next" to resume, or with "volumes": "none" in it to restore without volumes`;
   },
   RESTORE_VOLUME_TWIN: ({ volume, name, snapshot }) =>
-    `another volume "${name}" (${volume}) was made from volume snapshot ${snapshot} for this restore, and is not used: look at it before you delete it`,
+    `another volume "${name}" (${volume}) was made from volume snapshot ${snapshot} for this restore, and is not used: delete it if it is not attached`,
   RESTORE_VOLUME_GONE: ({ volume }) =>
     `the new volume ${volume} has been deleted since: restore it alone with "volume", and attach it`,
   RESTORE_VOLUME_ELSEWHERE: ({ volume, name, servers }) =>
@@ -141,7 +141,7 @@ export const restoreSentences = {
   RESTORE_REBUILT_SINCE: ({ name, server, image }) =>
     `${name} (${server}) has been rebuilt since, from image ${image}: to restore it once more, start a new restore, without "request"`,
   RESTORE_TWIN: ({ server }) =>
-    `server ${server} carries the same request, too: a second one, if two calls came at the same moment; look at it before you delete it`,
+    `server ${server} carries the same request, too: a second one, if two calls came at the same moment; compare the two servers, then delete the one that you do not use`,
   RESTORE_UNCERTAIN: ({ message }) => `${message}. The result is not visible yet`,
   RESTORE_CALL_AGAIN: () =>
     'call again with "next": the call first checks whether the request was carried out',

@@ -23,6 +23,9 @@ export const retentionSentences = {
   NO_RULE: () => 'no rule keeps it',
 
   // Why a snapshot stays whatever the rules say.
+  SET_KEPT: ({ part }) =>
+    `the ${part === undefined ? 'image' : `snapshot of ${part}`} of the same set stays, and a server is restored from whole sets`,
+  COMPLETE_SET_KEPT: () => 'the rules keep this complete set, because parts of newer sets are missing',
   PROTECTED: () => 'held: the image is protected',
   HELD: () => 'held forever',
   HELD_UNTIL: ({ until, day }) =>
@@ -57,7 +60,7 @@ export const retentionSentences = {
   // Ad-hoc snapshots.
   ADHOC_FAILED: ({ status, until }) =>
     `ad hoc, failed (${statusText(status)}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand' : `it expires at ${until}`}`,
-  ADHOC: () => 'ad hoc, without an end',
+  ADHOC: () => 'ad-hoc snapshot without an expiry date',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,
 

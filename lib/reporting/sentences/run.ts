@@ -39,7 +39,7 @@ export const runSentences = {
   SERVER_DOUBTFUL: ({ problem }, say) =>
     `it is not certain that a server is gone, so its snapshots stay: ${say(problem)}`,
   EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
-    `expires: no policy looks at ${where} of this account, so nothing deletes these snapshots there`,
+    `expires: no policy covers ${where} of this account, so nothing deletes these snapshots there`,
   TAKEN_UNCONFIRMED: ({ message }) => `the new snapshots could not be verified: ${message}`,
   REQUEST_NOT_RECORDED: ({ message }) =>
     `the record of this ad-hoc request could not be read or written: ${message}`,

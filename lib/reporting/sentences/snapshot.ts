@@ -11,6 +11,7 @@ const STATE_REMEDIES: Record<string, string> = {
   VERIFY_RESIZE: 'confirm or revert its resize (openstack server resize confirm <server id>)',
 };
 
+/** What to do with a server whose status prevents a snapshot. */
 export function remedyForStatus(status: string): string {
   return (
     STATE_REMEDIES[status] ??

@@ -7,7 +7,7 @@ import { readVolumeMark } from './marks.ts';
  * of its predecessor, and puts it in the place of that. So older snapshots of the server have
  * snapshots of the predecessors.
  */
-export function lineageOf(
+export function predecessorsOf(
   volume: Pick<Volume, 'id'> & Partial<Volume>,
   { volumes, volumeSnapshots }: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>,
 ): string[] {
