@@ -40,8 +40,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   [
     /^npx autosnap plan --stage (prod|local)( --policy daily)?( --server web-1)?$/,
     {
-      local:
-        /^\S+ in DFW, daily: \d+ stay[\s\S]* to delete because: [\s\S]*\nAll: \d+ stay, \d+ to delete/,
+      local: /^\S+ in DFW, daily: \d+ stay[\s\S]* to delete because: [\s\S]*\nAll: \d+ stay, \d+ to delete/,
     },
   ],
   ['npx autosnap doctor --stage prod', { local: /\d+ checks: \d+ good, 2 to look at, 0 failed\.\n$/ }],
