@@ -18,7 +18,7 @@ import { axis, scaleOf } from './page/scale.ts';
 import { pageScript } from './page/script.ts';
 import { STYLE } from './page/style.ts';
 import { badgeOf, symbolOf } from './page/timeline-symbol.ts';
-import { SERIES_TROUBLES } from './troubles.ts';
+import { hasOtherTrouble, SERIES_TROUBLES } from './troubles.ts';
 
 const SCRIPT = `(${pageScript})()`;
 
@@ -93,14 +93,12 @@ function contentSecurityHash(text: string): string {
 
 /**
  * The state for the icon beside the sentence: the worst state of a server, but at least `late` if
- * an item has dropped out of coverage, a policy has problems, or a kind of trouble with notices
- * exists.
+ * there is trouble besides that of series, or a kind of trouble with notices exists.
  */
 function worstState(audit: Audit) {
   const worst = worstSeriesOfServers(audit)[0]?.state ?? 'never';
   const troubled =
-    audit.dropped.length > 0 ||
-    audit.policies.some(({ problems }) => problems.length > 0) ||
+    hasOtherTrouble(audit) ||
     SERIES_TROUBLES.some(({ isIn, noticesOf }) => noticesOf && audit.series.some(isIn));
   return troubled && worst !== 'never' ? 'late' : worst;
 }
