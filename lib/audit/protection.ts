@@ -21,6 +21,7 @@ import {
 } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { withServerNames } from '../snapshots/series-names.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { attachedVolumes, volumesOf } from '../volumes/attached.ts';
 import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
@@ -94,11 +95,10 @@ export function protectionOf(
   const { volumeSnapshots } = inventory;
   const backedUp = backups && backedUpBy(policy.policy, backups, { readVolume, volumeSnapshots });
   const placeholders = placeholderServers(inventory, unsure, policy, read);
-  const plan = planCleanup(
-    { ...inventory, servers: [...inventory.servers, ...placeholders.values()] },
-    policy,
-    read,
-    { ...run, goneEverywhere, readVolume },
+  const servers = [...inventory.servers, ...placeholders.values()];
+  const plan = withServerNames(
+    planCleanup({ ...inventory, servers }, policy, read, { ...run, goneEverywhere, readVolume }),
+    servers,
   );
   const overdueDeletions = leftByTwoCleanups
     ? overdueDeletionsIn(inventory, policy, read, { ...run, readVolume, now: leftByTwoCleanups })
@@ -153,7 +153,7 @@ export function protectionOf(
         ? {
             ...expected(server, facts.newestGood, nextRun),
             ...(server.volumeBacked && lacksVolumeService(inventory)
-              ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region }, facts)
+              ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region, isDisk: true }, facts)
               : {}),
             gaps: forecast?.gaps ?? [],
           }
@@ -331,7 +331,14 @@ function volumeSeries(
           return lacksVolumeService(inventory)
             ? {
                 ...standing,
-                ...lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: server.region }, facts),
+                ...lateFor(
+                  {
+                    code: 'SERIES_REGION_WITHOUT_VOLUMES',
+                    where: server.region,
+                    isDisk: isOnVolumesAlone(server),
+                  },
+                  facts,
+                ),
               }
             : standing;
         },

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
@@ -110,5 +111,55 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
       expect.stringMatching(/^db, volume db-data .* 30 hours old/),
       expect.stringMatching(/^web .* 6 hours old/),
     ]);
+  });
+
+  test.each([
+    ['none', false],
+    [{ except: { names: ['db-*'] } }, true],
+  ])('the audit names the volumes that volumes: %j leaves out', async (volumes, isListed) => {
+    await h.run('snapshot', policy({ volumes }));
+    deploy([policy({ volumes })]);
+    const audit = await h.run('audit', {});
+    expect(audit.sentence).toBe('1 of 1 server protected');
+    expect(textsOf(audit.warnings)).toEqual([
+      `DFW: the policy daily leaves out volumes, which are in no snapshot: ${isListed ? 'db-data' : data.id} of db`,
+    ]);
+    expect(audit.policies[0]!.problems).toEqual([]);
+  });
+
+  test('a volume that another policy takes is not left out', async () => {
+    const daily = policy({ volumes: 'none' });
+    deploy([daily, policy({ policy: 'weekly' })]);
+    expect(textsOf((await h.run('audit', {})).warnings)).toEqual([]);
+  });
+
+  test('the snapshots of a volume have the name of their server, also after its end', async () => {
+    await takeDays(22, 23);
+    region.removeServer(db);
+    const { entries } = await h.run('cleanup', policy());
+    expect(entries.map(({ name, volume }) => [name, volume?.name])).toEqual(
+      expect.arrayContaining([
+        ['db', undefined],
+        ['db', 'db-data'],
+      ]),
+    );
+    for (const { id, properties } of region.images) if (properties.autosnap_slot) region.removeImage(id);
+    const alone = await h.run('cleanup', policy());
+    expect(alone.entries).toMatchObject([{ name: '', server: db.id, volume: { name: 'db-data' } }]);
+    expect((await pageRows()).at(-1)).toMatch(new RegExp(`^server ${db.id}, volume db-data `));
+  });
+
+  test('without a volume service the volume is named, and the server is not said to be on it', async () => {
+    await takeDays(23, 23);
+    data.name = '';
+    for (const one of h.cloud.catalogue) Object.assign(one, { volumeUrl: undefined });
+    h.cold();
+    deploy([policy()]);
+    const { report } = await h.fail('audit', {});
+    expect(report).toMatchObject({
+      sentence: expect.stringContaining(
+        `db, volume ${data.id}: the account's catalogue has no volume service in DFW, so no snapshot of the volume can be made or verified`,
+      ),
+    });
   });
 });
