@@ -24,10 +24,14 @@ export async function reportRebuilt(
 ): Promise<Restoration> {
   const rebuilt = progressOf(server, begun);
   const isBack = rebuilt.state === 'done' && server !== undefined && !context.event.dryRun;
-  const progress = (isBack && (await startAgain(session, server, begun))) || rebuilt;
   const volumes = context.event.volumes === 'none' ? undefined : await findMadeVolumes(session, context);
+  const missing = volumes?.missing ?? [];
+  const started = (isBack && (await startAgain(session, server, begun))) || rebuilt;
+  const progress =
+    missing.length > 0 && started.state === 'done' ? { ...started, state: 'failed' as const } : started;
   const { safeties } = context.event;
-  const made = volumes?.made.map(({ volume }) => volume.id) ?? [];
+  // The next call still names a volume that is gone, so that the restore never seems complete.
+  const made = [...(volumes?.made.map(({ volume }) => volume.id) ?? []), ...missing];
   const results = {
     restored: id,
     ...(safeties ? { safeties } : {}),
@@ -38,6 +42,7 @@ export async function reportRebuilt(
     state: progress.state,
     reasons: [
       ...progress.reasons,
+      ...missing.map((volume): Reason => ({ code: 'RESTORE_VOLUME_GONE', volume })),
       ...(volumes ? statusReasons(volumes) : []),
       ...replacedReasons(context),
       sourceOf(context, begun),

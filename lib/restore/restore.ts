@@ -136,7 +136,8 @@ async function reportProgress(
     (one) => one.id === begun.image && one.region === begun.region,
   );
   const { without } = volumePartsOf(inventory, origin, image && inventory.read(image));
-  const ids = volumes.made.map(({ volume }) => volume.id);
+  // The next call still names a volume that is gone, so that the restore never seems complete.
+  const ids = [...volumes.made.map(({ volume }) => volume.id), ...volumes.missing];
   const isOpen = attached.state === 'building' || (isReady && attached.state === 'failed');
   return restoreReport(context, begun.image, {
     state: attached.state,

@@ -2,7 +2,9 @@ import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import type { VolumeCopy } from '../volumes/copies.ts';
+import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { lineageOf } from './lineage.ts';
@@ -49,9 +51,10 @@ export function volumePartsOf(
   const copies = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
     .sort(byGoodness);
-  const inSet = copies.filter((one) => one.slot.getTime() === snapshot.slot.getTime());
+  const inSet = copies.filter((one) => setOf(one) === setOf(snapshot));
   // A slot may have two snapshots of a volume, if the first one failed.
-  const set = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([best]) => best!);
+  const best = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([one]) => one!);
+  const set = withoutSuccessors(best, snapshot, (id) => lineageOf({ id, ...volumeOf.get(id) }, inventory));
   const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
   const facts = (copy: VolumeCopy) => ({ name: nameOf(copy), snapshot: copy.id, status: copy.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
@@ -71,16 +74,39 @@ export function volumePartsOf(
   const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
   return {
     parts: good.map((copy) => ({ copy, name: nameOf(copy), position: others.indexOf(copy) + 1 })),
+    // No volume can be made from a snapshot while the cloud makes a backup of it.
     unfinished: set
-      .filter(({ state }) => state === 'pending')
+      .filter((copy) => copy.state === 'pending' || isBackingUp(copy))
       .map((copy): Reason => ({ code: 'RESTORE_VOLUME_UNFINISHED', ...facts(copy) })),
     without: [
       ...set
-        .filter(({ state }) => state === 'failed' || state === 'unknown')
+        .filter((copy) => copy.state === 'failed' || (copy.state === 'unknown' && !isBackingUp(copy)))
         .map((copy): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(copy) })),
       ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
     ],
   };
+}
+
+/**
+ * The volume snapshots of a set, one for each volume that the server had. After an in-place
+ * restore, a further run for the slot also takes the volume that has replaced another one; these
+ * have a predecessor in common, or the same device. The snapshot that was taken with the image is
+ * that of the server as it was then.
+ *
+ * @param lineage the ids of a volume and of its predecessors.
+ */
+function withoutSuccessors(
+  set: readonly VolumeCopy[],
+  { createdAt }: Snapshot,
+  lineage: (volume: string) => readonly string[],
+): VolumeCopy[] {
+  const distanceMs = (copy: VolumeCopy) => Math.abs(copy.createdAt.getTime() - createdAt.getTime());
+  const nearest = (keyOf: (copy: VolumeCopy) => string, copies: readonly VolumeCopy[]) =>
+    [...Map.groupBy(copies, keyOf).values()].map((same) =>
+      same.reduce((a, b) => (distanceMs(b) < distanceMs(a) ? b : a)),
+    );
+  const ofOriginals = nearest(({ volume }) => lineage(volume).at(-1)!, set);
+  return nearest(({ id, place }) => place.device ?? id, ofOriginals);
 }
 
 /**

@@ -1,11 +1,12 @@
 import { isoSeconds } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
-import type { Finding, Reason } from '../reporting/reasons.ts';
+import type { Finding, Reason, ReasonCode } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
+import { setOf } from '../volumes/set.ts';
 import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
@@ -41,6 +42,8 @@ export interface SeriesPlan {
   floor: number;
   /** Newest first. */
   items: PlanItem[];
+  /** The server is not here, or the volume is attached to no server here. */
+  isOrphaned?: true;
 }
 
 export interface RegionPlan {
@@ -132,6 +135,7 @@ export function planCleanup(
     }
     const isGone = volume === undefined ? goneEverywhere.has(id) : goneVolumes.has(volume);
     const { items, floor } = planOrphan(snapshots, policy, now, isGone);
+    const isOrphaned = true as const;
     const kept = items.filter(({ action }) => action === 'keep').length;
     const gone = { server: id, name: serverName, policy: name };
     if (volume !== undefined) {
@@ -141,14 +145,14 @@ export function planCleanup(
           ? { code: 'SERIES_OF_GONE_VOLUME', ...of, kept }
           : { code: 'SERIES_OF_DETACHED_VOLUME', ...of },
       );
-      return { ...plan, floor, items };
+      return { ...plan, floor, items, isOrphaned };
     }
     warn(
       isGone
         ? { code: 'SERIES_OF_GONE_SERVER', ...gone, count: items.length, kept }
         : { code: 'SERIES_OF_SERVER_ELSEWHERE', ...gone, count: items.length },
     );
-    return { ...plan, floor, items };
+    return { ...plan, floor, items, isOrphaned };
   });
   // These warnings come last, because there may be many.
   warn(...foreign);
@@ -160,9 +164,10 @@ export function planCleanup(
     const reason = used.get(item.snapshot.id) ?? (image && inUse(image));
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
-  const limited = series.map((plan) => ({
+  const free = series.map((plan) => ({ ...plan, items: plan.items.map(keptIfInUse) }));
+  const limited = keepWholeSets(free, policy, now).map((plan) => ({
     ...plan,
-    items: limitDeletions(plan.items.map(keptIfInUse), policy.maxDeletes),
+    items: limitDeletions(plan.items, policy.maxDeletes),
   }));
   for (const plan of limited) warn(...rotationBehindWarnings(plan, policy.maxDeletes));
   return {
@@ -172,6 +177,64 @@ export function planCleanup(
     warnings,
   };
 }
+
+/**
+ * Keeps each good snapshot of which another part of the same set stays: one that is held or in use,
+ * or, while the server is here, one that is good. And keeps the complete sets that the rules of the
+ * policy keep among them. Otherwise, if the parts of different sets failed, the last complete set
+ * would be deleted, because each series has a newer good snapshot.
+ */
+function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date): SeriesPlan[] {
+  const keptIn = new Map<string, (SeriesPlan | undefined)[]>();
+  for (const set of completeSets(series, policy, now)) keptIn.set(set, [undefined]);
+  for (const plan of series) {
+    for (const { snapshot, action, reasons } of plan.items) {
+      const isPinned = reasons.some(({ code }) => PINNING.includes(code));
+      if (action !== 'keep' || !(isPinned || (snapshot.state === 'good' && !plan.isOrphaned))) continue;
+      const set = setOf(snapshot);
+      keptIn.set(set, [...(keptIn.get(set) ?? []), plan]);
+    }
+  }
+  return series.map((plan) => ({
+    ...plan,
+    items: plan.items.map((item): PlanItem => {
+      const { snapshot, action } = item;
+      const others = keptIn.get(setOf(snapshot))?.filter((one) => one !== plan);
+      if (action === 'keep' || snapshot.state !== 'good' || !others?.length) return item;
+      const part = others.find((one) => one !== undefined);
+      const reason: Reason = part
+        ? { code: 'SET_KEPT', part: part.volume?.name }
+        : { code: 'COMPLETE_SET_KEPT' };
+      return { ...item, action: 'keep', reasons: [reason] };
+    }),
+  }));
+}
+
+/**
+ * The sets of servers with volumes that are complete, that is, have a good snapshot in each series
+ * of the server, and that the rules keep if only such sets count.
+ */
+function completeSets(series: readonly SeriesPlan[], policy: Policy, now: Date): string[] {
+  const here = series.filter((plan) => plan.policy === policy.policy && !plan.isOrphaned);
+  return [...Map.groupBy(here, ({ server }) => server).values()].flatMap((plans) => {
+    const [first, ...others] = plans.map(({ items }) =>
+      items.map(({ snapshot }) => snapshot).filter(({ state }) => state === 'good'),
+    );
+    if (!first || others.length === 0) return [];
+    const sets = others.map((its) => new Set(its.map(setOf)));
+    const complete = first.filter((snapshot) => sets.every((its) => its.has(setOf(snapshot))));
+    return retain(complete, policy.keep, { now, timezone: policy.timezone }).flatMap(({ snapshot, keep }) =>
+      keep ? [setOf(snapshot)] : [],
+    );
+  });
+}
+
+/** The reasons of a hold, and of the use by a restore or a drill. */
+const PINNING: readonly ReasonCode[] = [
+  ...(['HELD', 'HELD_UNTIL', 'PROTECTED'] as const),
+  ...(['RESTORED_AS_NEW', 'RESTORED_IN_PLACE', 'VOLUME_FILLING', 'SERVER_BUILDING'] as const),
+  ...(['DRILL_RUNNING', 'DRILL_OF_SLOT'] as const),
+];
 
 /** The snapshots of a server, or of a volume whatever server it is attached to. */
 function seriesKey({ policy, server, volume }: Snapshot): string {
@@ -309,9 +372,19 @@ function itemOf({ snapshot, keep, reasons }: Decision, server: Server | undefine
  * The warning about a series with more deferred deletions than one run may make: the series grows,
  * or takes many runs to shrink.
  */
-function rotationBehindWarnings({ server, name, policy, items }: SeriesPlan, most: number): Reason[] {
+function rotationBehindWarnings(plan: SeriesPlan, most: number): Reason[] {
+  const { policy, items } = plan;
   const deferred = items.filter(({ action }) => action === 'defer').length;
-  return deferred > most ? [{ code: 'ROTATION_BEHIND', of: name || server, policy, deferred, most }] : [];
+  return deferred > most ? [{ code: 'ROTATION_BEHIND', of: nameOfSeries(plan), policy, deferred, most }] : [];
+}
+
+/** "db", or "db, volume db-data". */
+export function nameOfSeries({
+  server,
+  name,
+  volume,
+}: Pick<SeriesPlan, 'server' | 'name' | 'volume'>): string {
+  return `${name || server}${volume ? `, volume ${volume.name}` : ''}`;
 }
 
 /**

@@ -7,6 +7,7 @@ import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import type { Session } from '../openstack/session.ts';
+import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
@@ -187,7 +188,9 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     const plan = planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone, readVolume });
     return { read, plan: withServerNames(plan, inventory.servers) };
   };
-  const plans = certain.map(planRegion);
+  const plans = (policy.orphans ? await withoutUnlistedVolumes(session, certain, doubts) : certain).map(
+    planRegion,
+  );
   if (policy.adopt && !isAlone) warnings.push({ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] });
   const notInPolicy = unreadable.length > 0 ? [] : namesNotInPolicy(certain, policy, plans);
   const volumesUnread = policy.volumes === 'none' ? [] : unreadableVolumes(certain);
@@ -252,6 +255,32 @@ async function serversOfUnlistedImages(session: Session, regions: readonly Regio
     }
   });
   return { newer, unread };
+}
+
+/**
+ * The regions without the gone volumes of which a second listing has further snapshots, because
+ * `orphans` counts from the newest one. If a region can't be listed again, none counts as gone
+ * there.
+ */
+async function withoutUnlistedVolumes(
+  session: Session,
+  regions: readonly RegionInventory[],
+  doubts: Reason[],
+): Promise<RegionInventory[]> {
+  return pMap(regions, async (inventory) => {
+    const { region, goneVolumes, volumeSnapshots } = inventory;
+    if (goneVolumes.size === 0) return inventory;
+    const listed = new Set(volumeSnapshots.map(({ id }) => id));
+    try {
+      const again = await listVolumeSnapshots(session, region);
+      const unlisted = again.filter(({ id }) => !listed.has(id)).map(({ volumeId }) => volumeId);
+      return { ...inventory, goneVolumes: goneVolumes.difference(new Set(unlisted)) };
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      doubts.push({ code: 'CLOUD', ...errorFactsOf(error) });
+      return { ...inventory, goneVolumes: new Set() };
+    }
+  });
 }
 
 /** The servers in the markers of a policy's snapshots that are gone from the snapshots' region. */

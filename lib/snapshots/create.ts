@@ -11,6 +11,7 @@ import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, isBusyCode, NOWHERE, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
+import { isSystemDiskOf } from '../volumes/attached.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import type { VolumeStep } from '../volumes/plan.ts';
 import { entryOfSet, planSets, withinQuotas } from '../volumes/snapshot-set.ts';
@@ -88,7 +89,13 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   });
   const wanted = planSets(regions, selection.servers, { due, now, rule, provider, read: readVolume });
   const volumesUnread = new Set(regions.flatMap((one) => (one.volumesUnread ? one.region : [])));
-  const hasVolumes = (server: Server) => wanted.has(server) || volumesUnread.has(server.region);
+  const volumes = regions.flatMap((one) => one.volumes);
+  const isTaken = (server: Server, id: string) => wanted.get(server)?.some(({ volume }) => volume.id === id);
+  // Without the system disk, the snapshots of the other volumes are no backup of the server.
+  const lacksSystemDisk = (server: Server) =>
+    volumes.some((volume) => isSystemDiskOf(server.id)(volume) && !isTaken(server, volume.id));
+  const hasVolumes = (server: Server) =>
+    (wanted.has(server) && !lacksSystemDisk(server)) || volumesUnread.has(server.region);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider, hasVolumes });
   // A run that resumes deferred work starts at another server than the runs before.
   const steps = run.since ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;

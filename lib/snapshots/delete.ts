@@ -27,7 +27,7 @@ import { reported } from '../reporting/sentences.ts';
 import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { snapshotId } from '../volumes/plan.ts';
-import type { PlanItem, SeriesPlan } from './cleanup-plan.ts';
+import { nameOfSeries, type PlanItem, type SeriesPlan } from './cleanup-plan.ts';
 import { beingBuilt, type InUse, restoredAsNew, restoredInPlace } from './in-use.ts';
 import { isSnapshot, type Snapshot } from './marker.ts';
 import { otherOwners, type Reader } from './ownership.ts';
@@ -227,6 +227,10 @@ export async function rotate(
     for (let item = waiting.shift(); item && allowed > 0; item = waiting.shift()) {
       remaining.delete(item.snapshot);
       const result = await apply(item, [...remaining], plan.floor);
+      if (await isWaitingForOther(session, item.snapshot, result)) {
+        for (const one of [item, ...waiting]) results.set(one, WAITING_FOR_OTHER);
+        break;
+      }
       results.set(item, result);
       // If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
       if (!result.refused && !isGoneAlready(result)) allowed -= 1;
@@ -304,6 +308,27 @@ async function listOtherUses(
   return { needs, others, inUse };
 }
 
+const WAITING_FOR_OTHER: DeletionResult = {
+  outcome: 'deferred',
+  reasons: [{ code: 'VOLUME_SNAPSHOT_IN_PROGRESS' }],
+};
+
+/**
+ * Whether Rackspace refuses to delete a snapshot because another one of the volume is being made or
+ * deleted. Then it deletes no other one of the volume either.
+ */
+async function isWaitingForOther(
+  session: Session,
+  { id, region, volume }: Snapshot,
+  { refused }: DeletionResult,
+): Promise<boolean> {
+  if (session.provider !== 'rackspace' || volume === undefined || refused !== 'CONFLICT') return false;
+  const all = await listVolumeSnapshots(session, region).catch(() => []);
+  return all.some(
+    (one) => one.volumeId === volume && one.id !== id && ['creating', 'deleting'].includes(one.status),
+  );
+}
+
 function isDeletion(result: DeletionResult): boolean {
   return result.outcome === 'deleted' && !isGoneAlready(result);
 }
@@ -327,12 +352,9 @@ function classifyRefusal(
     : result;
 }
 
-function refusedDeletions(
-  { name, server }: SeriesPlan,
-  results: ReadonlyMap<PlanItem, DeletionResult>,
-): Reason[] {
+function refusedDeletions(plan: SeriesPlan, results: ReadonlyMap<PlanItem, DeletionResult>): Reason[] {
   return [...results].flatMap(([{ snapshot }, { refused, reasons }]) =>
-    refused ? [{ code: 'NOT_DELETABLE', ...snapshotId(snapshot), of: name || server, reasons }] : [],
+    refused ? [{ code: 'NOT_DELETABLE', ...snapshotId(snapshot), of: nameOfSeries(plan), reasons }] : [],
   );
 }
 

@@ -3,9 +3,9 @@ import { ADHOC, type Hold } from '../config/policy.ts';
 import { UUID } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
-import { getImage, type Image, setProperty } from '../openstack/images.ts';
+import { getImage, type Image, listImages, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
+import { getVolumeSnapshot, type VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { finishReport, type Outcome, type Report, type VolumeLine } from '../reporting/report.ts';
 import { ERRORS } from '../reporting/sentences/errors.ts';
@@ -13,15 +13,16 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { holdVolumeSnapshot, volumeSnapshotsOfSet } from '../volumes/hold.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
-import { isSnapshot, readMarker, stateOf } from './marker.ts';
+import { setOf } from '../volumes/set.ts';
+import { isSnapshot, type MarkerReading, readMarker, stateOf } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
 /**
- * Sets or removes the hold of an image. While the hold lasts, cleanups neither delete nor count the
- * image.
+ * Sets or removes the hold of a set, which is named by the id of its image or of one of its volume
+ * snapshots. While the hold lasts, cleanups neither delete nor count any part.
  *
- * @throws {ValidationError} when no region has the image, another project owns it, it has failed,
- *   or the end of the hold has passed.
+ * @throws {ValidationError} when no region has the image or volume snapshot, another project owns
+ *   it, the image has failed, or the end of the hold has passed.
  */
 export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -32,34 +33,33 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   // Clouds compare UUIDs in lower case.
   const given = 'hold' in event ? event.hold : event.release;
   const id = UUID.test(given) ? given.toLowerCase() : given;
-  const image = await findImageInAnyRegion(session, id);
-  if (image?.owner !== session.projectId) {
+  const set = await findSet(session, id, run);
+  if (!set) {
     const { regions } = session;
     const field = 'hold' in event ? 'hold' : 'release';
     throw new ValidationError({ code: 'IMAGE_UNKNOWN', field, image: id, regions });
   }
-  if ('hold' in event && stateOf(image) === 'failed' && image.volumeSnapshotIds.length === 0) {
-    throw new ValidationError({ code: 'HOLD_OF_FAILED', image: id, status: image.status });
+  const { image, parts } = set;
+  if ('hold' in event && image && stateOf(image) === 'failed' && image.volumeSnapshotIds.length === 0) {
+    throw new ValidationError({ code: 'HOLD_OF_FAILED', image: image.id, status: image.status });
   }
-  const parts = await volumesOfImage(session, image, run);
   try {
     if (!event.dryRun) {
       for (const part of parts) {
         if (await holdVolumeSnapshot(session, part, until)) continue;
         throw new ValidationError({ code: 'HOLD_NOT_KEPT', id: part.id });
       }
-      await setProperty(session, image, 'autosnap_hold', until);
+      if (image) await setProperty(session, image, 'autosnap_hold', until);
     }
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN')) throw error;
     throw new ValidationError({ code: 'HOLD_REFUSED', ...errorFactsOf(error) });
   }
-  const server = image.properties.autosnap_server ?? image.properties.instance_uuid ?? '';
   const done = until === 'none' ? 'released' : 'held';
-  const reason = until === 'none' ? releasedReason(image, session, run) : heldUntil(until);
+  const reason = until === 'none' ? releasedReason(set, session, run) : heldUntil(until);
   return finishReport({
     job: 'hold',
-    policy: image.properties.autosnap_policy ?? '',
+    policy: set.policy,
     owner,
     account: event.account,
     dryRun: event.dryRun,
@@ -68,10 +68,8 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
     nothingSelected: false,
     entries: [
       {
-        server,
-        name: image.name,
-        region: image.region,
-        image: id,
+        ...{ server: set.server, name: set.name, region: set.region },
+        ...(image ? { image: image.id } : {}),
         outcome: event.dryRun ? 'planned' : done,
         ...reasonOf(reason),
         ...(parts.length > 0
@@ -82,22 +80,69 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   });
 }
 
-/** The snapshots of volumes that belong to the same set as an image. */
-async function volumesOfImage(
-  session: Session,
-  image: Image,
-  { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
-): Promise<VolumeSnapshot[]> {
-  const {
-    autosnap_owner,
-    autosnap_policy: policy,
-    autosnap_server: server,
-    autosnap_slot,
-  } = image.properties;
-  const slot = parseDate(autosnap_slot);
-  if (autosnap_owner !== owner || !policy || !server || !slot) return [];
-  const set = { policy, server, slot };
-  return volumeSnapshotsOfSet(session, image.region, set, volumeReaderOf({ owner, policies }));
+/** The parts of a set that exist. A server at Rackspace that boots from a volume has no image. */
+interface HeldSet {
+  policy: string;
+  server: string;
+  /** The name of the part that the event names. */
+  name: string;
+  region: string;
+  image: Image | undefined;
+  parts: readonly VolumeSnapshot[];
+}
+
+/** Finds the set of an image or of a volume snapshot. An image of others is a set by itself. */
+async function findSet(session: Session, id: string, run: Run): Promise<HeldSet | undefined> {
+  const { owner, policies = [] } = run;
+  const readVolume = volumeReaderOf({ owner, policies });
+  const image = await findInAnyRegion(session, id, getImage);
+  if (image) {
+    if (image.owner !== session.projectId) return undefined;
+    const { properties, name, region } = image;
+    const of = {
+      ...{ name, region, image, policy: properties.autosnap_policy ?? '' },
+      server: properties.autosnap_server ?? properties.instance_uuid ?? '',
+    };
+    const set = setOfImage(image, session, run);
+    return { ...of, parts: set ? await volumeSnapshotsOfSet(session, region, set, readVolume) : [] };
+  }
+  const part = await findInAnyRegion(session, id, async (_, region) =>
+    session.missingEndpoint('volume', region) ? undefined : getVolumeSnapshot(session, region, id),
+  );
+  const set = part && readVolume(part);
+  if (!part || !isSnapshot(set)) return undefined;
+  const { name, region } = part;
+  const isPart = (one: Image) => {
+    const found = readMarker(one, readingOf(session, run));
+    return isSnapshot(found) && setOf(found) === setOf(set);
+  };
+  return {
+    ...{ policy: set.policy, server: set.server, name, region },
+    image: (await listImages(session, region)).find(isPart),
+    parts: await volumeSnapshotsOfSet(session, region, set, readVolume),
+  };
+}
+
+/** What identifies the set of an image; an image whose marker does not count has its slot alone. */
+function setOfImage(image: Image, session: Session, run: Run): Parameters<typeof setOf>[0] | undefined {
+  const found = readMarker(image, readingOf(session, run));
+  if (isSnapshot(found)) return found;
+  const { autosnap_owner, autosnap_policy: policy, autosnap_server: server } = image.properties;
+  const slot = parseDate(image.properties.autosnap_slot);
+  return autosnap_owner === run.owner && policy && server && slot
+    ? { policy, server, slot, request: undefined }
+    : undefined;
+}
+
+function readingOf(
+  { projectId }: Pick<Session, 'projectId'>,
+  { owner, policies }: Pick<Run, 'owner' | 'policies'>,
+): MarkerReading {
+  return {
+    owner,
+    projectId,
+    scheduleOf: (name) => policies?.find(({ policy }) => policy === name)?.schedule,
+  };
 }
 
 function partLine({ id, name, volumeId }: VolumeSnapshot, outcome: Outcome, reason: Reason): VolumeLine {
@@ -110,20 +155,22 @@ function heldUntil(until: string): Reason {
   return { code: 'HELD_UNTIL', until: isoSeconds(parseEnd(until)!), ...day };
 }
 
-/** What future cleanups do with an image after its hold is removed. */
+/** What future cleanups do with a set after its hold is removed. */
 function releasedReason(
-  image: Image,
-  { projectId }: Pick<Session, 'projectId'>,
-  { owner, now, policies }: Pick<Run, 'owner' | 'now' | 'policies'>,
+  { image, parts }: HeldSet,
+  session: Session,
+  run: Pick<Run, 'owner' | 'now' | 'policies'>,
 ): Reason {
-  const properties = { ...image.properties, autosnap_hold: 'none' };
-  const scheduleOf = (name: string) => policies?.find(({ policy }) => policy === name)?.schedule;
-  const read = readMarker({ ...image, properties }, { owner, projectId, scheduleOf });
+  const { now, policies } = run;
+  const released = image && { ...image, properties: { ...image.properties, autosnap_hold: 'none' } };
+  const read = released
+    ? readMarker(released, readingOf(session, run))
+    : parts.map(volumeReaderOf({ owner: run.owner, policies: policies ?? [] })).find(isSnapshot);
   if (read === undefined) {
     return { code: policies?.some(({ adopt }) => adopt) ? 'RELEASED_UNMARKED' : 'RELEASED_FOREIGN' };
   }
   if (!isSnapshot(read)) return { code: 'RELEASED_UNREADABLE', problem: read.problem };
-  if (image.protected) return { code: 'RELEASED_PROTECTED' };
+  if (image?.protected) return { code: 'RELEASED_PROTECTED' };
   const exposed = exposedBecause(read);
   if (exposed) return exposed;
   if (read.policy === ADHOC) {
@@ -136,10 +183,15 @@ function releasedReason(
     : { code: 'RELEASED' };
 }
 
-async function findImageInAnyRegion(session: Session, id: string): Promise<Image | undefined> {
-  const answers = await Promise.allSettled(session.regions.map((region) => getImage(session, region, id)));
-  const images = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-  const found = images.find((image) => image !== undefined);
+/** @throws {CloudError} when no region has it, and one can't be read. */
+async function findInAnyRegion<T>(
+  session: Session,
+  id: string,
+  get: (session: Session, region: string, id: string) => Promise<T | undefined>,
+): Promise<T | undefined> {
+  const answers = await Promise.allSettled(session.regions.map((region) => get(session, region, id)));
+  const all = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  const found = all.find((one) => one !== undefined);
   const failed = answers.findIndex(({ status }) => status === 'rejected');
   const failure = answers[failed];
   if (found || failure?.status !== 'rejected') return found;

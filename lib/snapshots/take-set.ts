@@ -40,13 +40,19 @@ export interface SetResult {
   volumes: VolumeResult[];
 }
 
-/** The codes with which the image of a server is left to a later try, and its volumes with it. */
-const LATER: readonly (ReasonCode | undefined)[] = [
+/**
+ * The codes with which nothing of a server is taken now: its image is left to a later try, or the
+ * request is over.
+ */
+const NOTHING_NOW: readonly (ReasonCode | undefined)[] = [
   'SERVER_BUSY',
   'SNAPSHOT_PENDING',
   'CONFLICT',
   'NEXT_SLOT',
   'DEADLINE',
+  'REQUEST_OVER',
+  'REQUEST_ENDS_SOONER',
+  'REQUEST_TOOK_IT_BEFORE',
 ];
 
 /**
@@ -57,15 +63,18 @@ export async function takeSet(context: TakeContext, step: SnapshotStep): Promise
   const { session, due, sets, readVolume } = context;
   const image = await takeStep(context, step);
   const steps = sets.get(step.server) ?? [];
-  if (LATER.includes(image.code) || outsideSlot(session, due)) return { image, volumes: [] };
+  if (NOTHING_NOW.includes(image.code)) return { image, volumes: [] };
+  const outside = outsideSlot(session, due);
   const accepted = image.outcome === 'taken' ? [new Date()] : [];
   const { region } = step.server;
   const volumes = await pMap(
     steps,
     (one) =>
-      one.action === 'take'
-        ? takeVolume({ session, region, read: readVolume, isMet: due.isMet }, one)
-        : unchangedVolume(one),
+      one.action === 'take' && outside
+        ? { volume: one.volume, outcome: outcomeOutside(outside), reason: outside }
+        : one.action === 'take'
+          ? takeVolume({ session, region, read: readVolume, isMet: due.isMet }, one)
+          : unchangedVolume(one),
     { concurrency: AT_ONCE },
   );
   const times = [...accepted, ...volumes.flatMap(({ at }) => at ?? [])].sort(byTime);
@@ -98,6 +107,10 @@ function outsideSlot(session: Session, { until, slot }: DueSnapshots): Reason | 
     : undefined;
 }
 
+function outcomeOutside({ code }: Reason): 'deferred' | 'failed' {
+  return code === 'NEXT_SLOT' ? 'deferred' : 'failed';
+}
+
 async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry> {
   if (step.action !== 'take') return unchangedEntry(step);
   const { session, due } = context;
@@ -105,8 +118,7 @@ async function takeStep(context: TakeContext, step: SnapshotStep): Promise<Entry
   const entry = serverFields(server);
   const outside = outsideSlot(session, due);
   if (outside) {
-    const outcome = outside.code === 'NEXT_SLOT' ? 'deferred' : 'failed';
-    return { ...entry, outcome, ...reasonOf(outside) };
+    return { ...entry, outcome: outcomeOutside(outside), ...reasonOf(outside) };
   }
   const find = () => findDueImage(context, server, image);
   try {

@@ -70,7 +70,7 @@ export function attachedVolumes(
  * Whether a volume is the system disk of a server. An attachment without a device counts as another
  * disk, because a second snapshot does no harm.
  */
-function isSystemDiskOf(server: string): (volume: Volume) => boolean {
+export function isSystemDiskOf(server: string): (volume: Volume) => boolean {
   return ({ attachments }) =>
     attachments.some((one) => one.serverId === server && Boolean(one.device) && isFirstDisk(one));
 }

@@ -6,34 +6,30 @@ import {
   setVolumeSnapshotMetadata,
   type VolumeSnapshot,
 } from '../openstack/volume-snapshots.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { descriptionWithHold, type VolumeReader } from './marker.ts';
-
-/** The policy, the server and the slot that all parts of a set have. */
-export type SetKey = Pick<Snapshot, 'policy' | 'server' | 'slot'>;
+import { setOf } from './set.ts';
 
 /**
  * The volume snapshots of a set in a region; none if the catalogue has no volume service there.
+ * Lists twice, because one listing may lack a snapshot.
  *
+ * @param set any part of the set.
  * @throws {CloudError} when they can't be listed.
  */
 export async function volumeSnapshotsOfSet(
   session: Session,
   region: string,
-  set: SetKey,
+  set: Parameters<typeof setOf>[0],
   read: VolumeReader,
 ): Promise<VolumeSnapshot[]> {
   if (session.missingEndpoint('volume', region)) return [];
+  const listings = [await listVolumeSnapshots(session, region), await listVolumeSnapshots(session, region)];
   const isPart = (one: VolumeSnapshot) => {
     const found = read(one);
-    return (
-      isSnapshot(found) &&
-      found.policy === set.policy &&
-      found.server === set.server &&
-      found.slot.getTime() === set.slot.getTime()
-    );
+    return isSnapshot(found) && setOf(found) === setOf(set);
   };
-  return (await listVolumeSnapshots(session, region)).filter(isPart);
+  return [...new Map(listings.flat().map((one) => [one.id, one])).values()].filter(isPart);
 }
 
 /**

@@ -62,7 +62,7 @@ export function newVolumeSnapshot(
   return {
     volumeId: volume.id,
     name: volumeSnapshotName(volume, policy, fields.slot),
-    description: descriptionOf(marker),
+    description: shortDescriptionOf(marker),
     metadata: Object.fromEntries(Object.entries(marker).map(([key, value]) => [`autosnap_${key}`, value])),
   };
 }
@@ -87,6 +87,15 @@ function volumeSnapshotName({ id, name }: { id: string; name: string }, policy: 
   const ending = nameEnding(policy, slot);
   const printable = name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || id;
   return printable.slice(0, LONGEST_NAME - ending.length).toWellFormed() + ending;
+}
+
+/**
+ * The marker as a description, which has 255 characters at most: of a long one only the parts that
+ * prove the ownership. If these are too long, the metadata are the only marker.
+ */
+function shortDescriptionOf(marker: Fields): string {
+  const { device: _, type: __, ...proof } = marker;
+  return [marker, proof].map(descriptionOf).find(({ length }) => length <= LONGEST_NAME) ?? '';
 }
 
 /** `autosnap <owner> <policy> <server> <slot> <expires> <request> <hold> <device> <type>` */

@@ -1,10 +1,11 @@
-import { DAY_MS } from '../config/dates.ts';
+import { DAY_MS, isoSeconds } from '../config/dates.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { NewVolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason, SnapshotId } from '../reporting/reasons.ts';
 import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
 import { isEmpty, type Snapshot } from '../snapshots/marker.ts';
+import { endOf } from '../snapshots/retention.ts';
 import { newVolumeSnapshot } from './marker.ts';
 
 /** What a run does with one volume of a server. */
@@ -26,7 +27,7 @@ const BROKEN = /^error|^maintenance$|^awaiting-transfer$/;
 const STUCK_AFTER_MS = DAY_MS;
 
 interface VolumePlanOptions {
-  due: Pick<DueSnapshots, 'policy' | 'slot' | 'isMet' | 'marker'>;
+  due: Pick<DueSnapshots, 'policy' | 'slot' | 'isMet' | 'endsTooSoon' | 'marker'>;
   now: Date;
   /** The deployment's snapshots of the policy by the id of their volume. */
   seriesOf(volume: Volume): readonly Snapshot[];
@@ -53,6 +54,11 @@ export function planVolumes(
     );
     const taken = alive.find(due.isMet);
     if (taken) {
+      const end = endOf(taken);
+      if (end && due.endsTooSoon?.(taken)) {
+        const reason = { code: 'REQUEST_ENDS_SOONER', image: taken.id, until: isoSeconds(end) } as const;
+        return { action: 'fail', volume, reason };
+      }
       const reason = { code: 'ALREADY_TAKEN', ...snapshotId(taken), status: taken.status } as const;
       return { action: 'skip', volume, reason };
     }

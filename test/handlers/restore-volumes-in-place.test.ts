@@ -569,3 +569,41 @@ test('a server at Rackspace that boots from a volume is refused, with the way ou
   expect(error.message).toMatch(/to: bfv has its disk on a volume, .*: use "to": "new"/);
   expect(newVolumes()).toEqual([root]);
 });
+
+describe.each(KINDS)('after a restore in place in a cloud by %s', (kind) => {
+  beforeEach(async () => {
+    useKind(kind);
+    await take();
+    await finish(await h.run('restore', IN_PLACE));
+    // A run for the slot of the restored set also takes the new volumes.
+    await h.run('snapshot', policy());
+    later();
+  });
+
+  test('the set has each volume once: as it was when the image was taken', async () => {
+    expect(region.volumeSnapshots).toHaveLength(4);
+    const plan = await h.run('restore', { server: 'db', to: 'new', dryRun: true });
+    expect(plan.codes.filter((code) => code === 'RESTORE_VOLUME')).toHaveLength(2);
+    expect(plan.lines.join()).toContain(snapshotOf(data).id);
+    expect(plan.lines.join()).toContain(snapshotOf(logs).id);
+  });
+
+  test('a second restore in place ends', async () => {
+    const reports = await finish(await h.run('restore', { ...IN_PLACE, request: 'again' }));
+    expect(reports.at(-1)!.state).toBe('done');
+    expect(attachedTo(db)).toHaveLength(2);
+  });
+});
+
+test('a new volume that is deleted at the end of a restore in place is named by every further call', async () => {
+  useKind('password');
+  await take();
+  const last = await until('RESTORE_STARTING');
+  const gone = newOf('db-logs').id;
+  db.volumeIds = db.volumeIds.filter((id) => id !== gone);
+  region.removeVolume(gone);
+  for (const _ of ['a call', 'another call']) {
+    const { error } = await h.fail('restore', again(last));
+    expect(error.message).toContain(`the new volume ${gone} has been deleted since`);
+  }
+});

@@ -23,6 +23,9 @@ export const retentionSentences = {
   NO_RULE: () => 'no rule keeps it',
 
   // Why a snapshot stays whatever the rules say.
+  SET_KEPT: ({ part }) =>
+    `the ${part === undefined ? 'image' : `snapshot of ${part}`} of the same set stays, and a server is restored from whole sets`,
+  COMPLETE_SET_KEPT: () => 'the rules keep this complete set, because parts of newer sets are missing',
   PROTECTED: () => 'held: the image is protected',
   HELD: () => 'held forever',
   HELD_UNTIL: ({ until, day }) =>

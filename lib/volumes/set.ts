@@ -1,0 +1,18 @@
+import { isoSeconds } from '../config/dates.ts';
+import { ADHOC } from '../config/policy.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
+
+/**
+ * Identifies the set that a snapshot is a part of: the image of a server and the snapshots of its
+ * volumes, for one slot of a policy or for one ad-hoc request. A retry of a request takes the
+ * missing parts later, so they may have another slot.
+ */
+export function setOf({
+  policy,
+  server,
+  slot,
+  request,
+}: Pick<Snapshot, 'policy' | 'server' | 'slot' | 'request'>): string {
+  const isRequest = policy === ADHOC && request !== undefined;
+  return JSON.stringify([policy, server, isRequest ? request : isoSeconds(slot)]);
+}

@@ -1,0 +1,241 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { reportBucket } from '../report-bucket.ts';
+
+// The parts of a server belong together: its image, and the snapshots of its volumes.
+
+const SECRET = 'autosnap/test/rackspace';
+const KINDS = ['rackspace', 'password'] as const;
+const LAST_ONE = { keep: { last: 1 } };
+
+let h: Harness;
+let region: Region;
+let db: CloudServer;
+let data: CloudVolume;
+
+beforeEach(async () => {
+  setTime('2026-11-23T00:00:10Z');
+  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
+  region = h.cloud.region('DFW');
+  data = region.addVolume({ name: 'db-data', size: 10 });
+  db = region.addServer({ name: 'db', volumeIds: [data.id] });
+});
+
+async function takeDays(first: number, last: number, changes: Record<string, unknown> = {}): Promise<void> {
+  for (let day = first; day <= last; day++) {
+    setTime(`2026-11-${day}T00:00:10Z`);
+    await h.run('snapshot', policy(changes));
+  }
+  setTime(`2026-11-${last + 1}T12:00:00Z`);
+}
+
+const imageOf = (day: number) =>
+  region.images.find(({ properties }) => properties.autosnap_slot?.startsWith(`2026-11-${day}`))!;
+const partOf = (day: number) =>
+  region.volumeSnapshots.find(({ metadata }) => metadata?.autosnap_slot?.startsWith(`2026-11-${day}`))!;
+const days = (slots: (string | undefined)[]) => slots.map((slot) => Number(slot?.slice(8, 10))).sort();
+const imageDays = () => days(region.images.flatMap(({ properties }) => properties.autosnap_slot ?? []));
+const partDays = () => days(region.volumeSnapshots.map(({ metadata }) => metadata?.autosnap_slot));
+
+describe.each(KINDS)('in a cloud by %s', (kind) => {
+  beforeEach(() => void h.cloud.secrets.set(SECRET, h.cloud.secret(kind)));
+
+  test.each<[string, () => { status: string }]>([
+    ['the image', () => imageOf(24)],
+    ['the volume', () => partOf(24)],
+  ])('the last complete set stays while %s of the next one has failed', async (_, failed) => {
+    await takeDays(23, 24, LAST_ONE);
+    Object.assign(failed(), { status: 'error' });
+    const report = await h.run('cleanup', policy(LAST_ONE));
+    expect(imageDays()).toContain(23);
+    expect(partDays()).toContain(23);
+    expect(report.codes.SET_KEPT).toBe(1);
+  });
+
+  test('sets that fail in turns leave as many complete ones as there were', async () => {
+    await takeDays(23, 26, { keep: { last: 2 } });
+    imageOf(25).status = 'error';
+    partOf(26).status = 'error';
+    await h.run('cleanup', policy({ keep: { last: 2 } }));
+    const whole = imageDays().filter((day) => partDays().includes(day));
+    expect(whole).toEqual(expect.arrayContaining([23, 24]));
+  });
+
+  test.each<[string, (image: ReturnType<typeof imageOf>) => unknown]>([
+    ['protected in Glance', (image) => Object.assign(image, { protected: true })],
+    ['held by hand', (image) => Object.assign(image.properties, { autosnap_hold: 'forever' })],
+  ])('the parts of an image that is %s stay with it', async (_, holdIt) => {
+    await takeDays(23, 25, LAST_ONE);
+    holdIt(imageOf(23));
+    await h.run('cleanup', policy(LAST_ONE));
+    expect(partDays()).toEqual([23, 25]);
+  });
+
+  test('a hold reaches a part that one listing lacks', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    const { id } = partOf(23);
+    region.unlisted.add(id);
+    let listings = 0;
+    h.cloud.faults.push({
+      service: 'volume',
+      path: /\/snapshots\/detail$/,
+      times: 99,
+      answer: () => void (++listings > 1 && region.unlisted.delete(id)),
+    });
+    const report = await h.run('hold', { hold: imageOf(23).id });
+    expect(report.entries[0]!.volumes).toHaveLength(1);
+  });
+
+  test('a set is held by the id of one of its volume snapshots', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    const report = await h.run('hold', { hold: partOf(23).id });
+    expect(report.entries[0]).toMatchObject({ outcome: 'held', image: imageOf(23).id });
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([
+      [23, 25],
+      [23, 25],
+    ]);
+  });
+
+  test('a cleanup deletes no part of a set that a restore has begun with', async () => {
+    const logs = region.addVolume({ name: 'db-logs', size: 5 });
+    db.volumeIds.push(logs.id);
+    await takeDays(23, 24);
+    h.cloud.faults.push({
+      ...{ service: 'volume', method: 'POST', path: /\/volumes$/, skip: 1 },
+      answer: {
+        status: 413,
+        headers: { 'retry-after': '0' },
+        body: { overLimit: { code: 413, message: 'VolumeLimitExceeded', retryAfter: '0' } },
+      },
+    });
+    await h.fail('restore', { server: 'db', to: 'new', at: imageOf(23).id, request: 'r' });
+    await h.run('cleanup', policy(LAST_ONE));
+    expect(
+      region.volumeSnapshots.filter(({ metadata }) => metadata?.autosnap_slot?.startsWith('2026-11-23')),
+    ).toHaveLength(2);
+  });
+
+  test('a part that an ad-hoc request takes later belongs to the set of the request', async () => {
+    setTime('2026-11-23T06:00:00Z');
+    const byHand = { adhoc: true, request: 'upgrade', expires: '30d', servers: { names: ['db'] } };
+    data.status = 'attaching';
+    await h.run('snapshot', byHand);
+    data.status = 'available';
+    setTime('2026-11-23T06:20:00Z');
+    await h.run('snapshot', byHand);
+    h.cloud.advance(60_000);
+    const image = region.images.find(({ properties }) => properties.autosnap_policy === 'adhoc')!;
+    const report = await h.run('hold', { hold: image.id });
+    expect(report.entries[0]!.volumes).toHaveLength(1);
+    const plan = await h.run('restore', { server: 'db', to: 'new', at: image.id, dryRun: true });
+    expect(plan.codes).toContain('RESTORE_VOLUME');
+  });
+
+  test('at the end of a slot the parts that are not taken are deferred, not left out', async () => {
+    setTime('2026-11-23T00:00:10Z');
+    h.cloud.faults.push({
+      ...{ service: 'compute', method: 'POST', path: /\/action$/ },
+      answer: () => setTime('2026-11-23T23:59:30Z'),
+    });
+    const { report } = await h.fail('snapshot', policy());
+    expect(report!.entries[0]).toMatchObject({ outcome: 'deferred', volumes: [{ code: 'NEXT_SLOT' }] });
+    expect(report!.left).toEqual({ outOfTime: 1 });
+  });
+
+  test('a request that is over takes no volume either', async () => {
+    await reportBucket();
+    h.cold();
+    const byHand = { adhoc: true, request: 'old', servers: { names: ['db'] } };
+    await h.run('snapshot', byHand);
+    region.volumeSnapshots.splice(0);
+    for (const { id, properties } of region.images) {
+      if (properties.autosnap_policy === 'adhoc') region.removeImage(id);
+    }
+    setTime('2026-11-25T06:00:00Z');
+    const { report } = await h.fail('snapshot', byHand);
+    expect(report!.entries[0]).toMatchObject({ code: 'REQUEST_OVER' });
+    expect(region.volumeSnapshots).toEqual([]);
+  });
+
+  test('a restore waits for a volume snapshot that is being backed up', async () => {
+    await takeDays(23, 23);
+    partOf(23).status = 'backing-up';
+    const { error } = await h.fail('restore', { server: 'db', to: 'new' });
+    expect(error.message).toContain('backing-up');
+    expect(region.servers).toHaveLength(1);
+  });
+
+  test('orphans counts a newest snapshot that one listing lacks', async () => {
+    const rules = { keep: { last: 8 }, orphans: { after: '2d', keep: 1 } };
+    await takeDays(20, 23, rules);
+    db.volumeIds = [];
+    region.removeVolume(data.id);
+    const { id } = partOf(23);
+    region.unlisted.add(id);
+    let listings = 0;
+    h.cloud.faults.push({
+      service: 'volume',
+      path: /\/snapshots\/detail$/,
+      times: 99,
+      answer: () => void (++listings > 1 && region.unlisted.delete(id)),
+    });
+    await h.run('cleanup', policy(rules));
+    expect(partDays()).toEqual([20, 21, 22, 23]);
+  });
+});
+
+test('the set of a server at Rackspace that boots from a volume is held by one of its snapshots', async () => {
+  const root = region.addVolume({ name: 'root', size: 50 });
+  region.addServer({ name: 'bfv', image: '', volumeIds: [root.id], rootVolume: root.id });
+  await takeDays(23, 25, LAST_ONE);
+  const first = region.volumeSnapshots.find(
+    ({ volumeId, metadata }) => volumeId === root.id && metadata?.autosnap_slot?.startsWith('2026-11-23'),
+  )!;
+  const report = await h.run('hold', { hold: first.id });
+  expect(report.entries[0]).toMatchObject({ outcome: 'held', volumes: [{ snapshot: first.id }] });
+  await h.run('cleanup', policy(LAST_ONE));
+  expect(region.volumeSnapshots.map(({ id }) => id)).toContain(first.id);
+  await h.run('hold', { release: first.id });
+  await h.run('cleanup', policy(LAST_ONE));
+  expect(region.volumeSnapshots.map(({ id }) => id)).not.toContain(first.id);
+});
+
+test('at the end of a slot a server at Rackspace that boots from a volume is deferred', async () => {
+  const root = region.addVolume({ name: 'root', size: 50 });
+  region.addServer({ name: 'bfv', image: '', volumeIds: [root.id], rootVolume: root.id });
+  setTime('2026-11-23T23:59:30Z');
+  const { report } = await h.fail('snapshot', policy({ servers: { names: ['bfv'] } }));
+  expect(report!.entries[0]).toMatchObject({ outcome: 'deferred' });
+  expect(region.volumeSnapshots).toEqual([]);
+});
+
+test('Rackspace deletes one snapshot of a volume after the other: the rest is left to later runs', async () => {
+  await takeDays(23, 27, LAST_ONE);
+  for (const one of region.volumeSnapshots) one.deletesSlowly = true;
+  const report = await h.run('cleanup', policy(LAST_ONE));
+  expect(report.warnings.filter(({ code }) => code === 'NOT_DELETABLE')).toEqual([]);
+  const asked = h.cloud.received.filter(({ method, path }) => method === 'DELETE' && /snapshots/.test(path));
+  expect(asked.length).toBeLessThanOrEqual(2);
+  for (const one of [...region.volumeSnapshots]) {
+    if (one.status === 'deleting') region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(one), 1);
+  }
+  expect(partDays()).toContain(27);
+});
+
+test('a server at Rackspace fails whose system disk is a volume that the policy excepts', async () => {
+  const root = region.addVolume({ name: 'root', size: 50 });
+  const more = region.addVolume({ name: 'more', size: 5 });
+  const volumeIds = [root.id, more.id];
+  region.addServer({
+    name: 'bfv',
+    image: '',
+    volumeIds,
+    rootVolume: root.id,
+    devices: { [root.id]: '/dev/xvda' },
+  });
+  const event = policy({ servers: { names: ['bfv'] }, volumes: { except: { names: ['root'] } } });
+  const { report } = await h.fail('snapshot', event);
+  expect(report!.entries[0]).toMatchObject({ outcome: 'failed', code: 'VOLUME_SERVER_AT_RACKSPACE' });
+});
