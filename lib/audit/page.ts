@@ -30,8 +30,9 @@ const SCRIPT = `(${pageScript})()`;
 export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;
   const groups = groupsOf(series);
-  const rows = groups.flatMap((group) => group.series);
-  const times = rows.flatMap(({ snapshots, copied, nextRun }) => [
+  const rows = groups.flatMap((group) => group.rows);
+  const shown = rows.map((one) => one.series);
+  const times = shown.flatMap(({ snapshots, copied, nextRun }) => [
     ...snapshots.map(({ slot }) => slot),
     copied?.newest ?? at,
     nextRun ?? at,
@@ -65,14 +66,14 @@ ${notices(audit)}
 </header>
 <main>
 ${filters(rows)}
-${legend(shownIn(rows))}
+${legend(shownIn(shown))}
 ${axis(scale)}
 ${groupList(groups, { now: at, scale, naming: namingOf(audit) })}
 <p class="nothing" hidden>Nothing fits these filters. <button type="button">Show all</button></p>
 ${appendix(audit)}
 </main>
 <div class="tip" hidden></div>
-<script type="application/json" id="data">${escapeJson(pageData(rows, audit))}</script>
+<script type="application/json" id="data">${escapeJson(pageData(shown, audit))}</script>
 <script>${SCRIPT}</script>
 </body>
 </html>
