@@ -36,7 +36,7 @@ export function alarmsOf(service: Pick<Service, 'service' | 'custom'>, stage: st
       `${logicalIdOf(policy)}TroubleAlarm`,
       alarm(
         `${policy}-trouble`,
-        `Policy ${policy}: snapshots are late, failed or stuck, a drill has failed, a selector matches no server, or runs are missing. Details: npx serverless report --stage ${stage}`,
+        `Policy ${policy}: snapshots are late, failed or stuck, a drill has failed, a selector matches no server, or runs are missing. Details: npx autosnap report --stage ${stage}`,
         {
           MetricName: 'Troubles',
           Dimensions: [ofDeployment, { Name: 'policy', Value: policy }],

@@ -13,8 +13,8 @@ import { refusalText, stackNameProblems } from './check.ts';
 import type { Deployment } from './limits.ts';
 import { functionsOf, resourcesOf, type Service } from './policies.ts';
 
-/** The source of variables that only AWS can resolve, such as `${ssm:…}`. */
-const awsOnly = {
+/** The source of variables that only AWS can resolve, such as `${ssm:…}`, for a check of values. */
+const refusedWithoutAws = {
   resolve() {
     throw new ServerlessError(
       'Only AWS can resolve this variable, and the check sends no requests to AWS: use npx serverless package',
@@ -22,6 +22,9 @@ const awsOnly = {
     );
   },
 };
+
+/** The source of these variables for a command that needs none of their values. */
+const unknownWithoutAws = { resolve: () => ({ value: 'known to AWS alone' }) };
 
 /** The command line options that variables in serverless.yml depend on. */
 export interface CommandOptions {
@@ -33,12 +36,15 @@ export interface CommandOptions {
 /**
  * Reads serverless.yml of the current directory as `serverless` does, and resolves its variables.
  * The function loads no plugins and sends no requests to AWS; variables that only AWS can resolve,
- * such as `${ssm:…}`, are an error.
+ * such as `${ssm:…}`, are an error, unless `mayBeUnknown` leaves their values unknown.
  *
  * @throws Error with the problem: an invalid stage, invalid YAML, or a variable that can't be
  *   resolved.
  */
-export async function readDeployment(options: CommandOptions): Promise<Deployment> {
+export async function readDeployment(
+  options: CommandOptions,
+  { mayBeUnknown = false } = {},
+): Promise<Deployment> {
   // With an invalid stage, each variable that depends on the stage would be an error.
   throwProblems(stackNameProblems({ stage: options.stage ?? 'dev' }));
   const serviceDir = process.cwd();
@@ -48,6 +54,7 @@ export async function readDeployment(options: CommandOptions): Promise<Deploymen
   if (!given.includes('${')) throwProblems(stackNameProblems({ 'provider.stage': given }));
   await loadDotenv(options, configuration);
   const param = params({ configurationInput: configuration, processedInput: { options } });
+  const awsOnly = mayBeUnknown ? unknownWithoutAws : refusedWithoutAws;
   const sources = { env, file, opt, param, self, sls: sls(), strToBool };
   await resolveVariables({
     serviceDir,

@@ -20,8 +20,7 @@ import { alertWarnings } from './settings.ts';
  * @typedef {{ service: Service, configurationInput: Service, extendConfiguration(path: string[],
  *   value: unknown): void, config: { servicePath: string }, classes: { Error: new (message: string)
  *   => Error }, pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void>
- *   }[] }, getProvider(name: 'aws'): { getStage(): string, getRegion(): string,
- *   getAwsSdkV3Config(): Promise<object>, naming: { getStackName(): string } }, }} Serverless
+ *   }[] }, getProvider(name: 'aws'): { getStage(): string, getRegion(): string }, }} Serverless
  */
 
 /**
@@ -33,10 +32,10 @@ import { alertWarnings } from './settings.ts';
 export default class Deployment {
   /**
    * @param {Serverless} serverless
-   * @param {{ discard?: boolean }} options
+   * @param {unknown} _options
    * @param {{ log: { warning(text: string): void } }} utils
    */
-  constructor(serverless, options, { log }) {
+  constructor(serverless, _options, { log }) {
     const { service } = serverless;
     const provider = serverless.getProvider('aws');
     const generated = eventsOf(serverless.configurationInput);
@@ -104,38 +103,7 @@ export default class Deployment {
       return addPolicies();
     };
     copyProductionOnly(serverless);
-    const rerun = async () => {
-      refuseLocal('rerun');
-      const { LambdaClient } = await import('@aws-sdk/client-lambda');
-      const { SQSClient } = await import('@aws-sdk/client-sqs');
-      const { rerun: rerunFailed } = await import('./rerun.ts');
-      const config = await provider.getAwsSdkV3Config();
-      const clients = { queues: new SQSClient(config), functions: new LambdaClient(config) };
-      const queue = `${service.service}-${provider.getStage()}-failed-runs`;
-      const failed = await rerunFailed(clients, queue, console.log, { discard: options.discard });
-      if (failed > 0) throw new serverless.classes.Error(`${failed} failed again, and stay in the queue.`);
-    };
-    const report = async () => {
-      refuseLocal('report');
-      const { fetchReport } = await import('./report.ts');
-      const deployment = `${service.service}-${provider.getStage()}`;
-      const file = join('reports', `${deployment}.html`);
-      await fetchReport(await provider.getAwsSdkV3Config(), provider.naming.getStackName(), file);
-      console.log(file);
-    };
-    this.commands = {
-      rerun: {
-        usage: 'Reruns the failed runs of the deployment',
-        lifecycleEvents: ['run'],
-        options: {
-          discard: { usage: 'Deletes the messages that are no failed runs', type: 'boolean' },
-        },
-      },
-      report: { usage: "Fetches the report page of the deployment's last audit", lifecycleEvents: ['fetch'] },
-    };
     this.hooks = {
-      'rerun:run': rerun,
-      'report:fetch': report,
       'before:package:initialize': prepare,
       'before:package:createDeploymentArtifacts': addPolicies,
       'before:deploy:function:initialize': () => refuseLocal('deploy function'),
@@ -145,8 +113,25 @@ export default class Deployment {
         for (const warning of alertWarnings(service.custom)) log.warning(warning);
       },
       'before:offline:start:init': checkAndAddPolicies,
+      'before:invoke:invoke': () => invokeOnce(process.env),
     };
   }
+}
+
+/** Longer than a function runs, in milliseconds. */
+const INVOKE_TIMEOUT_MS = 16 * 60_000;
+
+/**
+ * Makes `serverless invoke` invoke a function once, and wait for its end. By default it waits for
+ * two minutes, and then invokes the function again, up to five times.
+ *
+ * Source: these variables are read by lib/aws/config.js of osls.
+ *
+ * @param {NodeJS.ProcessEnv} env
+ */
+function invokeOnce(env) {
+  env.SLS_AWS_REQUEST_MAX_RETRIES = '0';
+  env.AWS_CLIENT_TIMEOUT = String(INVOKE_TIMEOUT_MS);
 }
 
 /**

@@ -32,6 +32,8 @@ export interface Service {
   functions?: Functions;
   provider?: {
     runtime?: unknown;
+    /** The AWS profile of `serverless`. */
+    profile?: unknown;
     /** The ARN of an existing role, or additions to the generated role. */
     iam?: { role?: string | { name?: string; statements?: readonly unknown[] } | null } | null;
     /** The former name of `iam.role`. */

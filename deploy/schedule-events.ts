@@ -126,10 +126,15 @@ function orderProblems(name: string, input: unknown, policies: DeclaredPolicies[
 
 function auditProblems(input: unknown): string[] {
   try {
-    const { acceptDropped } = parseAudit(input);
-    return acceptDropped === undefined
-      ? []
-      : ['.input.acceptDropped: remove it: only a person accepts what has dropped out of coverage'];
+    const { acceptDropped, list } = parseAudit(input);
+    return [
+      ...(acceptDropped === undefined
+        ? []
+        : ['.input.acceptDropped: remove it: only a person accepts what has dropped out of coverage']),
+      ...(list === undefined
+        ? []
+        : ['.input.list: remove it: an audit that lists publishes nothing, and nobody sees its answer']),
+    ];
   } catch (error) {
     return validationProblems(error);
   }

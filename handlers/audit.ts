@@ -2,11 +2,12 @@ import { recentAdhocSnapshots } from '../lib/audit/adhoc-snapshots.ts';
 import { audit } from '../lib/audit/audit.ts';
 import { withCoverage } from '../lib/audit/coverage/compare-and-record.ts';
 import { coverageStoreIn } from '../lib/audit/coverage/store.ts';
+import { type Listing, listingOf } from '../lib/audit/listing.ts';
 import { publishGoodAudit } from '../lib/audit/metrics.ts';
 import { type GoodRun, jobsWithoutRecord } from '../lib/audit/missing-runs.ts';
 import type { Audit } from '../lib/audit/model.ts';
 import { parseAudit, publishAudit } from '../lib/audit/publish.ts';
-import { summaryOf } from '../lib/audit/summary.ts';
+import { type AuditSummary, summaryOf } from '../lib/audit/summary.ts';
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
@@ -34,11 +35,13 @@ const leases = leasesAt(bucket);
 /**
  * Audits what all policies of the deployment protect. The result is published as metrics, as the
  * report page and, with `{"digest": "always"}` or `"on-trouble"`, as a daily digest. The audit
- * creates and deletes nothing in the cloud.
+ * creates and deletes nothing in the cloud. With `{"list": "servers"}` or `{"list": "snapshots",
+ * "of": "web-1"}` it publishes and records nothing, and returns the list, too.
  */
 export const handler = invocation(
-  async (event, job) => {
-    const { digest, acceptDropped } = parseAudit(event);
+  async (event, job): Promise<AuditSummary & Listing> => {
+    const { digest, acceptDropped, list, of } = parseAudit(event);
+    const isReadOnly = list !== undefined;
     // Without policies the audit reports what they covered.
     const policies = await expandAccounts(
       job.policies?.length === 0 ? [] : deployedIn(job),
@@ -50,9 +53,10 @@ export const handler = invocation(
         unknown.push({ code, message: error.message });
         return undefined;
       });
-    const runs = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now));
+    const runs = await read('GOOD_RUNS_UNREADABLE', recordedRuns(policies, job.now, isReadOnly));
     const adhocSnapshots = await read('REPORTS_UNREADABLE', store && recentAdhocSnapshots(store, job.now));
     const compared = await withCoverage(coverageStore, acceptDropped, {
+      isReadOnly,
       auditOf: async (coverage, isFirst) => {
         if (isFirst) deployedIn(job);
         return audit(policies, job, job.login, {
@@ -70,6 +74,9 @@ export const handler = invocation(
       knownDrops: async () => openDrops((await store?.incidents().catch(() => undefined)) ?? NO_INCIDENTS),
     });
     const found = compared.audit;
+    if (isReadOnly) {
+      return { ...summaryOf(found, unknown), ...listingOf(found, { list, of }) };
+    }
     const failures = [
       ...unknown,
       ...compared.failures,
@@ -83,15 +90,16 @@ export const handler = invocation(
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures, compared.accepted);
   },
-  ({ sentence, failures }) => ({
+  ({ servers: _, snapshots: __, ...summary }) => ({
+    logged: summary,
     failure:
-      failures.length > 0
+      summary.failures.length > 0
         ? new RunFailed(
-            failedAuditText(failures.map(({ text }) => text)),
-            failures.map(({ code }) => code),
+            failedAuditText(summary.failures.map(({ text }) => text)),
+            summary.failures.map(({ code }) => code),
           )
         : undefined,
-    text: `${sentence}.`,
+    text: `${summary.sentence}.`,
   }),
 );
 
@@ -126,11 +134,12 @@ async function notifyIncidents(
 
 /**
  * Reads when each job last succeeded and last failed. A new job is recorded with the current time,
- * so that it is overdue only after its interval.
+ * so that it is overdue only after its interval. An audit that only reads counts it so, too.
  */
 async function recordedRuns(
   policies: readonly Policy[],
   now: Date,
+  isReadOnly: boolean,
 ): Promise<(FailedRuns & { good: GoodRun[] }) | undefined> {
   if (!store) return undefined;
   const waiting = topic && failedRunQueue ? failedRunQueue.count() : Promise.resolve(0);
@@ -145,7 +154,8 @@ async function recordedRuns(
   // A failure before the first audit must be notified, so no good run may be recorded after it.
   const failureOf = (run: AccountJob) =>
     failed.find((one) => one.job === run.job && isRunOf(one, run, accounts));
-  await Promise.all(newRuns.filter((run) => !failureOf(run)).map((run) => store.putGoodRun(run)));
+  const toRecord = isReadOnly ? [] : newRuns.filter((run) => !failureOf(run));
+  await Promise.all(toRecord.map((run) => store.putGoodRun(run)));
   const added = newRuns.map((run) => ({ ...run, at: failureOf(run)?.at ?? now }));
   return { good: [...goodRuns, ...added], failed, waiting };
 }

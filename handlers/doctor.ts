@@ -1,5 +1,6 @@
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
+import { isKeyOf } from '../lib/config/policy.ts';
 import { checkAlerts } from '../lib/doctor/alert-checks.ts';
 import { diagnosisText, doctorFailure, reportedCheck } from '../lib/doctor/diagnosis.ts';
 import { diagnose, policiesToCheck } from '../lib/doctor/doctor.ts';
@@ -16,7 +17,8 @@ export const handler = invocation(
   async (event, job) => {
     const policies = await expandAccounts(policiesToCheck(event, job.policies), job.findAccounts);
     const alerts = (await checkAlerts(settings())).map((finding) => reportedCheck(finding, {}));
-    const { checks, ...diagnosis } = await diagnose(policies, job);
+    const areAll = !isKeyOf('policies', event) && !isKeyOf('policy', event);
+    const { checks, ...diagnosis } = await diagnose(policies, { ...job, areAll });
     return { ...diagnosis, checks: [...alerts, ...checks] };
   },
   (diagnosis, { isDeployed }) => ({

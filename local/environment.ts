@@ -47,13 +47,24 @@ function addSecrets(cloud: Cloud, { service = 'autosnap', stage, accounts = ['ra
  * @throws if that cloud no longer runs.
  */
 export async function pointAtRunning(deployed: Deployed): Promise<boolean> {
+  const environment = await runningEnvironment(deployed);
+  if (environment) Object.assign(process.env, environment);
+  return environment !== undefined;
+}
+
+/**
+ * The environment variables that configure a process for the running `npm run cloud` that the
+ * environment names; undefined if it names none.
+ *
+ * @throws if that cloud no longer runs.
+ */
+export async function runningEnvironment(deployed: Deployed): Promise<Record<string, string> | undefined> {
   const url = process.env[RUNNING];
-  if (!url) return false;
+  if (!url) return undefined;
   await fetch(url).catch(() => {
     throw new Error(`There is no embedded cloud at ${RUNNING}=${url}: start \`npm run cloud\`, or unset it.`);
   });
-  Object.assign(process.env, environmentFor(url, deployed));
-  return true;
+  return environmentFor(url, deployed);
 }
 
 /**

@@ -3,12 +3,10 @@ import { readDeployment } from '../deploy/configuration.ts';
 import { startCloud } from './cloud/cloud.ts';
 import { settingsOf } from './environment.ts';
 import { addFleet } from './fleet.ts';
+import { TIMING } from './functions.ts';
 import { accountsFor } from './policies.ts';
 
 const OWNER = 'autosnap-local';
-
-/** Short times, because people wait for the snapshots, servers and volumes. */
-const TIMING = { queuedMs: 1_000, savingMs: 2_000, buildMs: 1_000, volumeMs: 1_000 };
 
 /** `npm run cloud`: the embedded cloud alone, with the demo fleet, until Ctrl-C. */
 async function main(): Promise<void> {

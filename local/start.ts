@@ -53,8 +53,9 @@ ${examples(cleaned)}
 How well every server is protected now, as a page for a browser: ${await writeReport(cloud, OWNER)}
 
 Next steps:
-  an ad-hoc snapshot:             npx serverless invoke local -f snapshot --stage local -p events/adhoc.json
-  what would be deleted:          npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep 'to delete'
+  how well all is protected:      npx autosnap status --stage local
+  an ad-hoc snapshot:             npx autosnap take --stage local --server web-1 --wait
+  what would be deleted:          npx autosnap plan --stage local
   schedules firing, until Ctrl-C: npm run dev
   for real, see the README:       npx serverless deploy --stage prod`);
   await cloud.close();

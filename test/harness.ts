@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, onTestFinished, vi } from 'vitest';
+import type { Listing } from '../lib/audit/listing.ts';
 import type { AuditSummary } from '../lib/audit/summary.ts';
 import type { Diagnosis } from '../lib/doctor/diagnosis.ts';
 import type { Report } from '../lib/reporting/report.ts';
@@ -19,7 +20,7 @@ export type Job = 'snapshot' | 'cleanup' | 'hold' | 'offsite' | 'drill';
 export type Result<J extends AnyJob> = J extends 'doctor'
   ? Diagnosis
   : J extends 'audit'
-    ? AuditSummary
+    ? AuditSummary & Listing
     : J extends 'restore'
       ? Restoration
       : Report;

@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { FunctionSettings } from '../config/environment.ts';
-import { readOptionalEvent } from '../config/policy.ts';
+import { readOptionalEvent, text } from '../config/policy.ts';
 import { strict } from '../config/schema.ts';
 import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -9,6 +9,7 @@ import { LINK_HOURS, type ReportStore } from '../reporting/report-store.ts';
 import type { PageLinks } from '../reporting/sentences/digest.ts';
 import { Acceptance } from './coverage/acceptance.ts';
 import { digest } from './digest.ts';
+import { List } from './listing.ts';
 import { publishMetrics } from './metrics.ts';
 import type { Audit } from './model.ts';
 import { reportPage } from './page.ts';
@@ -19,10 +20,23 @@ const QUIET_MS = 20 * HOUR_MS;
 /** When a digest is sent. */
 export const DIGESTS = ['never', 'always', 'on-trouble'] as const;
 
-const AuditEvent = strict({
-  digest: v.optional(v.picklist(DIGESTS, 'must be "always", "on-trouble" or "never"'), 'never'),
-  acceptDropped: v.optional(Acceptance),
-});
+const AuditEvent = v.pipe(
+  strict({
+    digest: v.optional(v.picklist(DIGESTS, 'must be "always", "on-trouble" or "never"'), 'never'),
+    acceptDropped: v.optional(Acceptance),
+    list: v.optional(List),
+    of: v.optional(text('a name or an id')),
+  }),
+  v.check(
+    ({ list, of }) => of === undefined || list === 'snapshots',
+    'of: selects snapshots: send "list": "snapshots", too',
+  ),
+  v.check(
+    ({ list, digest: when, acceptDropped }) =>
+      list === undefined || (when === 'never' && acceptDropped === undefined),
+    'list: an audit that lists sends and records nothing: leave out digest and acceptDropped',
+  ),
+);
 
 type ParsedEvent = v.InferOutput<typeof AuditEvent>;
 
@@ -33,7 +47,8 @@ type ParsedEvent = v.InferOutput<typeof AuditEvent>;
 export type DigestTiming = ParsedEvent['digest'];
 
 /**
- * Reads an audit's event: `{}`, `{"digest": "always"}` or `{"acceptDropped": true}`.
+ * Reads an audit's event: `{}`, `{"digest": "always"}`, `{"acceptDropped": true}`, or for a list
+ * `{"list": "servers"}` or `{"list": "snapshots", "of": "web-1"}`; see listing.ts.
  *
  * @throws {ValidationError} that names every problem.
  */

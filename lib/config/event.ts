@@ -142,7 +142,14 @@ export function policyOf(event: unknown, context: EventContext): Policy {
 export function wholePolicyOf(event: unknown, context: EventContext): Policy {
   const policy = policyOf(event, context);
   if (!isNarrowed(event)) return policy;
-  throw invalidEvent('servers, regions: only snapshot and cleanup can be narrowed: leave them out');
+  throw invalidEvent("servers, regions: this job can't be narrowed: leave them out");
+}
+
+/** {@link policyOf} for drills, which can be narrowed to servers, and not to regions. */
+export function drillPolicyOf(event: unknown, context: EventContext): Policy {
+  const policy = policyOf(event, context);
+  if (!isNaming(event) || !isKeyOf('regions', event)) return policy;
+  throw invalidEvent('regions: drills can be narrowed to servers alone: leave it out');
 }
 
 function namedPolicy(event: unknown, { policies }: EventContext): Policy {

@@ -13,6 +13,7 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import { listVolumes } from '../openstack/volumes.ts';
 import { reasonFor } from '../reporting/failure.ts';
+import type { Rights } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { regionsInUseWithoutCompute, unlistedIds } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
@@ -32,14 +33,14 @@ type Checks<T = void> = AsyncGenerator<CheckResult, T>;
 
 /**
  * Checks whether the secret of an account can be read, whether the cloud accepts it, and whether
- * its user may create and delete images and, if `needsVolumes`, volume snapshots.
+ * its user may create and delete images and, if needed, volume snapshots and copies.
  *
  * @returns the session; undefined if the login failed.
  */
 export async function* checkLogin(
   account: string,
   access: AccountAccess,
-  { needsVolumes }: { needsVolumes: boolean },
+  needs: Pick<Rights, 'needsVolumes' | 'needsCopies'>,
 ): Checks<Session | undefined> {
   let credentials: Credentials;
   try {
@@ -65,15 +66,15 @@ export async function* checkLogin(
     return undefined;
   }
   yield pass('login', { code: 'LOGGED_IN', project: projectId, regions });
-  yield checkRights(session, needsVolumes);
+  yield checkRights(session, needs);
   if (clockAheadMs !== undefined) yield checkClock(clockAheadMs);
   return session;
 }
 
-function checkRights(session: Session, needsVolumes: boolean): CheckResult {
+function checkRights(session: Session, needs: Pick<Rights, 'needsVolumes' | 'needsCopies'>): CheckResult {
   const { provider, roles = [] } = session;
-  const rights = { roles: [...roles].sort(), provider, needsVolumes };
-  switch (mayWriteSnapshots(session, { needsVolumes })) {
+  const rights = { roles: [...roles].sort(), provider, ...needs };
+  switch (mayWriteSnapshots(session, needs)) {
     case true:
       return pass('rights', { code: 'RIGHTS_SUFFICIENT', ...rights });
     case false:

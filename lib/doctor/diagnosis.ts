@@ -21,6 +21,7 @@ type Subject =
   | 'regions'
   | 'servers'
   | 'data'
+  | 'adopt'
   | 'quota'
   | 'schedule'
   | 'cleanup'

@@ -18,12 +18,14 @@ import {
   warn,
 } from './diagnosis.ts';
 import {
+  checkAdoption,
   checkDrill,
   checkOffsite,
   checkOverlap,
   checkRegions,
   checkSchedules,
   checkServers,
+  checkUnselected,
   regionsOf,
   targetOf,
 } from './policy-checks.ts';
@@ -34,7 +36,11 @@ import { checkBackups, checkContainer, checkDrillParts } from './remote-checks.t
  */
 const ACCOUNTS_AT_ONCE = 8;
 
-type DoctorContext = Pick<Run, 'owner' | 'defaultOwner' | 'now'> & AccountAccess;
+type DoctorContext = Pick<Run, 'owner' | 'defaultOwner' | 'now'> &
+  AccountAccess & {
+    /** Whether the policies are all of the deployment, so that no other one selects a server. */
+    areAll: boolean;
+  };
 
 /**
  * Checks whether `policies` would work: the secret, the login, the permissions and the regions of
@@ -89,10 +95,11 @@ function duplicateProjects(
 async function* checkAccount(
   account: string,
   policies: readonly Policy[],
-  { owner, defaultOwner, now, ...access }: DoctorContext,
+  { owner, defaultOwner, now, areAll, ...access }: DoctorContext,
 ): AsyncGenerator<CheckResult & { policy?: string }> {
   const needsVolumes = policies.some(({ volumes }) => volumes !== 'none');
-  const session = yield* checkLogin(account, access, { needsVolumes });
+  const needsCopies = policies.some(({ offsite }) => offsite !== undefined);
+  const session = yield* checkLogin(account, access, { needsVolumes, needsCopies });
   if (!session) {
     for (const { policy, ...its } of policies) yield* withPolicy(policy, checkSchedules(its, now));
     return;
@@ -111,6 +118,7 @@ async function* checkAccount(
   const onVolumes = targets
     .filter(({ policy }) => policy.volumes !== 'none')
     .flatMap(({ selection }) => selection.servers);
+  if (areAll) yield* checkUnselected(servers, selected);
   yield* checkVolumes(session, provider === 'rackspace' ? onVolumes : selected);
   for (const [region, { images }] of listed) {
     const growing = targets.map(({ policy, selection }) => ({
@@ -127,6 +135,7 @@ async function* checkAccount(
       checkRegions(target.policy, regions),
       ...checkServers(target, provider),
       ...(await localDisks(target.selection.servers, target.policy)).map((reason) => warn('data', reason)),
+      ...checkAdoption(target.policy, listed, { owner, projectId: session.projectId }),
       ...checkSchedules(target.policy, now),
       ...checkOffsite(target.policy, session, now),
       ...(await checkContainer(session, target.policy, { regions: its, owner })),

@@ -9,7 +9,10 @@ import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { blockingState } from '../snapshots/blocking-state.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { readerOf } from '../snapshots/ownership.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
+import type { RegionContents } from './account-checks.ts';
 import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 import { closestOverlap } from './schedule-overlap.ts';
@@ -100,6 +103,46 @@ export function checkServers(
       ? [warn('servers', { code: 'SERVERS_ON_IMAGE_SCHEDULE', names: serverNames(scheduled) })]
       : []),
   ];
+}
+
+/** Names the servers of each region that no policy selects. */
+export function checkUnselected(
+  servers: ReadonlyMap<string, readonly Server[]>,
+  selected: readonly Server[],
+): CheckResult[] {
+  const ids = new Set(selected.map(({ region, id }) => `${region} ${id}`));
+  return [...servers].flatMap(([where, all]) => {
+    const others = all.filter(({ region, id }) => !ids.has(`${region} ${id}`));
+    return others.length > 0
+      ? [warn('servers', { code: 'SERVERS_IN_NO_POLICY', where, names: serverNames(others) })]
+      : [];
+  });
+}
+
+/** Reports how many images of autosnap.py a policy with `adopt` takes over in each region. */
+export function checkAdoption(
+  policy: Policy,
+  regions: ReadonlyMap<string, RegionContents>,
+  options: { owner: string; projectId: string },
+): CheckResult[] {
+  if (!policy.adopt) return [];
+  return [...regions].flatMap(([where, contents]) => {
+    if (policy.regions?.includes(where) === false) return [];
+    const read = readerOf(contents, policy, options);
+    const adopted = contents.images
+      .map((image) => read(image, []))
+      .filter((snapshot) => isSnapshot(snapshot) && snapshot.adopted) as Snapshot[];
+    const of = new Set(adopted.map(({ server }) => server));
+    const names = serverNames(contents.servers.filter(({ id }) => of.has(id)));
+    return [
+      (adopted.length > 0 ? pass : warn)('adopt', {
+        code: 'IMAGES_ADOPTED',
+        where,
+        count: adopted.length,
+        names,
+      }),
+    ];
+  });
 }
 
 /**

@@ -37,14 +37,19 @@ export async function checkDrillParts(
   return (await Promise.all(checks)).flat();
 }
 
-/** Resources that an API accepts by their ids or names. */
-type NamedResources = readonly { id: string; name: string }[];
+/** A resource that an API accepts by its id or name. */
+interface NamedResource {
+  id: string;
+  name: string;
+  /** Whether it is a network that can be reached from outside the cloud. */
+  isExternal?: boolean;
+}
 
 async function checkPart(
   where: string,
   part: DrillPart,
   wanted: readonly string[],
-  list: () => Promise<NamedResources>,
+  list: () => Promise<readonly NamedResource[]>,
 ): Promise<CheckResult[]> {
   try {
     const existing = await list();
@@ -52,7 +57,13 @@ async function checkPart(
     const exists = (one: string) =>
       existing.some(({ id, name }) => id === one || (part !== 'networks' && name === one));
     const missing = wanted.filter((one) => !exists(one));
-    if (missing.length === 0) return [];
+    const isPublic = ({ id, isExternal = false }: NamedResource) => isExternal && wanted.includes(id);
+    const open = existing.filter(isPublic).map(({ id, name }) => `${name} (${id})`);
+    if (missing.length === 0) {
+      return open.length === 0
+        ? []
+        : [warn('drill', { code: 'DRILL_NETWORK_PUBLIC', where, networks: open })];
+    }
     const known = existing.map(({ id, name }) => (name && name !== id ? `${id} (${name})` : id)).sort();
     return [fail('drill', { code: 'DRILL_PART_MISSING', where, part, missing, known })];
   } catch (error) {

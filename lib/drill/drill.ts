@@ -249,7 +249,8 @@ async function planAfter(
     ...own.filter((attempt) => isDrillOverdue(attempt, drill, now) === is).map(({ server }) => server),
     ...withoutServer.filter(({ state }) => (state === 'later') === is).map(begunOf),
   ]) as [BegunDrill[], BegunDrill[]];
-  const plan = planDrills(snapshots, { running, stuck, abandoned }, drill, now);
+  const isByHand = policy.servers.only !== undefined;
+  const plan = planDrills(snapshots, { running, stuck, abandoned }, { ...drill, isByHand }, now);
   const count = stuck.length + abandoned.length;
   const stuckProblem: Finding[] = count >= MOST_STUCK ? [{ code: 'DRILLS_STUCK', count }] : [];
   const problems = [...stuckProblem, ...volumes.findings];

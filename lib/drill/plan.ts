@@ -79,12 +79,13 @@ export const MOST_STUCK = 3;
  * can't be booted does not block other series.
  *
  * Each slot of the schedule allows `atOnce` drills. Drills that were begun or judged in the slot
- * count, so that a second run in the same slot begins no more drills.
+ * count, so that a second run in the same slot begins no more drills. A run that somebody asked for
+ * by hand (`isByHand`) may begin `atOnce` drills at any time.
  */
 export function planDrills<S extends Drillable>(
   snapshots: readonly S[],
   { running: proven, stuck = [], abandoned = [] }: ExistingServers,
-  { atOnce, schedule }: Pick<Drill, 'atOnce' | 'schedule'>,
+  { atOnce, schedule, isByHand = false }: Pick<Drill, 'atOnce' | 'schedule'> & { isByHand?: boolean },
   now: Date,
 ): DrillPlan<S> {
   const running = [...proven, ...abandoned];
@@ -112,7 +113,7 @@ export function planDrills<S extends Drillable>(
         (a.newest.server < b.newest.server ? -1 : 1),
     )
     .map(({ newest }) => newest);
-  const begun = begunInSlot(snapshots, [...running, ...stuck], schedule, now);
+  const begun = isByHand ? 0 : begunInSlot(snapshots, [...running, ...stuck], schedule, now);
   const isFull = stuck.length + abandoned.length >= MOST_STUCK;
   const capacity = isFull ? 0 : Math.min(atOnce - running.length, atOnce - begun);
   return {

@@ -68,7 +68,8 @@ export async function networksOf(
 }
 
 /**
- * The networks that a new server can be on.
+ * The networks that a new server can be on. Of these only Rackspace's PublicNet is known to be
+ * reachable from outside: `isExternal`. Nova does not show it of other networks.
  *
  * Rackspace: `GET /os-networksv2`: https://docs-ospc.rackspace.com/cloud-servers/v2/. Nova:
  * `GET /os-tenant-networks`, which asks Neutron, in compute API 2.1 to 2.35:
@@ -79,15 +80,15 @@ export async function networksOf(
 export async function listNetworks(
   session: Session,
   region: string,
-): Promise<{ id: string; name: string }[]> {
-  const path = session.provider === 'rackspace' ? '/os-networksv2' : '/os-tenant-networks';
+): Promise<{ id: string; name: string; isExternal: boolean }[]> {
+  const isRackspace = session.provider === 'rackspace';
+  const path = isRackspace ? '/os-networksv2' : '/os-tenant-networks';
   const { networks } = await readAnswer(session, { region, path }, Networks);
-  const standard =
-    session.provider === 'rackspace'
-      ? Object.entries(RACKSPACE_NETWORKS).map(([name, id]) => ({ id, name }))
-      : [];
+  const standard = isRackspace ? Object.entries(RACKSPACE_NETWORKS).map(([name, id]) => ({ id, name })) : [];
   const own = networks.map(({ id, label: name }) => ({ id, name }));
-  return [...new Map([...standard, ...own].map((network) => [network.id, network])).values()];
+  const byId = new Map([...standard, ...own].map((network) => [network.id, network]));
+  const isExternal = (id: string) => isRackspace && id === RACKSPACE_NETWORKS.public;
+  return [...byId.values()].map((network) => ({ ...network, isExternal: isExternal(network.id) }));
 }
 
 /**

@@ -478,6 +478,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   VOLUMES_LISTED: { where: string; count: number };
   VOLUMES_NOT_LISTED: { where: string; error: string; message: string };
+  SERVERS_IN_NO_POLICY: { where: string; names: readonly string[] };
 
   // Results of doctor about a policy.
   REGIONS_KNOWN: { regions: readonly string[]; isAll: boolean };
@@ -490,6 +491,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_IN_STATE: { status: string; names: readonly string[] };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
+  IMAGES_ADOPTED: { where: string; count: number; names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
   SCHEDULE_OVER: Dormancy;
   CLEANUP_NEXT: NextFire;
@@ -504,6 +506,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_OVER: Dormancy;
   DRILL_PART_MISSING: OfDrillPart & { missing: readonly string[]; known: readonly string[] };
   DRILL_PART_UNKNOWN: OfDrillPart & { error: string; message: string };
+  DRILL_NETWORK_PUBLIC: { where: string; networks: readonly string[] };
   /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
@@ -867,6 +870,8 @@ export interface Rights {
   provider: 'rackspace' | 'keystone';
   /** Whether the user has to create and delete volume snapshots, too. */
   needsVolumes: boolean;
+  /** Whether the user has to create and delete copies in object storage, too. */
+  needsCopies: boolean;
 }
 
 /** The fields of a policy's `drill` that name the cloud's resources for a server. */

@@ -67,7 +67,7 @@ export interface VolumeLine {
   /** The code of the cloud's error, with the code CLOUD; see lib/openstack/errors.ts. */
   error?: string;
   reason: Sentence;
-  /** The id of the volume snapshot that was requested. */
+  /** The id of the volume snapshot that was requested, or that was already there. */
   snapshot?: string;
 }
 
@@ -95,7 +95,7 @@ export interface Entry {
   state?: string;
   /** With the code BUSY_TOO_LONG. */
   busy?: BusyServer;
-  /** The id of the image that was requested, or that the drill boots. */
+  /** The id of the image that was requested, that was already there, or that the drill boots. */
   image?: string;
   /** The time from the slot until the cloud accepted the first request. */
   delaySeconds?: number;

@@ -14,6 +14,7 @@ import { runMetrics } from '../reporting/metrics.ts';
 import { codesIn, type Reason } from '../reporting/reasons.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
+import { isResultWanted } from './client-context.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
 
@@ -35,6 +36,8 @@ export interface JobContext extends Run {
   /** Whether Lambda invoked the function; false for `serverless invoke local`. */
   isDeployed: boolean;
   policies?: readonly Policy[];
+  /** Whether the client wants the result although the run has failed. */
+  isResultWanted: boolean;
   /** The time at which Lambda ends the invocation at the latest. */
   endsAt: Date;
   /** The ARN of one of the deployment's functions. */
@@ -60,11 +63,13 @@ export interface RunEnding {
   resumes?: boolean;
   /** The result as text for people. */
   text?: Sentence | undefined;
+  /** What is logged instead of the result, if the result is too long for a log. */
+  logged?: unknown;
 }
 
 /**
  * Creates a Lambda handler that runs `work` for an event and throws the failure of its result,
- * unless the work resumes.
+ * unless the work resumes, or the client wants the result in any case; see client-context.ts.
  */
 export function invocation<R>(
   work: (event: unknown, job: JobContext) => Promise<R>,
@@ -76,14 +81,14 @@ export function invocation<R>(
       throw error;
     });
     const { failure, resumes } = logResult(result, endingOf(result, job));
-    if (failure && !resumes) throw failure;
+    if (failure && !resumes && !job.isResultWanted) throw failure;
     return result;
   });
 }
 
 /** Logs a result, as an error if the invocation failed. */
 export function logResult(result: unknown, ending: RunEnding): RunEnding {
-  logger[ending.failure ? 'error' : 'info']('report', { report: result });
+  logger[ending.failure ? 'error' : 'info']('report', { report: ending.logged ?? result });
   if (ending.text) console.info(ending.text);
   return ending;
 }
@@ -139,6 +144,7 @@ function jobOf(context: Context): JobContext {
     now,
     endsAt: new Date(now.getTime() + remainingMs),
     requestId: context.awsRequestId,
+    isResultWanted: isResultWanted(context),
     ...(policies ? { policies } : {}),
     // `serverless invoke local` has no ARN; only deployed functions call this.
     arnOf: (job) =>

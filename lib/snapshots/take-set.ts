@@ -226,6 +226,7 @@ function unchangedEntry({ server, action, reason }: Extract<SnapshotStep, { reas
     outcome: action === 'skip' ? 'skipped' : 'failed',
     ...reasonOf(reason),
     ...stateIn(reason),
+    ...(reason.code === 'ALREADY_TAKEN' ? { image: reason.image } : {}),
   };
 }
 

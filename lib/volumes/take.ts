@@ -40,7 +40,8 @@ export function unchangedVolume({
   action,
   reason,
 }: Extract<VolumeStep, { reason: Reason }>): VolumeResult {
-  return { volume, outcome: action === 'skip' ? 'skipped' : 'failed', reason };
+  const existing = reason.code === 'ALREADY_TAKEN' ? { snapshot: reason.image } : {};
+  return { volume, outcome: action === 'skip' ? 'skipped' : 'failed', reason, ...existing };
 }
 
 /**

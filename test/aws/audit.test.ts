@@ -95,7 +95,7 @@ test('reports are stored, the page is written, and the digest has both', async (
   );
 
   const project = await copyProject();
-  const { code, output } = await project.serverless('report', '--stage', 'prod');
+  const { code, output } = await project.autosnap(['report', '--stage', 'prod']);
   expect(output).toContain('reports/autosnap-prod.html');
   expect(code).toBe(0);
   expect(readFileSync(project.path('reports/autosnap-prod.html'), 'utf8')).toBe(page);

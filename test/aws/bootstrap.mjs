@@ -32,6 +32,7 @@ function contextOf(headers) {
   const header = (name) => headers.get(`lambda-runtime-${name}`) ?? '';
   const clientContext = JSON.parse(header('client-context') || '{}');
   return {
+    clientContext,
     // The Runtime Interface Emulator makes up its own, also for what Lambda would know as a retry.
     awsRequestId: clientContext.requestId ?? header('aws-request-id'),
     invokedFunctionArn: header('invoked-function-arn'),

@@ -1,6 +1,3 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
 import {
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
@@ -12,6 +9,7 @@ import { aws } from './clients.ts';
 import { cloudAccount, ownerIn, putSecret, snapshotIdsOf } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
 import { deployedFunction } from './lambda.ts';
+import { type LambdaService, startLambdaService } from './lambda-service.ts';
 import { copyProject, type Project } from './project.ts';
 import { templateOf } from './template.ts';
 
@@ -20,27 +18,16 @@ const SECRET = 'autosnap/prod/rackspace';
 const QUEUE = 'autosnap-prod-failed-runs';
 
 let project: Project;
-let lambda: Server;
+let lambda: LambdaService;
 let event: Record<string, unknown>;
 
-/** Lambda's Invoke, which the emulator lacks: it runs the deployed code. */
 beforeAll(async () => {
   project = await copyProject();
   event = eventsFor(await stateOf('prod'), 'snapshot').daily!;
-  lambda = createServer(async (request, response) => {
-    const [, job] = /autosnap-prod-(\w+)/.exec(decodeURIComponent(request.url!))!;
-    const { payload, error } = await (await deployedFunction('prod', job!)).invoke(
-      JSON.parse(await text(request)),
-    );
-    if (error) response.setHeader('x-amz-function-error', 'Unhandled');
-    response.end(JSON.stringify(error ?? payload));
-  });
-  await new Promise<void>((resolve) => lambda.listen(0, '127.0.0.1', resolve));
+  lambda = await startLambdaService();
 });
 
-afterAll(() => {
-  lambda.close();
-});
+afterAll(() => lambda.close());
 
 /** The record that Lambda sends to the destination of a run that failed in all tries. */
 async function failAllTries(job: string, requestPayload: unknown): Promise<void> {
@@ -70,13 +57,8 @@ async function waiting(): Promise<number> {
   return Number(Attributes?.ApproximateNumberOfMessages);
 }
 
-async function rerun(...options: string[]) {
-  const { port } = lambda.address() as AddressInfo;
-  process.env.AWS_ENDPOINT_URL_LAMBDA = `http://127.0.0.1:${port}`;
-  const ended = await project.serverless('rerun', '--stage', 'prod', ...options);
-  delete process.env.AWS_ENDPOINT_URL_LAMBDA;
-  return ended;
-}
+const rerun = (...options: string[]) =>
+  project.autosnap(['rerun', '--stage', 'prod', ...options], lambda.env);
 
 test('all that runs by itself sends what fails all its tries to the queue of failed runs', async () => {
   const template = Object.values(await templateOf('prod'));

@@ -39,7 +39,7 @@ export interface DeployedFunction {
   /** The folder with its unpacked code. */
   directory: string;
   /** Runs the function in a separate process, like a cold start of Lambda. */
-  invoke(event: unknown, options?: { requestId?: string }): Promise<InvocationResult>;
+  invoke(event: unknown, options?: Omit<Invocation, 'event'>): Promise<InvocationResult>;
 }
 
 /**

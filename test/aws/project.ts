@@ -13,6 +13,8 @@ export interface Project {
   directory: string;
   /** Runs `serverless` in the copy until it ends. */
   serverless(...args: string[]): Promise<Ended>;
+  /** Runs `npx autosnap` in the copy until it ends, with additional variables. */
+  autosnap(args: string[], env?: Record<string, string>): Promise<Ended>;
   /**
    * Deploys a stage; returns what `serverless deploy` has said.
    *
@@ -54,10 +56,16 @@ export async function copyProject(): Promise<Project> {
       // The interval at which it checks whether CloudFormation is ready; the emulator always is.
       env: { ...process.env, SLS_AWS_MONITORING_FREQUENCY: '100' },
     });
+  const autosnap = (args: string[], env: Record<string, string> = {}) =>
+    run(path('node_modules/.bin/node'), [path('deploy/autosnap.ts'), ...args], {
+      cwd: directory,
+      env: { ...process.env, ...env },
+    });
   return {
     directory,
     path,
     serverless,
+    autosnap,
     async deploy(stage) {
       const { code, output } = await serverless('deploy', '--stage', stage);
       if (code !== 0) throw new Error(`serverless deploy --stage ${stage} ended with ${code}:\n${output}`);

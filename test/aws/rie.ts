@@ -33,7 +33,7 @@ function isProgram(path: string): boolean {
 export async function runWithRie(
   rie: string,
   runtime: Runtime,
-  { event, requestId }: Invocation,
+  { event, requestId, clientContext }: Invocation,
 ): Promise<Answer> {
   const { program, args, cwd, environment, timeoutSeconds } = runtime;
   const address = `127.0.0.1:${await freePort()}`;
@@ -50,9 +50,9 @@ export async function runWithRie(
   const response = await fetch(`http://${address}/2015-03-31/functions/function/invocations`, {
     method: 'POST',
     body: JSON.stringify(event),
-    headers: requestId
-      ? { 'x-amz-client-context': Buffer.from(JSON.stringify({ requestId })).toString('base64') }
-      : {},
+    headers: {
+      'x-amz-client-context': Buffer.from(JSON.stringify({ ...clientContext, requestId })).toString('base64'),
+    },
   });
   const body = await response.text();
   await running.stop();

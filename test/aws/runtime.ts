@@ -13,6 +13,8 @@ export interface Invocation {
   event: unknown;
   /** Lambda's id of the invocation, which stays the same for a retry; by default a new one. */
   requestId?: string;
+  /** What the client sent beside the event. */
+  clientContext?: object;
 }
 
 /**

@@ -13,8 +13,9 @@ import type { Answer, Invocation, Runtime } from './runtime.ts';
  *
  * Source: AWS Lambda developer guide, "Using the Lambda runtime API" for custom runtimes.
  */
-export async function runWithStandIn(runtime: Runtime, { event, requestId }: Invocation): Promise<Answer> {
+export async function runWithStandIn(runtime: Runtime, invocation: Invocation): Promise<Answer> {
   const { program, args, cwd, environment, timeoutSeconds, functionArn } = runtime;
+  const { event, requestId, clientContext } = invocation;
   const id = requestId ?? randomUUID();
   const answered = Promise.withResolvers<string>();
   let invoked = false;
@@ -32,6 +33,7 @@ export async function runWithStandIn(runtime: Runtime, { event, requestId }: Inv
         'lambda-runtime-aws-request-id': id,
         'lambda-runtime-deadline-ms': String(Date.now() + timeoutSeconds * 1000),
         'lambda-runtime-invoked-function-arn': functionArn,
+        ...(clientContext ? { 'lambda-runtime-client-context': JSON.stringify(clientContext) } : {}),
       });
       response.end(JSON.stringify(event));
       timer = setTimeout(

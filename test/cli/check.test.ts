@@ -42,7 +42,7 @@ describe('autosnap check', () => {
 
   test('the stage local is refused, because it is never deployed', async () => {
     expect(await check((yml) => yml, '--stage', 'local')).toEqual({
-      code: 1,
+      code: 2,
       output: expect.stringMatching(/^check needs a deployment: give its stage with --stage/),
     });
   });
@@ -89,7 +89,7 @@ describe('autosnap check', () => {
     expect(broken).toMatchObject({ code: 1, output: expect.not.stringContaining('    at ') });
     expect(await check((yml) => yml, '--stgae', 'prod')).toEqual({
       code: 2,
-      output: 'Usage: npx autosnap check [--stage <stage>] [--region <region>] [--param <name>=<value>]…\n',
+      output: "Unknown option '--stgae'\nUsage: npx autosnap check [--stage <stage>]\n",
     });
   });
 

@@ -122,7 +122,7 @@ test.each([{ servers: { all: true } }, { regions: ['DFW'] }])(
     const event = { policy: 'daily', ...part };
     expect(isNarrowed(event)).toBe(true);
     expect(policyOf(event, CONTEXT)).toMatchObject({ policy: 'daily' });
-    expect(() => wholePolicyOf(event, CONTEXT)).toThrow('only snapshot and cleanup can be narrowed');
+    expect(() => wholePolicyOf(event, CONTEXT)).toThrow("this job can't be narrowed");
   },
 );
 

@@ -218,7 +218,7 @@ describe('schedule events under a function', () => {
     [
       'offsite',
       { rate: ['rate(1 day)'], input: { policy: 'daily', regions: ['DFW'] } },
-      'functions.offsite.events.0.schedule.input: servers, regions: only snapshot and cleanup can be narrowed',
+      "functions.offsite.events.0.schedule.input: servers, regions: this job can't be narrowed",
     ],
     [
       'cleanup',

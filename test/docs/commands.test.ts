@@ -187,9 +187,8 @@ function addDatabaseVolume(cloud: Cloud): void {
 
 /** A call of `npx serverless invoke`: the function and its event. */
 function invocationIn({ text }: Command): { job: AnyJob; event: Record<string, unknown> } {
-  const [, job, , data, file] = / -f (\w+) --stage prod( -d '(.+?)'| -p (events\/\S+))?( --log)?$/.exec(
-    text,
-  )!;
+  const [, job, , data, file] =
+    / -f (\w+) --stage prod( -d '(.+?)'| -p (events\/\S+))?( --log| --type Event)?$/.exec(text)!;
   return { job: job as AnyJob, event: JSON.parse(file ? read(file) : (data ?? '{}')) };
 }
 

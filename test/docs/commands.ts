@@ -6,11 +6,16 @@ import { printedCommands } from './printed-commands.ts';
  * How a command of the docs is tested.
  *
  * - here: test/cli/docs.test.ts runs the command unchanged, and expects this output.
+ * - local: test/cli/docs.test.ts runs the command with the stage `local`, and expects this output.
  * - event: test/docs/commands.test.ts sends its event to the real handler, on the embedded cloud.
  * - by: the command needs AWS or a cloud, or would change this checkout. A test in this file
  *   contains this text, and runs the same.
  */
-export type Runner = { here: RegExp } | { event: true } | { by: string; text: string };
+export type Runner = { here: RegExp } | { local: RegExp } | { event: true } | { by: string; text: string };
+
+/** What `status` shows of the demo fleet. */
+const STATUS =
+  /^\d of 7 servers protected; .*\n\nserver +state +newest good [\s\S]*\nweb-1 +protected .* DFW\n/;
 
 /**
  * Every command of the docs and of the texts that the product prints or sends, and how it is
@@ -21,19 +26,49 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ['npm ci', { by: '.ci/run', text: "step 'npm ci' npm ci" }],
   ['npm start', { here: /An embedded Rackspace is up[\s\S]*reports\/autosnap\.html/ }],
   ['npm run dev', { by: 'test/cli/serverless.test.ts', text: "describe('npm run dev'" }],
-  [
-    'npx serverless invoke local -f snapshot --stage local -p events/adhoc.json',
-    { here: /"failures": \[\]/ },
-  ],
-  [
-    "npx serverless invoke local -f cleanup --stage local -p events/dry-run.json | grep 'to delete'",
-    {
-      here: /^(?:\S+ in (?:DFW|ORD), [a-z]+: \d+ stay, \d+ to delete \(.*\n(?: {2}.* to delete because: .*\n)*)+All: \d+ stay, \d+ to delete\n$/,
-    },
-  ],
   ['npx serverless package', { by: 'test/aws/package.test.ts', text: "serverless('package'" }],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
+  // The commands for people.
+  ['npx autosnap --help', { here: /^Usage: npx autosnap <verb>[\s\S]*\n {2}status {2}/ }],
+  ['npx autosnap take --help', { here: /--expires <duration>[\s\S]*\nExample: npx autosnap take / }],
+  [/^npx autosnap status --stage (prod|local)$/, { local: STATUS }],
+  [
+    'npx autosnap snapshots --stage prod --server web-1',
+    { local: /^web-1 in DFW, daily\ntaken .*\n2\d{3}-/ },
+  ],
+  [
+    /^npx autosnap plan --stage (prod|local)( --policy daily)?( --server web-1)?$/,
+    {
+      local:
+        /^\S+ in DFW, daily: \d+ stay[\s\S]* to delete because: [\s\S]*\nAll: \d+ stay, \d+ to delete\n$/,
+    },
+  ],
+  ['npx autosnap doctor --stage prod', { local: /\d+ checks: \d+ good, 2 to look at, 0 failed\.\n$/ }],
+  [
+    /^npx autosnap take --stage (prod|local) --server web-1( --expires 14d)?( --request before-upgrade)?( --wait)?$/,
+    { local: /^✓ web-1 in DFW: taken: web-1-adhoc-/ },
+  ],
+  [
+    'npx autosnap snapshots --server <name>',
+    { by: 'test/deploy/commands/find-snapshot.test.ts', text: 'npx autosnap snapshots --server <name>' },
+  ],
+  [
+    'npx autosnap take --stage <context.deployment.stage>',
+    { by: 'test/cli/commands.test.ts', text: 'To repeat this safely' },
+  ],
+  [
+    /^npx autosnap (hold|release) --stage prod --server web-1 --at 2026-11-23/,
+    { by: 'test/cli/commands.test.ts', text: 'documentedCommands(/^npx autosnap (hold|release) .* --at /)' },
+  ],
+  [
+    'npx autosnap hold --stage prod --image <image id>',
+    { by: 'test/cli/commands.test.ts', text: "'--image'" },
+  ],
+  [
+    /^npx autosnap drill --stage prod --server web-1$/,
+    { by: 'test/cli/commands.test.ts', text: "'drill', '--server'" },
+  ],
   ['npx autosnap check', { by: 'test/cli/check.test.ts', text: 'the file of the project is valid' }],
   [
     /^git commit -m "[^"]+" serverless\.yml$/,
@@ -48,7 +83,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ['npm run test:faults', { by: '.ci/run', text: "suite 'npm run test:faults'" }],
 
   // Events for the deployed functions.
-  [/^npx serverless invoke -f \w+ --stage prod( -d '.+'| -p events\/\S+)?( --log)?$/, { event: true }],
+  [
+    /^npx serverless invoke -f \w+ --stage prod( -d '.+'| -p events\/\S+)?( --log| --type Event)?$/,
+    { event: true },
+  ],
 
   // For contributors.
   ['.ci/run', { by: 'test/cli/ci.test.ts', text: "test('.ci/run" }],
@@ -96,15 +134,15 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/aws/lifecycle.test.ts', text: "project.serverless('remove'" },
   ],
   [
-    'npx serverless report --stage prod',
-    { by: 'test/aws/audit.test.ts', text: "project.serverless('report'" },
+    /^npx autosnap report --stage prod( --open)?$/,
+    { by: 'test/aws/audit.test.ts', text: "project.autosnap(['report'" },
   ],
   [
-    'npx serverless rerun --stage prod',
-    { by: 'test/aws/failed-runs.test.ts', text: "project.serverless('rerun'" },
+    'npx autosnap rerun --stage prod',
+    { by: 'test/aws/failed-runs.test.ts', text: "project.autosnap(['rerun'" },
   ],
   [
-    'npx serverless rerun --stage prod --discard',
+    'npx autosnap rerun --stage prod --discard',
     { by: 'test/aws/failed-runs.test.ts', text: "rerun('--discard')" },
   ],
   [

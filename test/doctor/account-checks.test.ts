@@ -21,7 +21,7 @@ async function logIn(cloud: Cloud, changes: Partial<Session>): Promise<CheckResu
     checkLogin(
       'rackspace',
       { credentials: async () => credentialsOf(cloud), login: async () => session },
-      { needsVolumes: false },
+      { needsVolumes: false, needsCopies: false },
     ),
   );
 }
@@ -46,7 +46,13 @@ describe('the clocks', () => {
 
 test('roles that the cloud does not show are a warning', async ({ cloud }) => {
   expect(await logIn(cloud, { roles: undefined })).toContainEqual(
-    warn('rights', { code: 'RIGHTS_UNKNOWN', roles: [], provider: 'rackspace', needsVolumes: false }),
+    warn('rights', {
+      code: 'RIGHTS_UNKNOWN',
+      roles: [],
+      provider: 'rackspace',
+      needsVolumes: false,
+      needsCopies: false,
+    }),
   );
 });
 
@@ -57,7 +63,9 @@ describe('a programming error does not count as a problem of the account', () =>
   test('during the login', async ({ cloud }) => {
     const login = () => Promise.reject(mistake);
     const access = { credentials: async () => credentialsOf(cloud), login };
-    await expect(all(checkLogin('rackspace', access, { needsVolumes: false }))).rejects.toBe(mistake);
+    await expect(
+      all(checkLogin('rackspace', access, { needsVolumes: false, needsCopies: false })),
+    ).rejects.toBe(mistake);
   });
 
   test('during the check of a region', async ({ cloud }) => {

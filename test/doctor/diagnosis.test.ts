@@ -98,7 +98,13 @@ test('a diagnosis of many accounts fits what invoke --log shows: what failed fir
       i === 150
         ? fail('login', { code: 'LOGIN_REFUSED', error: 'UNAUTHORIZED', message: 'no' })
         : i % 3 === 0
-          ? warn('rights', { code: 'RIGHTS_UNKNOWN', provider: 'keystone', roles: [], needsVolumes: true })
+          ? warn('rights', {
+              code: 'RIGHTS_UNKNOWN',
+              provider: 'keystone',
+              roles: [],
+              needsVolumes: true,
+              needsCopies: false,
+            })
           : pass('clock', { code: 'CLOCKS_AGREE' }),
       { account: `customer-${i}` },
     ),

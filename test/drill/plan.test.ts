@@ -39,6 +39,13 @@ function begun(snapshots: Drillable[], running: ThrowAway[] = [], atOnce = 1, sc
   return waiting.slice(0, capacity).map(({ id }) => id);
 }
 
+test('a run by hand begins a drill although the slot had its drill, and no more than atOnce', () => {
+  const snapshots = [of('a', 0, { drilled: new Date(NOW.getTime() - 60 * MINUTE_MS) }), of('b', 1)];
+  const capacityOf = (isByHand: boolean, running: ThrowAway[] = []) =>
+    planDrills(snapshots, { running }, { atOnce: 1, schedule: NIGHTLY, isByHand }, NOW).capacity;
+  expect([capacityOf(false), capacityOf(true), capacityOf(true, [server('a0', 5)])]).toEqual([0, 1, 0]);
+});
+
 describe('the next snapshot', () => {
   test.each<[string, Drillable[], string[]]>([
     ['none when there are none', [], []],

@@ -6,6 +6,7 @@ import { type Harness, harness, policy, setTime } from '../harness.ts';
 
 const SECRET = 'autosnap/test/rackspace';
 const PUBLIC = '00000000-0000-0000-0000-000000000000';
+const PRIVATE = '11111111-1111-1111-1111-111111111111';
 
 let h: Harness;
 
@@ -32,7 +33,7 @@ describe("a drill's flavor, networks and security groups", () => {
     });
 
     test.each(['general1-2', '2 GB General Purpose v1'])('the flavor %s is there', async (flavor) => {
-      expect(await found({ drill: { schedule, flavor, networks: [PUBLIC] } })).toEqual([]);
+      expect(await found({ drill: { schedule, flavor, networks: [PRIVATE] } })).toEqual([]);
     });
 
     test('a missing value fails, and the available ones are listed, only in regions with servers', async () => {
@@ -54,6 +55,12 @@ describe("a drill's flavor, networks and security groups", () => {
         expect.stringMatching(/^warn DFW: drill\.networks: the available values could not be read: .* 403 /),
       ]);
     });
+  });
+
+  test("Rackspace's public network is a warning", async () => {
+    expect(await found({ drill: { schedule, networks: [PRIVATE, PUBLIC] } })).toEqual([
+      `warn DFW: drill.networks: public (${PUBLIC}) can be reached from outside: a copy of the server would be, too, with its data and its services → Name an isolated network, or none.`,
+    ]);
   });
 
   test('security groups, of an OpenStack', async () => {

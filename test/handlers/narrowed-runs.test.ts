@@ -146,10 +146,13 @@ describe('snapshot', () => {
   });
 });
 
-test.each(['offsite', 'drill'] as const)('%s cannot be limited to a part', async (job) => {
+test.each([
+  ['offsite', { servers: { names: ['web'] } }, "servers, regions: this job can't be narrowed"],
+  ['drill', { regions: ['DFW'] }, 'regions: drills can be narrowed to servers alone'],
+] as const)('%s cannot be limited to %o', async (job, part, refusal) => {
   const h = await fleet();
-  const { error } = await h.fail(job, { policy: 'daily', servers: { names: ['web'] } });
-  expect(error.message).toContain('servers, regions: only snapshot and cleanup can be narrowed');
+  const { error } = await h.fail(job, { policy: 'daily', ...part });
+  expect(error.message).toContain(refusal);
 });
 
 test('a run for a part does not count as a run of the policy', async () => {

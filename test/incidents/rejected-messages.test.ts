@@ -16,7 +16,7 @@ test('a message that cannot be read causes one e-mail, with the reason and the c
     "Autosnap autosnap-test: 1 message of the queue can't be read",
   ]);
   expect(mails[0]!.text).toContain('the message is not a work item of this version');
-  expect(mails[0]!.text).toContain('npx serverless rerun --stage test --discard');
+  expect(mails[0]!.text).toContain('npx autosnap rerun --stage test --discard');
   expect(mails[0]!.text).not.toContain('failed in all tries');
   expect((await d.audit('2026-11-23T02:10:00Z')).mails).toEqual([]);
 });

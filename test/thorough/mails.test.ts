@@ -55,7 +55,7 @@ test('an e-mail about a run whose last try failed has the cause, what to do and 
   const { text } = mails[0]!;
   expect(text).toContain('503 The server is currently unavailable');
   expect(text).toContain('npx serverless logs -f snapshot --stage test');
-  expect(text).toContain('npx serverless rerun --stage test');
+  expect(text).toContain('npx autosnap rerun --stage test');
   expect(text).toContain('All servers: 2 of 2 servers protected.');
   expect((await h.audit('2026-11-24T01:30:00Z')).mails).toEqual([]);
 });
@@ -246,7 +246,7 @@ test('an e-mail about several servers has the remedy of their reason once', asyn
     [
       'What to do:',
       '- db (SERVER_IN_STATE): End the state that the reason names: unshelve it, end the rescue, confirm the resize, or repair it. Or name it in servers.except; the audit then reports it as no longer covered until you accept that.',
-      '- see all servers and their snapshots: npx serverless report --stage test',
+      '- see all servers and their snapshots: npx autosnap report --stage test',
       '',
     ].join('\n'),
   );
@@ -429,7 +429,7 @@ test('a run that was killed is one e-mail, by the record that Lambda or the queu
   keepKilledRun(h);
   const { mails } = await h.audit('2026-11-23T01:30:00Z');
   expect(mails.map(({ subject }) => subject)).toEqual(['Autosnap autosnap-test: 1 run failed in all tries']);
-  expect(mails[0]!.text).toContain('npx serverless rerun --stage test');
+  expect(mails[0]!.text).toContain('npx autosnap rerun --stage test');
   expect((await h.audit('2026-11-23T02:30:00Z')).mails).toEqual([]);
   keepKilledRun(h);
   // Those that keep coming are one mail a day.

@@ -3,7 +3,7 @@ import type { Finding, Reason } from '../../reporting/reasons.ts';
 import type { Audit, Dropped } from '../model.ts';
 import type { Acceptance } from './acceptance.ts';
 import { compareCoverage } from './compare.ts';
-import { type AccountCoverage, coverageText } from './record.ts';
+import { type AccountCoverage, type Coverage, coverageText } from './record.ts';
 import type { CoverageStore, RecordedCoverage } from './store.ts';
 
 /**
@@ -24,6 +24,7 @@ export interface ComparedAudit {
  * Makes an audit, compares it with the coverage that earlier audits recorded, and records its own
  * coverage. Without a store, only makes the audit.
  *
+ * @param isReadOnly compares, and records nothing.
  * @param auditOf makes the audit; it gets the recorded coverage, if that can be read, and whether
  *   no audit has recorded any. `knownDrops` returns the items that dropped out of coverage by the
  *   last audit that could read the record, if the record can't be read or was lost.
@@ -33,9 +34,11 @@ export async function withCoverage(
   store: CoverageStore | undefined,
   acceptance: Acceptance | undefined,
   {
+    isReadOnly = false,
     auditOf,
     knownDrops,
   }: {
+    isReadOnly?: boolean;
     auditOf: (recorded: readonly AccountCoverage[] | undefined, isFirst: boolean) => Promise<Audit>;
     knownDrops: () => Promise<Dropped[]>;
   },
@@ -46,9 +49,11 @@ export async function withCoverage(
     // Without a record, no server was covered.
     const accounts = isFirst ? [] : recorded.coverage?.accounts;
     const audit = await auditOf(accounts, isFirst);
-    return 'problem' in recorded
-      ? withoutRecord(audit, await knownDrops(), recorded.problem, acceptance)
-      : recordCoverage(audit, recorded, { store, acceptance, knownDrops });
+    if ('problem' in recorded) return withoutRecord(audit, await knownDrops(), recorded.problem, acceptance);
+    if (!isReadOnly) return recordCoverage(audit, recorded, { store, acceptance, knownDrops });
+    const { dropped, warnings } = await compared(audit, recorded.coverage, { acceptance, knownDrops });
+    const all = [...audit.warnings, ...warnings];
+    return { audit: { ...audit, dropped, warnings: all }, accepted: [], failures: [] };
   }
   if (acceptance === undefined) return { audit: await auditOf(undefined, true), accepted: [], failures: [] };
   throw invalidEvent(
@@ -69,6 +74,16 @@ async function readCoverage(
     const { message } = error as Error;
     return { coverage: undefined, problem: { code: 'COVERAGE_UNREADABLE', message } };
   }
+}
+
+/** The change since the recorded coverage. */
+async function compared(
+  audit: Audit,
+  coverage: Coverage | undefined,
+  { acceptance, knownDrops }: { acceptance: Acceptance | undefined; knownDrops: () => Promise<Dropped[]> },
+) {
+  const before = coverage ?? { accounts: [], carried: await knownDrops() };
+  return compareCoverage(before.accounts, audit, acceptance, before.carried);
 }
 
 /**
@@ -92,8 +107,7 @@ async function recordCoverage(
   try {
     let { coverage, etag } = recorded;
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      const before = coverage ?? { accounts: [], carried: await knownDrops() };
-      const change = compareCoverage(before.accounts, audit, acceptance, before.carried);
+      const change = await compared(audit, coverage, { acceptance, knownDrops });
       const next = { accounts: change.coverage, carried: change.carried };
       found = [...change.dropped, ...change.accepted];
       const isOfOtherVersion = etag !== undefined && coverage === undefined;

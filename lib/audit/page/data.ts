@@ -1,10 +1,9 @@
 import { minuteText, sizeText } from '../../reporting/sentences/format.ts';
-import { copiesText, snapshotText, untilText } from '../../reporting/sentences/page.ts';
+import { copiesText } from '../../reporting/sentences/page.ts';
 import type { Sentence } from '../../reporting/sentences/sentence.ts';
 import { textIndex } from '../../reporting/sentences/text-index.ts';
-import { sentencesOf } from '../../reporting/sentences.ts';
 import type { Audit, AuditedSeries } from '../model.ts';
-import { symbolOf } from './timeline-symbol.ts';
+import { snapshotTexts } from '../snapshot-texts.ts';
 
 /**
  * A snapshot in a row's table: the id of its image, and the indexes in {@link PageData.text} of its
@@ -19,8 +18,8 @@ export type Line = [image: string, slot: number, state: number, size: number, wh
 export interface PageData {
   text: Sentence[];
   /**
-   * The snapshots of each row, by the row's number; newest first, in the same order as the symbols
-   * of the timeline.
+   * The snapshots of each row, by the row's number; newest first, in the same order as the marks of
+   * the timeline.
    */
   rows: Line[][];
   /** A text about the copies of each row; empty without copies. */
@@ -28,16 +27,13 @@ export interface PageData {
 }
 
 /** Creates the data of the page's script. A thousand servers need a few megabytes. */
-export function pageData(rows: readonly AuditedSeries[], { at, policies }: Audit): PageData {
+export function pageData(rows: readonly AuditedSeries[], audit: Audit): PageData {
   const { indexOf, texts } = textIndex();
-  const policyOf = new Map(policies.map((one) => [`${one.account} ${one.policy}`, one]));
-  const lines = rows.map(({ account, policy, snapshots }) =>
-    snapshots.map((s): Line => {
-      const held = { at, isHeld: symbolOf(s) === 'held' };
-      const until = untilText(s, policyOf.get(`${account} ${policy}`), held);
+  const textsOf = snapshotTexts(audit);
+  const lines = rows.map((series) =>
+    series.snapshots.map((s): Line => {
+      const { state, why, until } = textsOf(series, s);
       const size = s.sizeBytes === undefined ? '–' : sizeText(s.sizeBytes);
-      const state = snapshotText(s, held);
-      const why = sentencesOf(s.reasons);
       return [
         s.image,
         indexOf(minuteText(s.slot)),

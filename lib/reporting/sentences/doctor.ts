@@ -1,6 +1,6 @@
 import type { Dormancy } from '../../config/dormancy.ts';
 import type { Rights } from '../reasons.ts';
-import { firstNames, minuteText } from './format.ts';
+import { counted, firstNames, joinedBy, joinedByAnd, minuteText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { remedyForStatus } from './snapshot.ts';
 
@@ -11,14 +11,24 @@ const FORM_NAMES = {
   applicationCredential: 'a Keystone application credential',
 };
 
-function neededRoles({ provider, needsVolumes }: Rights): string {
+function neededRoles({ provider, needsVolumes, needsCopies }: Rights): string {
   if (provider === 'keystone') return 'a role such as member';
-  return needsVolumes ? 'nova:admin, cloudImages:admin and cbs:admin' : 'nova:admin and cloudImages:admin';
+  return joinedByAnd([
+    'nova:admin',
+    'cloudImages:admin',
+    ...(needsVolumes ? ['cbs:admin'] : []),
+    ...(needsCopies ? ['object-store:admin'] : []),
+  ]);
 }
 
 /** What the user has to create and delete. */
-function writtenThings({ needsVolumes }: Rights, conjunction: 'and' | 'or'): string {
-  return needsVolumes ? `images ${conjunction} volume snapshots` : 'images';
+function writtenThings({ needsVolumes, needsCopies }: Rights, conjunction: 'and' | 'or'): string {
+  const things = [
+    'images',
+    ...(needsVolumes ? ['volume snapshots'] : []),
+    ...(needsCopies ? ['copies'] : []),
+  ];
+  return joinedBy(conjunction, things);
 }
 
 /** What `doctor` has found. */
@@ -55,6 +65,8 @@ export const doctorSentences = {
   VOLUMES_LISTED: ({ where, count }) => `${where}: ${count} volume snapshots`,
   VOLUMES_NOT_LISTED: ({ where, message }) =>
     `${where}: without volume snapshots nothing would be deleted there: ${message}`,
+  SERVERS_IN_NO_POLICY: ({ where, names }) =>
+    `${where}: no policy selects ${counted(names.length, 'server')}: ${firstNames(names)}`,
 
   // Policies.
   REGIONS_KNOWN: ({ regions, isAll }) => `${regions.join(', ')}${isAll ? ' (all)' : ''}`,
@@ -74,6 +86,10 @@ export const doctorSentences = {
     `Rackspace makes no images of these servers, and the policy takes no snapshots of their volumes: ${firstNames(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
     `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
+  IMAGES_ADOPTED: ({ where, count, names }) =>
+    count === 0
+      ? `${where}: there is no image of autosnap.py of the selected servers`
+      : `${where}: ${counted(count, 'image')} of autosnap.py would count and rotate, of ${firstNames(names)}`,
   SCHEDULE_NEXT: (next) => nextText(next),
   SCHEDULE_OVER: (dormancy) => dormantFieldText('snapshot', dormancy),
   CLEANUP_NEXT: (next) => nextText(next),
@@ -94,6 +110,8 @@ export const doctorSentences = {
     `${where}: drill.${part}: there is no ${missing.join(', ')}: there is ${firstNames(known) || 'none'}`,
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
     `${where}: drill.${part}: the available values could not be read: ${message}`,
+  DRILL_NETWORK_PUBLIC: ({ where, networks }) =>
+    `${where}: drill.networks: ${firstNames(networks)} can be reached from outside: a copy of the server would be, too, with its data and its services`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
@@ -139,6 +157,8 @@ export const doctorRemedies = {
       : 'If that deployment has moved here, or this one had that owner before, set custom.owner to it and deploy again.',
   VOLUMES_NOT_LISTED: () =>
     'Give the user access to block storage, or take the servers on volumes out with servers.except.',
+  SERVERS_IN_NO_POLICY: () =>
+    'Let a policy select them, or leave them without snapshots: the audit names them, too.',
   REGIONS_UNKNOWN: () => 'Correct regions, or leave it out for all regions of the account.',
   SERVERS_UNMATCHED: ({ isPartial }) =>
     isPartial ? '' : 'Correct the selector, or give the servers such names or tags.',
@@ -156,6 +176,7 @@ export const doctorRemedies = {
   CONTAINER_MISSING: () => 'Correct offsite.container if it is misspelt.',
   DRILL_OVER: () => 'Correct drill.schedule.',
   DRILL_PART_MISSING: ({ part }) => `Correct drill.${part}, or leave the region out of regions.`,
+  DRILL_NETWORK_PUBLIC: () => 'Name an isolated network, or none.',
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
   SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',
 } satisfies Partial<Sentences>;

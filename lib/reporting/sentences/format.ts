@@ -101,7 +101,14 @@ export function firstNames(names: readonly string[]): string {
 
 /** "DFW", "DFW and ORD", "DFW, LON and ORD" */
 export function joinedByAnd(things: readonly string[]): string {
-  return things.length < 2 ? things.join() : `${things.slice(0, -1).join(', ')} and ${things.at(-1)}`;
+  return joinedBy('and', things);
+}
+
+/** {@link joinedByAnd} with "and" or "or". */
+export function joinedBy(conjunction: 'and' | 'or', things: readonly string[]): string {
+  return things.length < 2
+    ? things.join()
+    : `${things.slice(0, -1).join(', ')} ${conjunction} ${things.at(-1)}`;
 }
 
 /** "active", or "volume snapshot gone" for a status that {@link volumeSnapshotStatus} has made. */

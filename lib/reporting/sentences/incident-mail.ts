@@ -81,7 +81,7 @@ export function refusedMailTexts(
     text: [
       `The topic of alerts has refused this e-mail twice: "${subject}". It is not sent again.`,
       `The error: ${printable(message).slice(0, MOST_CHARACTERS)}`,
-      `What it was about is on the report page: npx serverless report --stage ${stage}`,
+      `What it was about is on the report page: npx autosnap report --stage ${stage}`,
     ].join('\n\n'),
   };
 }

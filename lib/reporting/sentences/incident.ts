@@ -195,7 +195,7 @@ const INCIDENT_REMEDIES: { [C in Remediable]: Remedy<C> } = {
   COVERAGE_NOT_RECORDED: repairRecord,
   COVERAGE_UNREADABLE: repairRecord,
   MESSAGES_REJECTED: (_, { stage }) => [
-    `remove what can't be read from the queue of failed runs, which also runs again what failed: npx serverless rerun --stage ${stage} --discard`,
+    `remove what can't be read from the queue of failed runs, which also runs again what failed: npx autosnap rerun --stage ${stage} --discard`,
   ],
   RUNS_WAITING: (_, { stage }) => [rerun(stage)],
 };
@@ -232,7 +232,7 @@ function repairRecord(_: Reason, { stage }: Place): string[] {
 }
 
 function rerun(stage: string): string {
-  return `once the cause is gone, run again what failed: npx serverless rerun --stage ${stage}`;
+  return `once the cause is gone, run again what failed: npx autosnap rerun --stage ${stage}`;
 }
 
 function repairServer(
@@ -254,7 +254,7 @@ function cloudRemedy(error: string): string | undefined {
 }
 
 function showServers(stage: string): string {
-  return `see all servers and their snapshots: npx serverless report --stage ${stage}`;
+  return `see all servers and their snapshots: npx autosnap report --stage ${stage}`;
 }
 
 /**

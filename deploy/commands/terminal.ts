@@ -1,0 +1,56 @@
+import { styleText } from 'node:util';
+
+type Format = Parameters<typeof styleText>[0];
+
+/** Between two signs of life in a log, in seconds. */
+const LOG_EVERY_SECONDS = 60;
+
+/** Where a command prints. */
+export interface Terminal {
+  /** Prints lines to stdout: what the command was asked for. */
+  print(text: string): void;
+  /** Prints lines to stderr: everything else. */
+  note(text: string): void;
+  /** The columns of the terminal; undefined if stdout is a pipe or a file, where no line is cut. */
+  columns: number | undefined;
+  /** A text in a color, if stdout is a terminal and NO_COLOR is not set. */
+  style(format: Format, text: string): string;
+  /**
+   * Shows that something takes time, until it has ended: on a terminal as a line with the seconds,
+   * which then disappears, in a log as a line now and one each minute.
+   *
+   * @param what what takes time, or the function that says it at any time.
+   */
+  during<T>(what: string | (() => string), work: Promise<T>): Promise<T>;
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const { stdout, stderr } = process;
+  const note = (text: string) => void stderr.write(`${text}\n`);
+  return {
+    print: (text) => void stdout.write(`${text}\n`),
+    note,
+    columns: stdout.isTTY ? stdout.columns : undefined,
+    style: (format, text) => styleText(format, text, { stream: stdout }),
+    async during(what, work) {
+      const startMs = performance.now();
+      const elapsed = () => Math.round((performance.now() - startMs) / 1000);
+      const text = () => (typeof what === 'string' ? what : what());
+      const line = () => `${text()} … ${elapsed()} s`;
+      if (!stderr.isTTY) note(`${text()} …`);
+      const timer = setInterval(
+        () => (stderr.isTTY ? stderr.write(`\r\u001b[2K${line()}`) : note(line())),
+        stderr.isTTY ? 1000 : LOG_EVERY_SECONDS * 1000,
+      );
+      if (stderr.isTTY) stderr.write(line());
+      try {
+        return await work;
+      } finally {
+        clearInterval(timer);
+        // Deletes the line.
+        if (stderr.isTTY) stderr.write('\r\u001b[2K');
+      }
+    },
+  };
+}

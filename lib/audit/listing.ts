@@ -1,0 +1,179 @@
+import * as v from 'valibot';
+import { printableIn } from '../openstack/printable.ts';
+import type { ReasonCode } from '../reporting/reasons.ts';
+import { standingText } from '../reporting/sentences/page.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
+import { matchesCriteria } from '../snapshots/selector.ts';
+import { digest } from './digest.ts';
+import type { Audit, AuditedSeries, AuditedSnapshot, SeriesState } from './model.ts';
+import { isExpected, SERIES_STATES, worstFirst } from './series-states.ts';
+import { type SnapshotTexts, snapshotTexts } from './snapshot-texts.ts';
+
+/** What an audit can list besides its summary. */
+export const List = v.picklist(['servers', 'snapshots'], 'must be "servers" or "snapshots"');
+
+/** A request for a list: of all servers, or of the snapshots that `of` selects; by default all. */
+export interface ListRequest {
+  list: v.InferOutput<typeof List>;
+  /**
+   * The name of servers, with `*` for any characters, or the beginning of the id of a server or an
+   * image.
+   */
+  of?: string | undefined;
+}
+
+/**
+ * The size of a list as JSON, in bytes, that an answer of Lambda has room for beside the summary;
+ * answers have at most 6 MB.
+ */
+const LARGEST_BYTES = 4_000_000;
+
+/**
+ * A server with snapshots, or one that should have some. Times are ISO, in UTC. A server is as
+ * protected as the worst of its series.
+ */
+export interface ListedServer {
+  account: string;
+  region: string;
+  server: string;
+  /** Empty if it is not known. */
+  name: string;
+  state: SeriesState;
+  /** The state in words, such as how late the server is. */
+  standing: Sentence;
+  policies: string[];
+  /** The newest time of which there is a good snapshot of each part of the server. */
+  newestGood?: string;
+  ageSeconds?: number;
+  nextRun?: string;
+  /** When a snapshot last passed a drill. */
+  proven?: string;
+  /** The number of its volumes that have snapshots of their own. */
+  volumes: number;
+  /** The number of these volumes whose snapshots are late or missing. */
+  lateVolumes: number;
+}
+
+/** A snapshot of a server or of one of its volumes. Times are ISO, in UTC. */
+export interface ListedSnapshot
+  extends Pick<AuditedSeries, 'account' | 'region' | 'server' | 'name' | 'policy' | 'volume'>,
+    Pick<AuditedSnapshot, 'image' | 'slot' | 'status' | 'sizeBytes' | 'action' | 'expiresAt'>,
+    SnapshotTexts {
+  /** Whether the snapshot is good, pending, stuck, failed or of an unknown status. */
+  kind: AuditedSnapshot['state'];
+  codes: ReasonCode[];
+}
+
+/** The lists of an audit. */
+export interface Listing {
+  /** Whether nothing is wrong, by the same rule as a digest `on-trouble`. */
+  isGood?: boolean;
+  servers?: ListedServer[];
+  snapshots?: ListedSnapshot[];
+  /** How many items the list lacks, because the answer would be too long. */
+  omittedItems?: number;
+}
+
+/** Lists what an audit has found, the servers in trouble first. */
+export function listingOf(audit: Audit, { list, of }: ListRequest): Listing {
+  if (list === 'servers') {
+    const { items, omitted } = fitting(serversOf(audit));
+    return { isGood: digest(audit, [], undefined).good, servers: items, ...omitted };
+  }
+  const { items, omitted } = fitting(snapshotsOf(audit, of));
+  return { snapshots: items, ...omitted };
+}
+
+function serversOf({ series, at }: Audit): ListedServer[] {
+  const byServer = Map.groupBy(series, (one) => JSON.stringify([one.account, one.region, one.server]));
+  return [...byServer.values()]
+    .map((its) => [...its].sort(worstFirst) as [AuditedSeries, ...AuditedSeries[]])
+    .sort(([a], [b]) => Number(isExpected(b)) - Number(isExpected(a)) || worstFirst(a, b))
+    .map((its) => listedServer(its, at));
+}
+
+/** @param all the series of a server, the worst first. */
+function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], at: string): ListedServer {
+  const all = [worst, ...others];
+  const expected = all.filter(isExpected);
+  const its = expected.length > 0 ? expected : all;
+  const parts = [...Map.groupBy(its, ({ volume }) => volume?.id).values()];
+  const newest = parts.map((part) => newestOf(part.flatMap(({ newestGood }) => newestGood ?? [])));
+  const newestGood = newest.every((one) => one !== undefined) ? newest.sort()[0] : undefined;
+  const nextRun = its.flatMap((one) => one.nextRun ?? []).sort()[0];
+  const proven = newestOf(its.flatMap(({ proof }) => proof?.proven ?? []));
+  const volumes = parts.filter(([first]) => first?.volume !== undefined);
+  const { account, region, server, state } = worst;
+  return printableIn({
+    account,
+    region,
+    server,
+    name: all.find(({ name }) => name)?.name ?? '',
+    state,
+    standing: standingText(worst, SERIES_STATES[state].label),
+    policies: [...new Set(its.map(({ policy }) => policy))].sort(),
+    ...(newestGood
+      ? { newestGood, ageSeconds: Math.floor((Date.parse(at) - Date.parse(newestGood)) / 1000) }
+      : {}),
+    ...(nextRun ? { nextRun } : {}),
+    ...(proven ? { proven } : {}),
+    volumes: volumes.length,
+    lateVolumes: volumes.filter((part) => part.some((one) => isLate(one.state))).length,
+  });
+}
+
+function isLate(state: SeriesState): boolean {
+  return state === 'late' || state === 'never';
+}
+
+function newestOf(times: readonly string[]): string | undefined {
+  return times.toSorted().at(-1);
+}
+
+/** The snapshots that `of` selects: by server and volume, newest first. */
+function snapshotsOf(audit: Audit, of: string | undefined): ListedSnapshot[] {
+  const textsOf = snapshotTexts(audit);
+  return audit.series.flatMap((series) => {
+    const { account, region, server, name, policy, volume } = series;
+    const isServer = of === undefined || isNamed({ id: server, name }, of);
+    return series.snapshots
+      .filter(({ image }) => isServer || image.startsWith(of))
+      .map((snapshot): ListedSnapshot => {
+        const { image, slot, status, sizeBytes, action, expiresAt, state: kind, reasons } = snapshot;
+        return printableIn({
+          account,
+          region,
+          server,
+          name,
+          policy,
+          ...(volume ? { volume } : {}),
+          image,
+          slot,
+          status,
+          kind,
+          ...(sizeBytes === undefined ? {} : { sizeBytes }),
+          action,
+          ...(expiresAt ? { expiresAt } : {}),
+          codes: reasons.map(({ code }) => code),
+          ...textsOf(series, snapshot),
+        });
+      });
+  });
+}
+
+function isNamed({ id, name }: { id: string; name: string }, of: string): boolean {
+  return id.startsWith(of) || matchesCriteria({ id, name, metadata: {} }, { names: [of] });
+}
+
+/** The first items that fit into an answer. */
+function fitting<T>(all: readonly T[]): { items: T[]; omitted: Pick<Listing, 'omittedItems'> } {
+  const items: T[] = [];
+  let bytes = 0;
+  for (const item of all) {
+    bytes += Buffer.byteLength(JSON.stringify(item)) + 1;
+    if (bytes > LARGEST_BYTES) break;
+    items.push(item);
+  }
+  const omittedItems = all.length - items.length;
+  return { items, omitted: omittedItems > 0 ? { omittedItems } : {} };
+}

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { reportText } from '../../../deploy/commands/report-text.ts';
+import { snapshotsText } from '../../../deploy/commands/snapshots.ts';
+import { statusText } from '../../../deploy/commands/status.ts';
+import type { AuditSummary } from '../../../lib/audit/summary.ts';
+import type { Report } from '../../../lib/reporting/report.ts';
+import { addFleet } from '../../../local/fleet.ts';
+import { deploy, harness, policy, setTime } from '../../harness.ts';
+
+const terminal = { columns: undefined, style: (_: unknown, text: string) => text };
+
+async function audited(event: object) {
+  setTime('2026-11-23T09:00:00Z');
+  const h = await harness();
+  addFleet(h.cloud, 'autosnap-test');
+  deploy([policy({ servers: { tagged: { autosnap: 'daily' } }, keep: { last: 7 } })]);
+  return h.run('audit', event);
+}
+
+test('the status is the sentence of the audit, a line for each server, and its other problems', async () => {
+  expect(statusText(await audited({ list: 'servers' }), terminal)).toBe(
+    `5 of 7 servers protected; db-2 in DFW is 4 days late; 1 waits for its first snapshot; the last drill of db-1 in DFW failed; a snapshot of 2 servers failed.
+
+server  state        newest good  age       next run     proven       volumes  region
+db-2    4 days late  11-18 00:00  5 days    11-24 00:00  21 days ago  -        DFW
+db-1    protected    11-22 00:00  33 hours  11-24 00:00  6 days ago   2        DFW
+mail-1  protected    11-22 00:00  33 hours  11-24 00:00  -            -        ORD
+new-1   protected    11-22 00:00  33 hours  11-24 00:00  2 days ago   -        ORD
+web-1   protected    11-22 00:00  33 hours  11-24 00:00  3 days ago   -        DFW
+web-2   protected    11-22 00:00  33 hours  11-24 00:00  4 days ago   -        DFW
+web-3   none yet     -            -         11-24 00:00  -            -        ORD
+shop    server gone  10-14 00:00  40 days   -            -            -        ORD
+Times are in UTC.
+
+! ORD: the local data disks of mail-1 are in no snapshot: back them up in another way, then set localDisks: accepted in the policy daily
+! ORD: server shop (8d9001d3-2c6a-403d-8592-1a77115050f3) no longer exists: 5 of 5 daily snapshots stay`,
+  );
+});
+
+test('several accounts have a column', async () => {
+  const found = await audited({ list: 'servers' });
+  const [first, ...others] = found.servers!;
+  const servers = [{ ...first!, account: 'customer-b' }, ...others];
+  expect(statusText({ ...found, servers }, terminal)).toMatch(
+    / region {2}account\n.* DFW +customer-b\n.* rackspace\n/,
+  );
+});
+
+test('the snapshots of a server have a table for each series, with the reason and the end of each', async () => {
+  const text = snapshotsText(await audited({ list: 'snapshots', of: 'db-1' }), terminal);
+  expect(text.match(/^db-1.*$/gm)).toEqual([
+    'db-1 in DFW, daily',
+    'db-1, volume db-1-data in DFW, daily',
+    'db-1, volume db-1-logs in DFW, daily',
+  ]);
+  expect(text).toMatch(/^2026-11-16 00:00 {2}[0-9a-f]{8} {2}2\.0 GB {2}good .* last 7 of 7\n/m);
+  expect(text).toMatch(/ good, held +its hold is released +held forever\n/);
+});
+
+test('what could not be read is said below the snapshots', () => {
+  const unlisted: AuditSummary['unlisted'] = [{ account: 'rackspace', region: 'ORD' }];
+  expect(snapshotsText({ snapshots: [], unlisted, failures: [], omittedItems: 3 }, terminal)).toMatch(
+    /\n… and 3 more: name one server\.\n\n! ORD can't be read$/,
+  );
+});
+
+test('a report has a line for each server and volume, and what resumes later', () => {
+  const report = {
+    entries: [
+      {
+        name: 'web-1',
+        server: 's',
+        region: 'DFW',
+        outcome: 'taken',
+        reason: 'web-1-adhoc-1',
+        volumes: [{ volume: 'v', name: 'data', outcome: 'failed', code: 'CLOUD', reason: 'no quota' }],
+      },
+      { name: 'web-2', server: 't', region: 'DFW', outcome: 'skipped', reason: 'busy' },
+      { name: 'web-3-daily', server: 'u', region: 'DFW', outcome: 'held', reason: 'held forever' },
+    ],
+    omitted: 2,
+    resumesAt: '2026-11-23T10:00:00Z',
+    failures: [{ code: 'CLOUD', text: 'ORD: down' }],
+    warnings: [],
+  } as unknown as Report;
+  expect(reportText(report, terminal)).toBe(`✓ web-1 in DFW: taken: web-1-adhoc-1
+  ✗ volume data: failed: no quota
+! web-2 in DFW: skipped: busy
+✓ web-3-daily in DFW: held forever
+… and 2 more
+The rest goes on by itself at 2026-11-23 10:00 UTC.
+
+! ORD: down`);
+});
