@@ -31,6 +31,7 @@ import {
   unservedVolumes,
 } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { exceptedVolumes } from '../volumes/excepted.ts';
 import { type AdhocSnapshot, missingAdhocImages } from './adhoc-snapshots.ts';
 import { type ListedBackups, listBackups } from './backup-freshness.ts';
 import { type Copies, copiesUnreadable, listCopies, type ReadableCopies } from './copy-freshness.ts';
@@ -43,6 +44,7 @@ import { protectionOf, type SelectedSince } from './protection.ts';
 import { cleanupsSeen, leftByTwo } from './seen-cleanups.ts';
 import { schedulesSeen } from './seen-schedules.ts';
 import { isExpected } from './series-states.ts';
+import { unmanagedBackupsIn } from './unmanaged-backups.ts';
 import { type UnmanagedSnapshots, unmanagedSnapshotsIn, unmanagedWarning } from './unmanaged-snapshots.ts';
 
 interface Extras {
@@ -78,7 +80,7 @@ export async function audit(
   const accounts = [...Map.groupBy(policies, ({ account }) => account)];
   const audits = await pMap(
     accounts,
-    ([account, own]) => auditAccount(account, own, { ...known, goodRuns, run, login }),
+    ([account, own]) => auditAccount(account, own, { ...known, goodRuns, run, login, deployed: policies }),
     {
       concurrency: 4,
     },
@@ -217,8 +219,11 @@ async function auditAccount(
     coverage,
     goodRuns,
     adhocSnapshots = [],
+    deployed,
   }: Pick<Extras, 'bucketUntil' | 'coverage' | 'goodRuns' | 'adhocSnapshots'> & {
     run: Run;
+    /** The policies of all accounts. */
+    deployed: readonly Policy[];
     login: (account: string) => Promise<Session>;
   },
 ): Promise<AccountAudit> {
@@ -247,6 +252,7 @@ async function auditAccount(
         return coverage && schedulesSeen(own && (before ? before.schedules : {}), policy, run.now);
       },
       adhocSnapshots: adhocSnapshots.filter((one) => one.account === account),
+      deployed,
     });
   } catch (error) {
     if (!isCloudError(error) && !(error instanceof ValidationError)) throw error;
@@ -287,6 +293,7 @@ async function auditRegions(
     cleanupsOf,
     schedulesOf,
     adhocSnapshots,
+    deployed,
   }: {
     run: Run;
     remembered: readonly CoveredServer[];
@@ -294,6 +301,7 @@ async function auditRegions(
     cleanupsOf: (policy: Policy) => SeenCleanups | undefined;
     schedulesOf: (policy: Policy) => SeenSchedules | undefined;
     adhocSnapshots: readonly AdhocSnapshot[];
+    deployed: readonly Policy[];
   },
 ): Promise<AccountAudit> {
   const rememberedIn = Map.groupBy(remembered, ({ region }) => region);
@@ -346,11 +354,12 @@ async function auditRegions(
   };
   const obstacle = session.provider === 'rackspace' ? licenseOf : obstacleTo;
   const backupsIn = new Map<string, Promise<ListedBackups>>();
-  const backupsOf = async ({ offsite }: Policy, region: string): Promise<ListedBackups | undefined> => {
-    if (!offsite || !makesBackups(session, offsite)) return undefined;
+  const listedBackups = (region: string): Promise<ListedBackups> => {
     if (!backupsIn.has(region)) backupsIn.set(region, listBackups(session, region));
     return backupsIn.get(region)!;
   };
+  const backupsOf = async ({ offsite }: Policy, region: string): Promise<ListedBackups | undefined> =>
+    offsite && makesBackups(session, offsite) ? listedBackups(region) : undefined;
   const covered = new Set<string>();
   const unlisted = unreadable
     .filter(({ region }) => !withoutImages.some((one) => one.region === region))
@@ -383,6 +392,11 @@ async function auditRegions(
     growing.push({ policy, servers: selection.servers });
     for (const { region, id } of selection.servers) covered.add(`${region} ${id}`);
     result.warnings.push(...(await localDisks(selection.servers, policy)));
+    const { provider } = session;
+    for (const one of own) {
+      const options = { policies, provider };
+      result.warnings.push(...exceptedVolumes(one, selection.servers, policy, options));
+    }
     const itsUnreadable = unreadable.filter(({ region }) => wanted.includes(region));
     const isUnserved = (region: string) => unserved.some((one) => one.region === region);
     const unknown = unlisted.map(({ region }) => region).filter((region) => wanted.includes(region));
@@ -432,8 +446,8 @@ async function auditRegions(
         servers: [...surveyed.servers, ...more.found],
         gone: surveyed.gone.union(more.gone),
       };
-      const listedBackups = await backupsOf(policy, surveyed.region);
-      if (listedBackups && 'problem' in listedBackups) problems.push(listedBackups.problem);
+      const itsBackups = await backupsOf(policy, surveyed.region);
+      if (itsBackups && 'problem' in itsBackups) problems.push(itsBackups.problem);
       const { series, warnings } = protectionOf(all, policy, {
         ...run,
         projectId,
@@ -441,8 +455,8 @@ async function auditRegions(
         unsure: [...unsure, ...more.unsure],
         copies,
         obstacleTo: obstacle,
-        backups: listedBackups && 'backups' in listedBackups ? listedBackups.backups : undefined,
-        provider: session.provider,
+        backups: itsBackups && 'backups' in itsBackups ? itsBackups.backups : undefined,
+        provider,
         goneEverywhere: gone,
         selectedSince,
         leftByTwoCleanups: leftByTwo(cleanups),
@@ -477,6 +491,17 @@ async function auditRegions(
         ),
       ...unseen.map((server) => emptySeries(server, policy, { code: 'SERIES_SERVER_UNCERTAIN' })),
     );
+  }
+  const seenBackups = new Set<string>();
+  for (const { region } of session.provider === 'rackspace' ? [] : regions) {
+    const all = await listedBackups(region);
+    // Without a policy that makes backups, a cloud without a service for them is no problem.
+    if ('problem' in all) continue;
+    // Regions that share a volume service list the same backups.
+    const backups = all.backups.filter(({ id }) => !seenBackups.has(id));
+    for (const { id } of backups) seenBackups.add(id);
+    const options = { owner: run.owner, policies: deployed, provider: session.provider };
+    result.warnings.push(...unmanagedBackupsIn(region, backups, options));
   }
   for (const { region, images } of regions) {
     const policiesHere = growing.map(({ policy, servers }) => ({

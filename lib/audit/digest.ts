@@ -16,7 +16,7 @@ import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
 import { unreportedWarnings } from './reported-warnings.ts';
 import { isExpected, worstFirst } from './series-states.ts';
-import { isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
+import { hasOtherTrouble, isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
 
 const MOST_LINES = 20;
 
@@ -32,8 +32,8 @@ export interface Digest {
   subject: Sentence;
   text: Sentence;
   /**
-   * Whether nothing failed, no server is late, no quota is used up within a week, and everything
-   * could be read.
+   * Whether nothing failed, no server is late, each policy selects servers, no quota is used up
+   * within a week, and everything could be read.
    */
   good: boolean;
 }
@@ -129,8 +129,7 @@ export function digest(
   return {
     subject: DIGEST.subject(audit.owner, title),
     text: text.filter(Boolean).join('\n\n'),
-    good:
-      failures.open.length + troubles.length + problems.length + audit.dropped.length === 0 && !isQuotaNear,
+    good: failures.open.length + troubles.length === 0 && !hasOtherTrouble(audit) && !isQuotaNear,
   };
 }
 

@@ -10,6 +10,7 @@ import type { Sentence } from '../reporting/sentences/sentence.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
 import { namingOf } from './naming.ts';
 import { isExpected, worstFirst } from './series-states.ts';
+import { serverKey, setsOf } from './server-sets.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
 /**
@@ -17,8 +18,9 @@ import { SERIES_TROUBLES } from './troubles.ts';
  * of 42 servers protected; 9 servers have no fresh snapshot, the worst is app-1, 3 days late`. The
  * sentence starts with the regions that can't be read, and ends with the other troubles of servers,
  * with what keeps policies from doing what they are configured for, with quotas that are almost
- * used up, and with the items that dropped out of coverage. A server is protected if none of its
- * series is late. A new server without a snapshot is waiting, not protected.
+ * used up, and with the items that dropped out of coverage. A server counts as the worst of its
+ * parts: it is protected if its image and each of its volumes are. A new server or volume without a
+ * snapshot is waiting, not protected.
  */
 export function headline(audit: Audit): Sentence {
   return headlineText(clausesOf(audit));
@@ -119,19 +121,19 @@ function policyClauses({ policies, series }: Audit): Sentence[] {
   ];
 }
 
-/** The worst series of each server that is expected to have snapshots; the most overdue first. */
+/**
+ * The series that decides the state of each server that is expected to have snapshots; the most
+ * overdue first.
+ */
 export function worstSeriesOfServers({ series }: Pick<Audit, 'series'>): AuditedSeries[] {
-  const expected = series.filter(isExpected).sort(worstFirst);
   const worstOf = new Map<string, AuditedSeries>();
-  for (const one of expected) {
+  for (const one of setsOf(series)
+    .map(({ worst }) => worst)
+    .sort(worstFirst)) {
     const server = serverKey(one);
     if (!worstOf.has(server)) worstOf.set(server, one);
   }
   return [...worstOf.values()];
-}
-
-function serverKey({ account, region, server }: AuditedSeries): string {
-  return `${account} ${region} ${server}`;
 }
 
 /**

@@ -195,6 +195,8 @@ export interface AuditedSeries {
   name: string;
   /** For the snapshots of one of the server's volumes; absent for its images. */
   volume?: { id: string; name: string };
+  /** The other servers of the policy that the volume is attached to; absent without any. */
+  alsoOf?: { server: string; name: string }[];
   policy: string;
   /**
    * The policy that failures of these ad-hoc snapshots count for, because ad-hoc snapshots belong

@@ -18,7 +18,7 @@ import { axis, scaleOf } from './page/scale.ts';
 import { pageScript } from './page/script.ts';
 import { STYLE } from './page/style.ts';
 import { badgeOf, symbolOf } from './page/timeline-symbol.ts';
-import { SERIES_TROUBLES } from './troubles.ts';
+import { hasOtherTrouble, SERIES_TROUBLES } from './troubles.ts';
 
 const SCRIPT = `(${pageScript})()`;
 
@@ -30,8 +30,9 @@ const SCRIPT = `(${pageScript})()`;
 export function reportPage(audit: Audit): string {
   const { owner, at, series } = audit;
   const groups = groupsOf(series);
-  const rows = groups.flatMap((group) => group.series);
-  const times = rows.flatMap(({ snapshots, copied, nextRun }) => [
+  const rows = groups.flatMap((group) => group.rows);
+  const shown = rows.map((one) => one.series);
+  const times = shown.flatMap(({ snapshots, copied, nextRun }) => [
     ...snapshots.map(({ slot }) => slot),
     copied?.newest ?? at,
     nextRun ?? at,
@@ -65,14 +66,14 @@ ${notices(audit)}
 </header>
 <main>
 ${filters(rows)}
-${legend(shownIn(rows))}
+${legend(shownIn(shown))}
 ${axis(scale)}
 ${groupList(groups, { now: at, scale, naming: namingOf(audit) })}
 <p class="nothing" hidden>Nothing fits these filters. <button type="button">Show all</button></p>
 ${appendix(audit)}
 </main>
 <div class="tip" hidden></div>
-<script type="application/json" id="data">${escapeJson(pageData(rows, audit))}</script>
+<script type="application/json" id="data">${escapeJson(pageData(shown, audit))}</script>
 <script>${SCRIPT}</script>
 </body>
 </html>
@@ -93,14 +94,12 @@ function contentSecurityHash(text: string): string {
 
 /**
  * The state for the icon beside the sentence: the worst state of a server, but at least `late` if
- * an item has dropped out of coverage, a policy has problems, or a kind of trouble with notices
- * exists.
+ * there is trouble besides that of series, or a kind of trouble with notices exists.
  */
 function worstState(audit: Audit) {
   const worst = worstSeriesOfServers(audit)[0]?.state ?? 'never';
   const troubled =
-    audit.dropped.length > 0 ||
-    audit.policies.some(({ problems }) => problems.length > 0) ||
+    hasOtherTrouble(audit) ||
     SERIES_TROUBLES.some(({ isIn, noticesOf }) => noticesOf && audit.series.some(isIn));
   return troubled && worst !== 'never' ? 'late' : worst;
 }

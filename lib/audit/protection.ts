@@ -21,8 +21,9 @@ import {
 } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { withServerNames } from '../snapshots/series-names.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
-import { volumesOf } from '../volumes/attached.ts';
+import { attachedVolumes, volumesOf } from '../volumes/attached.ts';
 import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
 import { isStuckCreating } from '../volumes/plan.ts';
 import { type BackedUp, backedUpBy } from './backup-freshness.ts';
@@ -94,11 +95,10 @@ export function protectionOf(
   const { volumeSnapshots } = inventory;
   const backedUp = backups && backedUpBy(policy.policy, backups, { readVolume, volumeSnapshots });
   const placeholders = placeholderServers(inventory, unsure, policy, read);
-  const plan = planCleanup(
-    { ...inventory, servers: [...inventory.servers, ...placeholders.values()] },
-    policy,
-    read,
-    { ...run, goneEverywhere, readVolume },
+  const servers = [...inventory.servers, ...placeholders.values()];
+  const plan = withServerNames(
+    planCleanup({ ...inventory, servers }, policy, read, { ...run, goneEverywhere, readVolume }),
+    servers,
   );
   const overdueDeletions = leftByTwoCleanups
     ? overdueDeletionsIn(inventory, policy, read, { ...run, readVolume, now: leftByTwoCleanups })
@@ -153,7 +153,7 @@ export function protectionOf(
         ? {
             ...expected(server, facts.newestGood, nextRun),
             ...(server.volumeBacked && lacksVolumeService(inventory)
-              ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region }, facts)
+              ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region, isDisk: true }, facts)
               : {}),
             gaps: forecast?.gaps ?? [],
           }
@@ -187,6 +187,7 @@ export function protectionOf(
   const adhocSeries = plan.series.filter((s) => adhoc && s.policy === ADHOC);
   const ofVolumes = volumeSeries(plan.series, {
     ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
+    attachedTo: attachedVolumes([...selected], inventory.volumes, provider),
     isOnVolumesAlone,
     overdueDeletions,
     forecastOf,
@@ -222,6 +223,8 @@ interface VolumeAudit {
   inventory: RegionInventory;
   /** The volumes that are to have snapshots, by the id of their server. */
   volumesOfServers: ReadonlyMap<string, readonly Volume[]>;
+  /** All volumes of the selected servers, those that belong to another server included. */
+  attachedTo: ReadonlyMap<string, readonly Volume[]>;
   serverOf: ReadonlyMap<string, Server>;
   /** Whether the snapshots of a server's volumes are all that there is of the server. */
   isOnVolumesAlone(server: Server): boolean;
@@ -243,6 +246,7 @@ function volumeSeries(
     policy,
     inventory,
     volumesOfServers,
+    attachedTo,
     serverOf,
     isOnVolumesAlone,
     now,
@@ -296,6 +300,12 @@ function volumeSeries(
     volumes.map((volume) => ({ server: serverOf.get(id)!, volume })),
   );
   const covered = new Set(wanted.map(({ volume }) => volume.id));
+  const othersWith = (volume: Volume, server: Server) =>
+    [...attachedTo].flatMap(([id, volumes]) =>
+      id !== server.id && volumes.some((one) => one.id === volume.id)
+        ? [{ server: id, name: serverOf.get(id)!.name }]
+        : [],
+    );
   return [
     ...wanted.map(({ server, volume }) =>
       seriesOf(
@@ -311,7 +321,9 @@ function volumeSeries(
           const isRoot = volume.attachments.some((one) => one.serverId === server.id && isFirstDisk(one));
           const isDrilled = isRoot && isOnVolumesAlone(server);
           const proof = isDrilled ? proofOf(snapshots, policy.drill !== undefined, now) : undefined;
+          const alsoOf = othersWith(volume, server);
           const standing = {
+            ...(alsoOf.length > 0 ? { alsoOf } : {}),
             ...expected(growing, facts.newestGood, options),
             ...(proof ? { proof } : {}),
             gaps,
@@ -319,7 +331,14 @@ function volumeSeries(
           return lacksVolumeService(inventory)
             ? {
                 ...standing,
-                ...lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: server.region }, facts),
+                ...lateFor(
+                  {
+                    code: 'SERIES_REGION_WITHOUT_VOLUMES',
+                    where: server.region,
+                    isDisk: isOnVolumesAlone(server),
+                  },
+                  facts,
+                ),
               }
             : standing;
         },

@@ -10,7 +10,8 @@ export interface StateTraits {
   /**
    * Of the states of servers that are expected to have snapshots: the order, the worst last.
    * `protected` comes after `waiting`, so that a server counts as protected if one policy protects
-   * it and another one waits for its first snapshot.
+   * it and another one waits for its first snapshot. Among the parts of a server in one policy it
+   * is the other way round; see {@link worstPartFirst}.
    */
   rank?: number;
 }
@@ -46,6 +47,16 @@ export function worstFirst(a: AuditedSeries, b: AuditedSeries): number {
     (b.overdue ?? Infinity) - (a.overdue ?? Infinity) ||
     a.name.localeCompare(b.name, 'en', { numeric: true })
   );
+}
+
+/**
+ * Orders the parts of a server in one policy: the worst first, then the one with the oldest good
+ * snapshot. A part that waits for its first snapshot is worse than a protected one.
+ */
+export function worstPartFirst(a: AuditedSeries, b: AuditedSeries): number {
+  const rank = (one: AuditedSeries) => (one.state === 'protected' ? -1 : rankOf(one));
+  const [slotA, slotB] = [a.newestGood ?? '', b.newestGood ?? ''];
+  return rank(b) - rank(a) || (slotA < slotB ? -1 : slotA > slotB ? 1 : worstFirst(a, b));
 }
 
 function rankOf({ state }: AuditedSeries): number {

@@ -1,5 +1,5 @@
 import type { AuditedSeries } from './model.ts';
-import { isExpected } from './series-states.ts';
+import { serverKey, setsOf } from './server-sets.ts';
 
 /**
  * The number of servers with a property such as "proven", and the server that has had it for the
@@ -14,7 +14,8 @@ export interface ServerCount {
 }
 
 /**
- * Counts the servers that are expected to have snapshots. A server with several series counts once.
+ * Counts the servers that are expected to have snapshots, each once. Of the parts of a server in
+ * one policy the worst decides; of several policies the best.
  *
  * @param sinceWhen since when a series has the property, as an ISO time; null if it lacks the
  *   property, undefined if the property does not apply to it.
@@ -23,11 +24,13 @@ export function countServers(
   all: readonly AuditedSeries[],
   sinceWhen: (series: AuditedSeries) => string | null | undefined,
 ): ServerCount {
-  const asked = all.filter(isExpected).flatMap((series) => {
-    const since = sinceWhen(series);
-    const { account, region, server, name } = series;
-    const key = `${account} ${region} ${server}`;
-    return since === undefined ? [] : { key, server, name, account, region, since: since ?? '' };
+  const asked = setsOf(all).flatMap(({ head, parts }) => {
+    const each = parts.map(sinceWhen).filter((since) => since !== undefined);
+    const [oldest] = each.map((since) => since ?? '').sort();
+    const { account, region, server, name } = head;
+    return oldest === undefined
+      ? []
+      : [{ key: serverKey(head), server, name, account, region, since: oldest }];
   });
   const servers = new Map(asked.sort(bySince).map((one) => [one.key, one]));
   const holding = [...servers.values()]

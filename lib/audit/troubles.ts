@@ -6,7 +6,7 @@ import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { seriesBehind } from './copy-freshness.ts';
 import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { failedSnapshotsOf, isHeld } from './failed-snapshots.ts';
-import type { AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
+import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
 import { isWatched } from './series-states.ts';
 
@@ -220,6 +220,16 @@ const POLICY_TROUBLES: readonly {
   { name: 'nothingSelected', isIn: ({ nothingSelected }) => nothingSelected },
   { name: 'missing', isIn: ({ missing = [] }) => missing.length > 0 },
 ];
+
+/**
+ * Whether there is trouble besides that of series: an item has dropped out of coverage, or a policy
+ * selects nothing, misses runs or has another problem.
+ */
+export function hasOtherTrouble({ policies, dropped }: Pick<Audit, 'policies' | 'dropped'>): boolean {
+  const isTroubled = (policy: AuditedPolicy) =>
+    policy.problems.length > 0 || POLICY_TROUBLES.some(({ isIn }) => isIn(policy));
+  return dropped.length > 0 || policies.some(isTroubled);
+}
 
 /**
  * The kinds of trouble of a policy that count for the metric Troubles.

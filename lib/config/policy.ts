@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { DAY_MS, HOUR_MS, parseDate, parseEnd } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
-import { anyOf, field, isPlainWord, problemsOf, quotable, recordOf, strict } from './schema.ts';
+import { anyOf, field, isPlainWord, problemsOf, quotable, recordOf, strict, UUID } from './schema.ts';
 import { invalidEvent } from './validation-error.ts';
 import { isTimezone } from './wall-clock.ts';
 
@@ -13,6 +13,9 @@ const MAX_DURATION_MS = 99_999 * DURATION_UNITS.w!;
 
 /** The first moment that `YYYY-MM-DD` can't express. */
 const YEAR_10000_MS = Date.UTC(10_000, 0);
+
+/** The id in remedies. */
+const EXAMPLE_ID = '59818cee-bc8c-44eb-8073-673ee65105f7';
 
 /** The policy name in the marker of ad-hoc snapshots. */
 export const ADHOC = 'adhoc';
@@ -67,10 +70,22 @@ const timezoneRemedy =
   'must be the name of a time zone, spelled as in the IANA time zone database, such as "America/Chicago"';
 const timezone = v.pipe(v.string(timezoneRemedy), v.check(isTimezone, timezoneRemedy));
 
-const list = (what: string, example: string, description: string) =>
+/** An id. Clouds write UUIDs in lower case. */
+const id = (what: string) =>
+  v.pipe(
+    text(what),
+    v.transform((given) => (UUID.test(given) ? given.toLowerCase() : given)),
+  );
+
+const list = (
+  what: string,
+  example: string,
+  description: string,
+  item: ReturnType<typeof text | typeof id> = text(what),
+) =>
   v.optional(
     v.pipe(
-      v.array(text(what), `must be a list, such as [${example}]`),
+      v.array(item, `must be a list, such as [${example}]`),
       v.nonEmpty('must not be empty: leave it out'),
       v.description(description),
     ),
@@ -90,7 +105,7 @@ const tagged = (description: string) =>
   );
 
 const selectors = (unknownIds: string) => ({
-  ids: list('a server id', '59818cee-bc8c-44eb-8073-673ee65105f7', `Servers by id. ${unknownIds}`),
+  ids: list('a server id', EXAMPLE_ID, `Servers by id. ${unknownIds}`, id('a server id')),
   names: list('a server name or pattern', 'web-*, db-1', 'Servers by name; * and ? are wildcards.'),
   tagged: tagged(
     'Servers by metadata: autosnap: daily is that value, or one of the parts of "daily,weekly". With several pairs a server must match all of them.',
@@ -326,7 +341,7 @@ const volumes = v.union(
         'Volumes to leave out: all that match any of these.',
         anyOf(
           strict({
-            ids: list('a volume id', '59818cee-bc8c-44eb-8073-673ee65105f7', 'Volumes by id.'),
+            ids: list('a volume id', EXAMPLE_ID, 'Volumes by id.', id('a volume id')),
             names: list('a volume name or pattern', 'scratch-*', 'Volumes by name; * and ? are wildcards.'),
             tagged: tagged('Volumes by metadata, as for servers.'),
           }),

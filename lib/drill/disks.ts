@@ -2,10 +2,11 @@ import { mappedVolumesOf } from '../openstack/images.ts';
 import { newVolumeQuotas } from '../openstack/quota.ts';
 import type { ServerVolume } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Reason } from '../reporting/reasons.ts';
+import type { MissingVolume, Reason } from '../reporting/reasons.ts';
 import type { RestoreInventory } from '../restore/inventory.ts';
 import { type VolumePart, volumePartsOf } from '../restore/volume-parts.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
+import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import type { Source } from './source.ts';
 
 /** The volumes that a throw-away server boots with. */
@@ -19,8 +20,8 @@ export interface DrillDisks {
   mapped: BootedVolume[];
   /** The names of the data volumes among both. */
   dataVolumes: string[];
-  /** The number of data volumes of the server that the drill does not boot. */
-  without: number;
+  /** The data volumes of the server that the drill does not boot. */
+  without: MissingVolume[];
 }
 
 /** A volume of the image of a volume-backed server. */
@@ -60,14 +61,46 @@ export function disksOf(
   const origin = { id: snapshot.server, region: snapshot.region, server };
   const { parts, unfinished, without } = volumePartsOf(inventory, origin, snapshot);
   const data = parts.filter(({ position }) => position > 0);
-  const absent = without.length + unfinished.length;
+  const missing = without.map(missingVolume);
   if (!isWithData) {
     const made = parts.filter(({ position }) => position === 0);
-    return { disks: { made, mapped: [], dataVolumes: [], without: data.length + absent } };
+    const others = [...missing, ...unfinished.map(missingVolume)];
+    return {
+      disks: {
+        made,
+        mapped: [],
+        dataVolumes: [],
+        without: [...data, ...others].map(({ name }) => leftOut(name)),
+      },
+    };
   }
   const dataVolumes = data.map(({ name }) => name);
-  const disks = { made: parts, mapped: [], dataVolumes, without: without.length };
-  return unfinished.length > 0 ? { disks, obstacle: { code: 'DRILL_VOLUMES_UNFINISHED' } } : { disks };
+  // A volume snapshot that is being backed up is good again afterwards.
+  const isWaitedFor = ({ status = '' }: MissingVolume) => isBackingUp({ status });
+  const disks = {
+    ...{ made: parts, mapped: [], dataVolumes },
+    without: missing.filter((one) => !isWaitedFor(one)),
+  };
+  return unfinished.length > 0 || missing.some(isWaitedFor)
+    ? { disks, obstacle: { code: 'DRILL_VOLUMES_UNFINISHED' } }
+    : { disks };
+}
+
+function missingVolume(reason: Reason): MissingVolume {
+  if (reason.code !== 'RESTORE_WITHOUT_VOLUME' && reason.code !== 'RESTORE_VOLUME_UNFINISHED') {
+    return { name: '' };
+  }
+  const { name, snapshot, status } = reason;
+  return {
+    name,
+    ...(snapshot === undefined ? {} : { snapshot }),
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** A volume that the drill does not boot, because the policy does not ask for volumes. */
+export function leftOut(name: string): MissingVolume {
+  return { name, isLeftOut: true };
 }
 
 function mappedDisks(source: Source, inventory: DiskInventory, isWithData: boolean): DrillDisks {
@@ -82,8 +115,13 @@ function mappedDisks(source: Source, inventory: DiskInventory, isWithData: boole
   });
   const data = mapped.filter(({ isRoot }) => !isRoot);
   return isWithData
-    ? { made: [], mapped, dataVolumes: data.map(({ name }) => name), without: 0 }
-    : { made: [], mapped: mapped.filter(({ isRoot }) => isRoot), dataVolumes: [], without: data.length };
+    ? { made: [], mapped, dataVolumes: data.map(({ name }) => name), without: [] }
+    : {
+        made: [],
+        mapped: mapped.filter(({ isRoot }) => isRoot),
+        dataVolumes: [],
+        without: data.map(({ name }) => leftOut(name)),
+      };
 }
 
 /** Whether the server boots from a volume. */

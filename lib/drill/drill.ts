@@ -24,6 +24,7 @@ import { type AbandonedVolume, abandonedVolumes, openVolumeDrills } from './open
 import { type BegunDrill, type DrillPolicy, drillProblem, MOST_STUCK, planDrills } from './plan.ts';
 import { flavorsOf, serverRequestFor } from './request-server.ts';
 import { type DrillTarget, sourceReaderOf, targetsIn } from './targets.ts';
+import { withoutVolumes } from './verdict.ts';
 import { type VolumeDrill, volumeDrillResult } from './volume-drill.ts';
 import type { DrillLog, VolumeRecord } from './volume-record.ts';
 import {
@@ -171,8 +172,7 @@ function planner(work: DrillRun): (target: DrillTarget) => Promise<Entry> {
     if (problem || 'problem' in designed) {
       return drillEntry(target, { outcome: 'failed', reasons: [problem!] });
     }
-    const { without } = target.disks;
-    const missing: Reason[] = without > 0 ? [{ code: 'DRILL_WITHOUT_VOLUMES', count: without }] : [];
+    const missing = withoutVolumes(target.disks.without);
     const reasons = [designed.reason, ...plannedVolumes(target.disks), ...missing] as const;
     return drillEntry(target, { outcome: 'planned', reasons: [...reasons] as [Reason, ...Reason[]] });
   };

@@ -190,7 +190,7 @@ async function failedResult(
 ): Promise<DrillResult> {
   if (!isVerdict) return { outcome: 'failed', reasons: [reason] };
   const source = await currentSource(context, target!);
-  const booted = { names: [], without: 0, snapshots: record.volumes.map(({ snapshot }) => snapshot) };
+  const booted = { names: [], without: [], snapshots: record.volumes.map(({ snapshot }) => snapshot) };
   const problem = 'effect' in source ? undefined : await writeVerdict(context.session, source, false, booted);
   return { outcome: 'failed', reasons: [reason, ...verdictFacts(booted), ...(problem ? [problem] : [])] };
 }

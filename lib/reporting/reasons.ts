@@ -15,6 +15,17 @@ interface OfNewVolume {
   name: string;
 }
 
+/**
+ * A data volume that a drill does not boot: its snapshot in the set is not good, or there is none
+ * (without `snapshot`), or the policy does not ask for volumes (`isLeftOut`).
+ */
+export interface MissingVolume {
+  name: string;
+  snapshot?: string;
+  status?: string;
+  isLeftOut?: true;
+}
+
 /** A volume that several servers may have, and the ids of those that have it. */
 interface OfSharedVolume {
   volume: string;
@@ -219,7 +230,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_VOLUME_PLANNED: { name: string; sizeGb?: number };
   DRILL_VOLUMES_OPEN: { names: readonly string[] };
   DRILL_WITH_VOLUMES: { names: readonly string[] };
-  DRILL_WITHOUT_VOLUMES: { count: number };
+  DRILL_WITHOUT_VOLUMES: { volumes: readonly MissingVolume[] };
   DRILL_VOLUMES_UNFINISHED: None;
   DRILL_VOLUMES_UNREADABLE: { problem: Reason };
   DRILL_VOLUMES_OVER_QUOTA: { kind: 'volumes' | 'volumeGigabytes'; needed: number; left: number };
@@ -377,12 +388,15 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BACKUPS_NOT_NEEDED: None;
   BACKUP_SERVICE_MISSING: { where: string };
   BACKUPS_UNREADABLE: { where: string; problem: Reason };
+  BACKUPS_UNMANAGED: { policy: string; count: number; gigabytes: number };
   BACKUP_FAILED: { of: string; backup: string; message: string };
   SERVER_ID_INVALID: { image: string; server: string };
 
   // Data of servers that are in no snapshot.
   LOCAL_DISKS_UNPROTECTED: OfPolicy & { names: readonly string[] };
   LOCAL_DISKS_UNKNOWN: OfPolicy & { error: string; message: string };
+  /** `names`: "db-data of db" */
+  VOLUMES_EXCEPTED: OfPolicy & { names: readonly string[] };
 
   // A quota of the cloud that the next runs will exceed; sizes in bytes, of volumes in GB.
   QUOTA_AHEAD: {
@@ -697,7 +711,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_SCHEDULE_ENDED: Dormancy;
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
-  SERIES_REGION_WITHOUT_VOLUMES: { where: string };
+  /** `isDisk`: whether the disk of the server is a volume, and not only its data. */
+  SERIES_REGION_WITHOUT_VOLUMES: { where: string; isDisk: boolean };
   SERIES_DRILL_FAILED: OfSeries & {
     slot: string;
     failed: string;

@@ -9,12 +9,8 @@ import { matchesCriteria } from '../snapshots/selector.ts';
 export type VolumeRule = Policy['volumes'];
 
 /**
- * The volumes of which a policy takes snapshots, by the id of their server.
- *
- * - The image of a server whose system disk is a volume contains a snapshot of each of its volumes,
- *   so these get no other one. Rackspace makes no image of such a server: there, each of its
- *   volumes, the system disk included, gets a snapshot.
- * - A volume that is attached to several servers belongs to the first of them, by id.
+ * The volumes of which a policy takes snapshots, by the id of their server. A volume that is
+ * attached to several servers belongs to the first of them, by id.
  *
  * @param servers the selected servers of one region.
  * @param volumes all volumes of the region, because some clouds show attachments only there.
@@ -26,22 +22,46 @@ export function volumesOf(
   provider: Session['provider'],
 ): Map<string, Volume[]> {
   const found = new Map<string, Volume[]>();
-  if (rule === 'none') return found;
-  const except = rule === 'attached' ? {} : rule.except;
+  const assigned = new Set<string>();
+  for (const [server, all] of attachedVolumes(servers, volumes, provider)) {
+    const its = all.filter(({ id }) => !assigned.has(id));
+    for (const { id } of its) assigned.add(id);
+    const wanted = its.filter((volume) => !isExcepted(volume, rule));
+    if (wanted.length > 0) found.set(server, wanted);
+  }
+  return found;
+}
+
+/** Whether a policy takes no snapshot of a volume of its servers. */
+export function isExcepted(volume: Volume, rule: VolumeRule): boolean {
+  if (typeof rule === 'string') return rule === 'none';
+  return matchesCriteria(volume, rule.except);
+}
+
+/**
+ * All volumes that are attached to servers and are in no image, by the id of their server, in the
+ * order of the ids. The image of a server whose system disk is a volume contains a snapshot of each
+ * of its volumes, so such a server has none. Rackspace makes no image of such a server: there, the
+ * result has each of its volumes, the system disk included.
+ *
+ * @param volumes all volumes of the region. A volume that only the server names has no name.
+ */
+export function attachedVolumes(
+  servers: readonly Server[],
+  volumes: readonly Volume[],
+  provider: Session['provider'],
+): Map<string, Volume[]> {
+  const found = new Map<string, Volume[]>();
   const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
   const attachedTo = Map.groupBy(
     volumes.flatMap(({ id, attachments }) => attachments.map(({ serverId }) => ({ id, serverId }))),
     ({ serverId }) => serverId,
   );
-  const assigned = new Set<string>();
   for (const server of servers.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     const ids = new Set([...server.volumeIds, ...(attachedTo.get(server.id) ?? []).map(({ id }) => id)]);
     const all = [...ids].map((id) => volumeOf.get(id) ?? unlistedVolume(id, server.region));
     if (provider !== 'rackspace' && (server.volumeBacked || all.some(isSystemDiskOf(server.id)))) continue;
-    const its = all.filter(({ id }) => !assigned.has(id));
-    for (const { id } of its) assigned.add(id);
-    const wanted = its.filter((volume) => !matchesCriteria(volume, except));
-    if (wanted.length > 0) found.set(server.id, wanted.toSorted(byDevice(server.id)));
+    if (all.length > 0) found.set(server.id, all.toSorted(byDevice(server.id)));
   }
   return found;
 }

@@ -422,6 +422,15 @@ test('what a section of its own says is not repeated as a warning', () => {
   expect(text).toMatch(/To be looked at\n- image image-9 of web-9 [^\n]*\n\n/);
 });
 
+test.each<Partial<Audit['policies'][number]>>([{ nothingSelected: true }, { missing: ['cleanup'] }])(
+  'a day is not good if a policy is in trouble: %j',
+  (trouble) => {
+    const policies = audit().policies.map((policy) => ({ ...policy, ...trouble }));
+    expect(digest(audit(), [], undefined).good).toBe(true);
+    expect(digest(audit({ policies }), [], undefined).good).toBe(false);
+  },
+);
+
 test('deleted copies are counted apart from deleted snapshots', () => {
   const line = {
     ...WEB,

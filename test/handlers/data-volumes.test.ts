@@ -114,6 +114,14 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(region.images.filter(({ properties }) => properties.autosnap_server === db.id)).toHaveLength(1);
   });
 
+  test('ids are compared without case', async () => {
+    const ids = [db.id.toUpperCase()];
+    const volumes = { except: { ids: [data.id.toUpperCase()] } };
+    const report = await h.run('snapshot', policy({ servers: { ids }, volumes }));
+    expect(report.totals).toEqual({ taken: 1 });
+    expect(region.volumeSnapshots).toEqual([]);
+  });
+
   test('the cleanup rotates each volume by the rules of the policy', async () => {
     const rules = { keep: { last: 2 } };
     await takeDays(23, 27, rules);

@@ -171,6 +171,32 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     expect(reasons(report)).toContain('the snapshots of its volumes are not finished yet');
   });
 
+  test('a set with a volume snapshot that is being backed up waits', async () => {
+    const w = await volumeWorld(kind);
+    w.region.volumeSnapshots[1]!.status = 'backing-up';
+    const report = await w.run('drill', w.event());
+    expect(outcomes(report)).toEqual(['db skipped']);
+    expect(reasons(report)).toContain('the snapshots of its volumes are not finished yet');
+    expectNothingLeft(w);
+  });
+
+  test('a volume whose snapshot has failed is named in the result with the reason', async () => {
+    const w = await volumeWorld(kind);
+    const logs = w.originals.find(({ name }) => name === 'db-logs')!;
+    const failed = w.region.volumeSnapshots.find(({ volumeId }) => volumeId === logs.id)!;
+    failed.status = 'error';
+    const added = w.region.addVolume({ name: 'db-new', size: 1 });
+    w.db.volumeIds.push(added.id);
+    const said = `without 2 volumes of the original: db-logs (its snapshot ${failed.id} is in error), db-new (it has no snapshot of this slot)`;
+    expect(reasons(await w.run('drill', w.event({}, { dryRun: true })))).toContain(said);
+    // The copies of the volumes are those that the drill has made.
+    w.originals.push(added);
+    const report = await w.run('drill', w.event());
+    expect(outcomes(report)).toEqual(['db proven']);
+    expect(reasons(report)).toContain(said);
+    expect(w.region.images[0]!.properties.autosnap_proven).toMatch(/ without-volumes$/);
+  });
+
   test('a set that lacks a volume is booted with the others, which the result says', async () => {
     const w = await volumeWorld(kind);
     w.region.volumeSnapshots.splice(1, 1);

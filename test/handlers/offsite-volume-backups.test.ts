@@ -538,6 +538,34 @@ describe('the audit', () => {
     expect(await behind()).toEqual([[undefined, { behind: true }]]);
   });
 
+  test.each([
+    ['offsite without volumes', { volumes: undefined }, {}],
+    ['no offsite', {}, { offsite: undefined }],
+  ])('names the backups that nothing rotates any more: %s', async (_, offsite, changes) => {
+    for (let day = 0; day < 2; day++) {
+      addSnapshot();
+      await h.run('offsite', { policy: 'daily' });
+      pass(DAY_MS);
+    }
+    const unmanaged = async () =>
+      textsOf((await h.run('audit', {})).warnings).filter((text) => /backup/.test(text));
+    expect(await unmanaged()).toEqual([]);
+    deploy([JSON.parse(JSON.stringify(event(offsite, changes)))]);
+    h.cold();
+    expect(await unmanaged()).toEqual([
+      'DFW: the policy daily makes no backups of volumes any more, and nothing rotates 2 backups of it, 20 GB: set offsite.volumes: backup in the policy again, or delete them by hand',
+    ]);
+    expect(backups()).toHaveLength(2);
+  });
+
+  test('is silent about backups of others, and where the cloud has no service for them', async () => {
+    deploy([policy()]);
+    h.cold();
+    expect(textsOf((await h.run('audit', {})).warnings)).toEqual([]);
+    h.cloud.faults.push({ service: 'volume', path: /backups/, times: 9, answer: answers.forbidden });
+    expect(textsOf((await h.run('audit', {})).warnings)).toEqual([]);
+  });
+
   test('says that the backups can not be listed', async () => {
     addSnapshot();
     h.cloud.faults.push({ service: 'volume', path: /backups/, times: 9, answer: answers.forbidden });

@@ -128,6 +128,25 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect([daysOf(data), daysOf(logs), imagesTaken()]).toEqual([[23], [23], 1]);
   });
 
+  test.each([
+    {
+      status: 429,
+      body: {
+        computeFault: { code: 429, message: "Snapshot quota limit exceeded per volume. Can't create" },
+      },
+    },
+    {
+      status: 413,
+      body: { overLimit: { code: 413, message: 'SnapshotLimitExceeded: (10) exceeded', retryAfter: '0' } },
+    },
+  ])('a quota of snapshots that is answered with $status is named with a remedy', async (answer) => {
+    h.cloud.faults.push({ service: 'volume', method: 'POST', path: /snapshots$/, times: 99, answer });
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.message).toMatch(
+      /without the volumes db-data, db-logs: .*: delete snapshots of the volume, or ask the cloud for a higher quota/,
+    );
+  });
+
   test('a catalogue without block storage fails the run, and takes the images', async () => {
     for (const one of h.cloud.catalogue) Object.assign(one, { volumeUrl: undefined });
     const { error } = await h.fail('snapshot', policy());

@@ -1,22 +1,23 @@
-import type { AuditedSeries } from '../model.ts';
 import { SERIES_STATES } from '../series-states.ts';
+import { serverCount } from '../server-sets.ts';
 import { escapeHtml } from './escape.ts';
+import type { PageRow } from './row.ts';
 
 const FIELDS = { policy: 'policies', region: 'regions', account: 'accounts' } as const;
 
 /**
  * The search field and the filters; hidden until the script has started. A field with only one
- * value has no filter.
+ * value has no filter. The numbers are of servers.
  */
-export function filters(series: readonly AuditedSeries[]): string {
-  const byState = Map.groupBy(series, ({ state }) => state);
+export function filters(rows: readonly PageRow[]): string {
+  const series = rows.map((one) => one.series);
   const chips = Object.entries(SERIES_STATES).flatMap(([state, { label }]) => {
-    const count = byState.get(state as AuditedSeries['state'])?.length;
+    const count = serverCount(rows.filter((one) => one.state === state).map((one) => one.series));
     return count ? [chip(state, label, count)] : [];
   });
   return `<form class="filters" role="search" hidden>
 <label class="search"><span class="unseen">Search</span><input type="search" name="search" placeholder="Search" autocomplete="off" spellcheck="false" aria-keyshortcuts="/"><kbd aria-hidden="true">/</kbd></label>
-<fieldset><legend class="unseen">State</legend>${chip('', 'All', series.length, ' checked')}${chips.join('')}</fieldset>
+<fieldset><legend class="unseen">State</legend>${chip('', 'All', serverCount(series), ' checked')}${chips.join('')}</fieldset>
 ${Object.entries(FIELDS)
   .map(([key, plural]) =>
     selectElement(

@@ -1,6 +1,7 @@
 import type { AuditedSeries } from '../model.ts';
 import { SERIES_STATES, type StateTraits, worstFirst } from '../series-states.ts';
-import { type RowContext, row } from './row.ts';
+import { byVolume, type ServerSet, serverCount, setsOf } from '../server-sets.ts';
+import { type PageRow, type RowContext, row } from './row.ts';
 
 /** The titles of the sections, in the order of the page. */
 const SECTION_TITLES: Record<StateTraits['section'], string> = {
@@ -10,20 +11,41 @@ const SECTION_TITLES: Record<StateTraits['section'], string> = {
   kept: 'Kept, no further snapshots',
 };
 
-/** A section of the page: series whose states belong together. */
+/** A section of the page: rows whose states belong together. */
 export interface Group {
   title: string;
-  series: AuditedSeries[];
+  rows: PageRow[];
 }
 
-/** Groups the series in the order of the page: the late ones by lateness, all others by name. */
+/**
+ * Groups the series in the order of the page: the late ones by lateness, all others by name. The
+ * parts of a server stay together, in the section for the state of the whole set.
+ */
 export function groupsOf(all: readonly AuditedSeries[]): Group[] {
+  const sets = setsOf(all);
+  const isListed = new Set(all);
+  const inSets = new Set(sets.flatMap(({ parts }) => parts));
+  const blocks: { worst: AuditedSeries; rows: PageRow[] }[] = [
+    ...sets.map((set) => ({ worst: set.worst, rows: rowsOf(set, isListed) })),
+    ...all
+      .filter((series) => !inSets.has(series))
+      .map((series) => ({ worst: series, rows: [{ series, state: series.state }] })),
+  ];
   return Object.entries(SECTION_TITLES)
     .map(([section, title]) => {
-      const series = all.filter(({ state }) => SERIES_STATES[state].section === section);
-      return { title, series: series.sort(section === 'attention' ? worstFirst : byName) };
+      const its = blocks.filter(({ worst }) => SERIES_STATES[worst.state].section === section);
+      const order = section === 'attention' ? worstFirst : byName;
+      return { title, rows: its.sort((a, b) => order(a.worst, b.worst)).flatMap(({ rows }) => rows) };
     })
-    .filter(({ series }) => series.length > 0);
+    .filter(({ rows }) => rows.length > 0);
+}
+
+/** The rows of a set. A volume of several servers has its row with the first of them. */
+function rowsOf(set: ServerSet, isListed: ReadonlySet<AuditedSeries>): PageRow[] {
+  const { state } = set.worst;
+  return set.parts
+    .filter((series) => isListed.has(series))
+    .map((series) => ({ series, state, ...(series === set.head ? { set } : {}) }));
 }
 
 /** The list of all series. Rows are numbered across all groups. */
@@ -31,10 +53,10 @@ export function groupList(groups: readonly Group[], context: RowContext): string
   let number = 0;
   return groups
     .map(
-      ({ title, series }) => `<section class="group">
-<h2>${title} <span class="count">${series.length}</span></h2>
+      ({ title, rows }) => `<section class="group">
+<h2>${title} <span class="count">${serverCount(rows.map(({ series }) => series))}</span></h2>
 <ul>
-${series.map((one) => row(one, number++, context)).join('\n')}
+${rows.map((one) => row(one, number++, context)).join('\n')}
 </ul>
 </section>`,
     )
@@ -45,6 +67,7 @@ function byName(a: AuditedSeries, b: AuditedSeries): number {
   return (
     a.name.localeCompare(b.name, 'en', { numeric: true }) ||
     a.region.localeCompare(b.region) ||
-    a.policy.localeCompare(b.policy)
+    a.policy.localeCompare(b.policy) ||
+    byVolume(a, b)
   );
 }

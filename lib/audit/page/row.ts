@@ -3,6 +3,7 @@ import { holdingText, NOTES, standingText } from '../../reporting/sentences/page
 import type { AuditedSeries, SeriesState } from '../model.ts';
 import type { Naming } from '../naming.ts';
 import { SERIES_STATES, type StateTraits } from '../series-states.ts';
+import type { ServerSet } from '../server-sets.ts';
 import { SERIES_TROUBLES } from '../troubles.ts';
 import { escapeHtml } from './escape.ts';
 import type { Scale } from './scale.ts';
@@ -35,20 +36,38 @@ export interface RowContext {
   naming: Naming;
 }
 
+/** A row of the page. */
+export interface PageRow {
+  series: AuditedSeries;
+  /** The state of the whole server in this policy, by which the page groups and filters. */
+  state: SeriesState;
+  /** The parts of the server; only in the first row of a server, which shows the whole set. */
+  set?: ServerSet;
+}
+
 /**
- * A series as an item of the page's list. The script adds the table of its snapshots on demand;
- * `number` is the row's index in the page's data.
+ * A series as an item of the page's list. The first row of a server has the state and the age of
+ * the whole set. The script adds the table of its snapshots on demand; `number` is the row's index
+ * in the page's data.
  */
-export function row(series: AuditedSeries, number: number, { now, scale, naming }: RowContext): string {
-  const { account, region, policy, server, state } = series;
+export function row({ series, state, set }: PageRow, number: number, context: RowContext): string {
+  const { now, scale, naming } = context;
+  const { account, region, policy, server } = series;
   const data = Object.entries({ account, region, policy, state, server })
     .map(([key, value]) => `data-${key}="${escapeHtml(value)}"`)
     .join(' ');
+  const shown = set?.worst ?? series;
+  const { label } = SERIES_STATES[shown.state];
   return `<li class="row" id="row-${number}" ${data}>
-<button type="button" aria-expanded="false">${stateIcon(state)}<bdi class="name">${escapeHtml(series.name ? naming.nameOf(series) : seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${SERIES_STATES[state].label}</span></span></button>
+<button type="button" aria-expanded="false">${stateIcon(shown.state)}<bdi class="name">${escapeHtml(series.name ? naming.nameOf(series) : seriesNameText(series, `server ${server}`))}</bdi><span class="place">${escapeHtml(naming.placeOf(series))} · ${escapeHtml(policy)}<span class="unseen">, ${label}</span></span></button>
 ${timeline(series, now, scale)}
-<p class="standing ${state}"><b>${standingText(series, SERIES_STATES[state].label)}</b><span>${holdingText(series)}</span>${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
+<p class="standing ${shown.state}"><b>${standingText(shown, label)}</b><span>${holdingText(series)}</span>${behindNote(set)}${proofNote(series)}${obstacleNote(series)}${troubleNotes(series)}</p>
 </li>`;
+}
+
+/** A note about the parts without a snapshot of the newest slot. */
+function behindNote(set: ServerSet | undefined): string {
+  return set && set.behind.length > 0 ? `<span>${escapeHtml(NOTES.partsBehind(set))}</span>` : '';
 }
 
 function proofNote({ proof }: AuditedSeries): string {

@@ -30,6 +30,8 @@ export function pageScript(): void {
   const textOf = (row: HTMLElement) =>
     `${row.textContent} ${Object.values(row.dataset).join(' ')}`.toLowerCase();
   const searchable = new Map<Element, string>();
+  const serversIn = (some: HTMLElement[]) =>
+    new Set(some.map(({ dataset: { account, region, server } }) => `${account} ${region} ${server}`)).size;
 
   function filter(): void {
     const wanted = Array.from(new FormData(filters), ([key, value]) => [key, String(value).trim()] as const);
@@ -46,12 +48,13 @@ export function pageScript(): void {
     };
     for (const row of rows) row.hidden = !isWanted(row);
     for (const group of all('.group')) {
-      const count = all('.row:not([hidden])', group).length;
+      const count = serversIn(all('.row:not([hidden])', group));
       group.hidden = count === 0;
       one('.count', group).textContent = String(count);
     }
-    const shown = rows.filter((row) => !row.hidden).length;
-    one('.shown').textContent = shown < rows.length ? `${shown} of ${rows.length} shown` : `${shown} shown`;
+    const shown = serversIn(rows.filter((row) => !row.hidden));
+    const total = serversIn(rows);
+    one('.shown').textContent = shown < total ? `${shown} of ${total} shown` : `${shown} shown`;
     one('.nothing').hidden = shown > 0;
   }
 

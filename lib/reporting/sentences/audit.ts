@@ -19,8 +19,8 @@ export const auditSentences = {
   SERIES_SERVER_UNCERTAIN: () => 'the cloud does not say whether the server exists',
   SERIES_REGION_WITHOUT_IMAGES: ({ where }) =>
     `the account's catalogue has no image service in ${where}, so no image of the server can be made`,
-  SERIES_REGION_WITHOUT_VOLUMES: ({ where }) =>
-    `the account's catalogue has no volume service in ${where}, so no snapshot of the server, whose disk is a volume, can be verified`,
+  SERIES_REGION_WITHOUT_VOLUMES: ({ where, isDisk }) =>
+    `the account's catalogue has no volume service in ${where}, so ${isDisk ? 'no snapshot of the server, whose disk is a volume, can be verified' : 'no snapshot of the volume can be made or verified'}`,
   SERIES_DRILL_FAILED: ({ slot, failed, proven, ...series }) =>
     ofSeries(
       series,

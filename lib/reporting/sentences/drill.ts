@@ -1,4 +1,5 @@
-import { counted } from './format.ts';
+import type { MissingVolume } from '../reasons.ts';
+import { counted, firstNames } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** The results of drills. */
@@ -51,7 +52,10 @@ export const drillSentences = {
   DRILL_VOLUMES_OPEN: ({ names }) =>
     `an earlier run has requested copies of the volumes ${names.join(', ')}: a server would boot with them, and they would be deleted`,
   DRILL_WITH_VOLUMES: ({ names }) => `with copies of its volumes ${names.join(', ')}`,
-  DRILL_WITHOUT_VOLUMES: ({ count }) => `without ${counted(count, 'volume')} of the original`,
+  DRILL_WITHOUT_VOLUMES: ({ volumes }) => {
+    const named = volumes.filter(({ isLeftOut }) => !isLeftOut).map(missingVolumeText);
+    return `without ${counted(volumes.length, 'volume')} of the original${named.length > 0 ? `: ${firstNames(named)}` : ''}`;
+  },
   DRILL_VOLUMES_UNFINISHED: () =>
     'the snapshots of its volumes are not finished yet: a later drill boots them',
   DRILL_VOLUMES_UNREADABLE: ({ problem }, say) =>
@@ -110,4 +114,11 @@ function waitedText({ minutes, limitHours }: { minutes: number; limitHours?: num
   return limitHours === undefined
     ? `after ${minutes} minutes: the next run checks again`
     : `after ${minutes} minutes, and drill.hours allows ${limitHours} hours`;
+}
+
+/** "db-logs (its snapshot 5b9c… is in error)" */
+function missingVolumeText({ name, snapshot, status }: MissingVolume): string {
+  const why =
+    status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is in ${status}`;
+  return `${name} (${why})`;
 }

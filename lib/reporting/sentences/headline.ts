@@ -61,9 +61,16 @@ export function seriesNameText(
   return `${name || unnamed}${volume ? `, volume ${volume.name}` : ''}`;
 }
 
-/** "web-1 in DFW", with a `suffix` that may be empty */
-export function serverNameText(series: AuditedSeries, suffix: string): string {
-  return `${shortName(seriesNameText(series, `server ${series.server}`))}${suffix}`;
+/**
+ * "web-1 in DFW", with a `suffix` that may be empty. The names of the server and of its volume are
+ * truncated each, so that an id in place of a name is complete.
+ */
+export function serverNameText({ name, server, volume }: AuditedSeries, suffix: string): string {
+  const short = {
+    ...{ name: shortName(name), server },
+    ...(volume ? { volume: { ...volume, name: shortName(volume.name) } } : {}),
+  };
+  return `${seriesNameText(short, `server ${shortName(server)}`)}${suffix}`;
 }
 
 /** A region or an account that can't be read. */

@@ -38,7 +38,8 @@ export const JOB_REMEDIES: Partial<Record<ReasonCode, string>> = {
   DRILL_SERVER_UNCERTAIN: 'Nothing: the next run looks for it.',
   DRILL_RECORD_LOST: 'Test the restore of the server by hand.',
   DRILL_UNRECORDED: 'If it repeats, look at the bucket of the reports and the role of the functions.',
-  DRILL_WITHOUT_VOLUMES: 'Set drill.volumes: true, if the volumes have to be tested, too.',
+  DRILL_WITHOUT_VOLUMES:
+    'Set drill.volumes: true, if the volumes have to be tested, too. If a snapshot of a volume has failed or is missing, the report of the snapshot run says why.',
   DRILL_VOLUMES_UNREADABLE: 'Give the user a role for block storage, or leave drill.volumes out.',
   DRILL_VOLUMES_OVER_QUOTA:
     'Ask the cloud for a higher quota (openstack limits show --absolute), or leave drill.volumes out.',

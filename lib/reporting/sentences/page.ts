@@ -8,8 +8,9 @@ import type {
   Proof,
 } from '../../audit/model.ts';
 import type { ServerCount } from '../../audit/server-count.ts';
+import type { ServerSet } from '../../audit/server-sets.ts';
 import { sentenceOf } from '../sentences.ts';
-import { copyText, counted, durationText, minuteText, sizeText } from './format.ts';
+import { copyText, counted, durationText, firstNames, minuteText, shortName, sizeText } from './format.ts';
 import { lateText } from './headline.ts';
 import type { Sentence } from './sentence.ts';
 
@@ -47,6 +48,14 @@ export const NOTES = {
     proven
       ? `proven ${durationText(unprovenSeconds * 1000)} ago${withVolumes(provenVolumes)}`
       : 'not proven yet',
+  /** "without volume db-data since 2026-11-23 00:00" */
+  partsBehind: ({ behind }: Pick<ServerSet, 'behind'>) => {
+    const volumes = behind.flatMap(({ volume }) => (volume ? [shortName(volume.name)] : []));
+    const names = volumes.length > 0 ? [`volume${volumes.length > 1 ? 's' : ''} ${firstNames(volumes)}`] : [];
+    const parts = behind.length > volumes.length ? ['its image', ...names] : names;
+    const since = behind[0]?.newestGood;
+    return `without ${parts.join(' and ')}${since === undefined ? '' : ` since ${minuteText(since)}`}`;
+  },
   obstacle: () => "can't be copied",
   drillFailed: () => 'its last drill failed',
   /** "copy 3 days old" */

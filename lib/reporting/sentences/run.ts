@@ -125,6 +125,8 @@ export const runSentences = {
     `no volume is backed up in ${where}, because the cloud has no backup service there: ask its operator, or leave offsite.volumes out`,
   BACKUPS_UNREADABLE: ({ where, problem }, say) =>
     `no volume is backed up in ${where}, because its volumes or backups can't be read: ${say(problem)}`,
+  BACKUPS_UNMANAGED: ({ policy, count, gigabytes }) =>
+    `the policy ${policy} makes no backups of volumes any more, and nothing rotates ${counted(count, 'backup')} of it, ${gigabytes} GB: set offsite.volumes: backup in the policy again, or delete them by hand`,
   BACKUP_FAILED: ({ of, backup, message }) =>
     `the backup ${backup} of ${of} has failed${message ? `: ${message}` : ''}`,
   SERVER_ID_INVALID: ({ image, server }) =>
@@ -135,6 +137,8 @@ export const runSentences = {
     `${where}: the local data disks of ${firstNames(names)} are in no snapshot: back them up in another way, then set localDisks: accepted in the policy ${policy}`,
   LOCAL_DISKS_UNKNOWN: ({ where, policy, message }) =>
     `${where}: it is not known which servers of ${policy} have local data disks, which are in no snapshot: ${message}`,
+  VOLUMES_EXCEPTED: ({ where, policy, names }) =>
+    `${where}: the policy ${policy} leaves out volumes, which are in no snapshot: ${firstNames(names)}`,
 
   QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
     return `${where}: ${quotaRoom(days)}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots`;

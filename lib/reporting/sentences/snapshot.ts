@@ -70,8 +70,11 @@ export const snapshotSentences = {
   ID_NOT_IN_POLICY: () =>
     'servers.ids: no server of this policy in these regions: correct the id, or take it out',
   ID_UNREADABLE: () => 'servers.ids: not found in the regions that could be read',
-  WITHOUT_VOLUMES: ({ names, reason }, say) =>
-    `without ${names.length === 1 ? 'the volume' : 'the volumes'} ${names.join(', ')}: ${say(reason)}`,
+  WITHOUT_VOLUMES: ({ names, reason }, say) => {
+    const isQuota = reason.code === 'CLOUD' && reason.error === 'OVER_QUOTA';
+    const remedy = isQuota ? ': delete snapshots of the volume, or ask the cloud for a higher quota' : '';
+    return `without ${names.length === 1 ? 'the volume' : 'the volumes'} ${names.join(', ')}: ${say(reason)}${remedy}`;
+  },
   VOLUME_BUSY: ({ status }) => `the cloud is busy with the volume (${status})`,
   VOLUME_IN_STATE: ({ status }) =>
     `the cloud can't make a snapshot of a volume in ${status}: repair it or ask the cloud's support (openstack volume show <volume id>), or name it in volumes.except`,
