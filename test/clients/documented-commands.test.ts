@@ -30,6 +30,7 @@ const MEANT: Record<string, (world: World) => string> = {
   'image id': ({ image }) => image.id,
   'volume id': ({ volume }) => volume.id,
   'volume snapshot id': ({ volumeSnapshot }) => volumeSnapshot.id,
+  'backup id': ({ region }) => region.volumeBackups[0]!.id,
   container: () => 'backups',
   flavor: () => 'general1-2',
   network: ({ region }) => region.networks[0]!.id,
@@ -122,6 +123,10 @@ const CASES: Record<string, Case> = {
     prints: () => /\| status +\| error /,
   },
   'openstack volume delete <volume id>': { changes: ({ region }) => expect(region.volumes).toEqual([]) },
+  'openstack volume backup delete <backup id>': {
+    given: ({ region, volume }) => region.addVolumeBackup({ volumeId: volume.id, status: 'available' }),
+    changes: ({ region }) => expect(region.volumeBackups).toEqual([]),
+  },
   'openstack volume snapshot show <volume snapshot id>': {
     prints: ({ volumeSnapshot }) => new RegExp(volumeSnapshot.volumeId),
   },
