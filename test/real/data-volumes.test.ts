@@ -3,10 +3,8 @@ import { setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeNow, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
-import { killedOnItsWay } from './killing.ts';
-import { type CinderSnapshot, eventually } from './openstack.ts';
+import type { CinderSnapshot } from './openstack.ts';
 import { untilDone } from './restoring.ts';
-import { seeded } from './seeded.ts';
 import { serverWithVolume } from './server-with-volume.ts';
 
 const { region, volumeServerId } = environment;
@@ -102,28 +100,6 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     expect(await snapshots()).toMatchObject([{ metadata: { autosnap_proven: expect.any(String) } }]);
     expect(idsOf(await cloud.servers())).toEqual(before.servers);
     expect(idsOf(await cloud.volumes())).toEqual(before.volumes);
-  });
-
-  test('killed at request after request, a drill with volumes leaves no server and no volume', async () => {
-    const running = await withVolume();
-    const { cloud, ours, server, snapshots } = running;
-    const s3 = await reportBucket();
-    // The lease of a killed run would expire after a quarter of an hour.
-    s3.before = (request) => {
-      if (/^PUT .*leases/.test(request)) s3.objects.delete(request.slice('PUT '.length));
-    };
-    await takeNow(running, [server]);
-    const before = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
-    const event = policyOf([server], { drill: { schedule: 'rate(1 day)', volumes: true } });
-    const chance = seeded();
-    // A drill that is killed before its verdict is repeated only in its next slot.
-    await eventually('nothing left', async () => {
-      await killedOnItsWay('drill', event, { chance, stride: 20 });
-      const left = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
-      return JSON.stringify(left) === JSON.stringify(before) ? true : undefined;
-    });
-    expect(await ours(server)).toHaveLength(1);
-    expect(await snapshots()).toHaveLength(1);
   });
 
   test('the snapshots of a volume stay after its server was deleted', async () => {
