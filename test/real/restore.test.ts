@@ -176,7 +176,7 @@ test('a safety snapshot that fails leaves the server unchanged', async () => {
   setTime(daysLater(1));
   const error = await running.fail('restore', first.next);
   expect(error.message).toMatch(
-    /the safety snapshot \S+ has failed \(queued\), so restore-me is left as it was/,
+    /the safety snapshot \S+ has failed \(queued\), so the disk of restore-me is not replaced/,
   );
   expect((await cloud.server(own))!.image.id).toBe(before!.image.id);
 });
