@@ -99,6 +99,7 @@ test('the role has exactly these permissions: another action, resource or wildca
       ].map((action) => `sqs:${action} arn:aws:sqs:us-east-1:123456789012:autosnap-prod-work`),
       `s3:GetObject arn:aws:s3:::${bucket}/*`,
       `s3:PutObject arn:aws:s3:::${bucket}/*`,
+      `s3:DeleteObject arn:aws:s3:::${bucket}/drills/*`,
       `s3:ListBucket arn:aws:s3:::${bucket}`,
       ...['PutObject', 'GetObject', 'DeleteObject', 'AbortMultipartUpload', 'ListMultipartUploadParts'].map(
         (action) => `s3:${action} arn:aws:s3:::${copies}/*`,
