@@ -21,7 +21,6 @@ import {
 } from '../snapshots/region-inventory.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
-import { withServerNames } from '../snapshots/series-names.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { attachedVolumes, volumesOf } from '../volumes/attached.ts';
 import { type VolumeReader, volumeReaderOf } from '../volumes/marker.ts';
@@ -96,10 +95,7 @@ export function protectionOf(
   const backedUp = backups && backedUpBy(policy.policy, backups, { readVolume, volumeSnapshots });
   const placeholders = placeholderServers(inventory, unsure, policy, read);
   const servers = [...inventory.servers, ...placeholders.values()];
-  const plan = withServerNames(
-    planCleanup({ ...inventory, servers }, policy, read, { ...run, goneEverywhere, readVolume }),
-    servers,
-  );
+  const plan = planCleanup({ ...inventory, servers }, policy, read, { ...run, goneEverywhere, readVolume });
   const overdueDeletions = leftByTwoCleanups
     ? overdueDeletionsIn(inventory, policy, read, { ...run, readVolume, now: leftByTwoCleanups })
     : new Set<string>();

@@ -1,8 +1,9 @@
-import { type CloudErrorCode, errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { pause } from '../openstack/pause.ts';
 import type { Session } from '../openstack/session.ts';
 import { deleteVolumeBackup, getVolumeBackup, listVolumeBackups } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { REFUSALS } from '../snapshots/delete.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import { counts, staysBecause } from '../snapshots/retention.ts';
 import type { BackupAction } from './backup-plan.ts';
@@ -12,17 +13,6 @@ import type { CopyResult } from './copy-result.ts';
 // Cinder deletes asynchronously.
 const CHECKS = 4;
 const CHECK_MS = 500;
-/**
- * The errors of a deletion that concern a single backup. Others stop the deletions of the region.
- */
-const REFUSALS: readonly CloudErrorCode[] = [
-  'CONFLICT',
-  'FORBIDDEN',
-  'BAD_REQUEST',
-  'UNAVAILABLE',
-  'NO_ANSWER',
-  'BAD_ANSWER',
-];
 
 interface BackupRotation {
   session: Session;

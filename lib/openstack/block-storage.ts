@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { isCloudError } from './errors.ts';
 import { date, listAll, unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
 
@@ -73,5 +74,27 @@ export async function listBlockStorage<T extends { id: string }>(
     if (more.length === 0) return [...found.values()];
     for (const one of more) found.set(one.id, one);
     offset += items.length;
+  }
+}
+
+/**
+ * Sends the DELETE of a volume, a volume snapshot or a backup. A missing one, or one that is being
+ * deleted, counts as deleted: Cinder answers 400 for the latter.
+ *
+ * @param current reads the current state; undefined if it does not exist.
+ * @throws {CloudError} for every other refusal.
+ */
+export async function deleteBlockStorage(
+  session: Session,
+  { region, path }: { region: string; path: string },
+  current: () => Promise<{ status: string } | undefined>,
+): Promise<void> {
+  try {
+    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
+  } catch (error) {
+    if (isCloudError(error, 'NOT_FOUND')) return;
+    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
+    const left = await current();
+    if (left && left.status !== 'deleting') throw error;
   }
 }

@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { cinderDate } from './block-storage.ts';
+import { cinderDate, deleteBlockStorage } from './block-storage.ts';
 import { isCloudError } from './errors.ts';
 import { listAll, unreadableAnswer } from './pages.ts';
 import type { CloudRequest, Session } from './session.ts';
@@ -154,14 +154,7 @@ export async function createVolumeBackup(
  */
 export async function deleteVolumeBackup(session: Session, region: string, id: string): Promise<void> {
   const path = `/backups/${encodeURIComponent(id)}`;
-  try {
-    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
-  } catch (error) {
-    if (isCloudError(error, 'NOT_FOUND')) return;
-    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
-    const current = await getVolumeBackup(session, region, id);
-    if (current && current.status !== 'deleting') throw error;
-  }
+  await deleteBlockStorage(session, { region, path }, () => getVolumeBackup(session, region, id));
 }
 
 /**

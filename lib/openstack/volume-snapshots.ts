@@ -1,5 +1,11 @@
 import * as v from 'valibot';
-import { cinderDate, listBlockStorage, nameFieldsOf, namingFields } from './block-storage.ts';
+import {
+  cinderDate,
+  deleteBlockStorage,
+  listBlockStorage,
+  nameFieldsOf,
+  namingFields,
+} from './block-storage.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
@@ -184,15 +190,7 @@ export async function setVolumeSnapshotDescription(
  */
 export async function deleteVolumeSnapshot(session: Session, region: string, id: string): Promise<void> {
   const path = `/snapshots/${encodeURIComponent(id)}`;
-  try {
-    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
-  } catch (error) {
-    if (isCloudError(error, 'NOT_FOUND')) return;
-    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
-    // Cinder answers 400 for a snapshot that it is already deleting.
-    const current = await getVolumeSnapshot(session, region, id);
-    if (current && current.status !== 'deleting') throw error;
-  }
+  await deleteBlockStorage(session, { region, path }, () => getVolumeSnapshot(session, region, id));
 }
 
 function fromAnswer(request: Parameters<typeof unreadableAnswer>[0], body: unknown): VolumeSnapshot {

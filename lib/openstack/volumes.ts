@@ -1,5 +1,11 @@
 import * as v from 'valibot';
-import { cinderDate, listBlockStorage, nameFieldsOf, namingFields } from './block-storage.ts';
+import {
+  cinderDate,
+  deleteBlockStorage,
+  listBlockStorage,
+  nameFieldsOf,
+  namingFields,
+} from './block-storage.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
 import type { Session } from './session.ts';
@@ -173,15 +179,7 @@ export async function deleteVolume(
   { region, id }: Pick<Volume, 'region' | 'id'>,
 ): Promise<void> {
   const path = `/volumes/${encodeURIComponent(id)}`;
-  try {
-    await session.request({ service: 'volume', region, method: 'DELETE', path, expect: [202] });
-  } catch (error) {
-    if (isCloudError(error, 'NOT_FOUND')) return;
-    if (!isCloudError(error, 'BAD_REQUEST')) throw error;
-    // Cinder answers 400 for a volume that it is already deleting.
-    const current = await getVolume(session, region, id);
-    if (current && current.status !== 'deleting') throw error;
-  }
+  await deleteBlockStorage(session, { region, path }, () => getVolume(session, region, id));
 }
 
 function volumeFromCinder(volume: v.InferOutput<typeof CinderVolume>, region: string): Volume {

@@ -34,7 +34,7 @@ export interface SeriesPlan {
   server: string;
   /** For the snapshots of a volume. The name is the volume's id if it has none. */
   volume?: { id: string; name: string };
-  /** For a server that is not here, the name that its newest snapshot has. */
+  /** For a server that is not here, the name that its newest image has; empty without an image. */
   name: string;
   region: string;
   policy: string;
@@ -113,6 +113,11 @@ export function planCleanup(
       .get(volume)
       ?.attachments.map(({ serverId }) => serverOf.get(serverId))
       .find((one) => one !== undefined) ?? servers.find(({ volumeIds }) => volumeIds.includes(volume));
+  // The snapshots of a volume have the name of the volume, not of the server.
+  const imagesOf = Map.groupBy(
+    planned.filter(({ volume }) => volume === undefined),
+    ({ server }) => server,
+  );
   const series = [...Map.groupBy(planned, seriesKey).values()].map((snapshots) => {
     const { server: taken, volume, policy: name } = newestOf(snapshots);
     // The series of a volume is that of a server as long as the volume is attached to one.
@@ -122,7 +127,8 @@ export function planCleanup(
     if (name !== ADHOC) warn(...doubleSlotWarnings(snapshots, server));
     const adopted = snapshots.filter((s) => s.adopted).length;
     if (adopted > 0) warn({ code: 'ADOPTED', count: adopted, name: server?.name ?? id });
-    const serverName = server?.name ?? serverOf.get(taken)?.name ?? lastNameIn(snapshots);
+    const named = volume === undefined ? snapshots : imagesOf.get(taken);
+    const serverName = server?.name ?? serverOf.get(taken)?.name ?? (named ? lastNameIn(named) : '');
     const volumeName = volume === undefined ? '' : volumeOf.get(volume)?.name || lastNameIn(snapshots);
     const plan = {
       ...{ server: id, name: serverName, region, policy: name, floor: policy.keep.atLeast },
@@ -184,7 +190,9 @@ export function planCleanup(
  * policy keep among them. Otherwise, if the parts of different sets failed, the last complete set
  * would be deleted, because each series has a newer good snapshot.
  */
-function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date): SeriesPlan[] {
+function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date): readonly SeriesPlan[] {
+  // Large fleets without volumes need no sets.
+  if (series.every(({ volume }) => volume === undefined)) return series;
   const keptIn = new Map<string, (SeriesPlan | undefined)[]>();
   for (const set of completeSets(series, policy, now)) keptIn.set(set, [undefined]);
   for (const plan of series) {

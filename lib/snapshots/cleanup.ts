@@ -19,7 +19,6 @@ import { readerOf } from './ownership.ts';
 import { type RegionInventory, unreadableVolumes } from './region-inventory.ts';
 import { roundRobin } from './round-robin.ts';
 import { selectServers } from './selector.ts';
-import { withServerNames } from './series-names.ts';
 
 /** The number of concurrent reads in a dry run; Rackspace allows 1,000 a minute. */
 const AT_ONCE = 8;
@@ -186,7 +185,7 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     const adopt = isAlone ? policy.adopt : undefined;
     const read = readerOf(inventory, { ...policy, adopt }, { owner, projectId: session.projectId, policies });
     const plan = planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone, readVolume });
-    return { read, plan: withServerNames(plan, inventory.servers) };
+    return { read, plan };
   };
   const plans = (policy.orphans ? await withoutUnlistedVolumes(session, certain, doubts) : certain).map(
     planRegion,

@@ -40,10 +40,10 @@ const AT_ONCE = 8;
 const VOLUME_CHECKS = 4;
 const VOLUME_CHECK_MS = 500;
 /**
- * The errors of a deletion that concern a single image: the image is in use, locked or protected,
- * or the cloud fails to delete it.
+ * The errors of a deletion that concern a single image, volume snapshot or backup: it is in use,
+ * locked or protected, or the cloud fails to delete it. Others stop the deletions of the region.
  */
-const REFUSALS: readonly CloudErrorCode[] = [
+export const REFUSALS: readonly CloudErrorCode[] = [
   'CONFLICT',
   'FORBIDDEN',
   'BAD_REQUEST',
