@@ -171,6 +171,8 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     await takeDays(20, 23, rules);
     db.volumeIds = [];
     region.removeVolume(data.id);
+    // A part whose image stays would stay with it.
+    for (const { id } of region.images) region.removeImage(id);
     const { id } = partOf(23);
     leaveOutOnce(id);
     await h.run('cleanup', policy(rules));
