@@ -215,7 +215,9 @@ const DECODERS: readonly Decoder[] = [
   },
   { escapes: new RegExp(bytes('='), 'gi'), decode: fromBytes },
   // Where a long line was broken: base64 of 76 characters a line, = at the end in quoted-printable.
+  // The next line may be indented, or begin with a space of the secret.
   { escapes: /=?\r?\n[ \t]*/g, decode: () => '' },
+  { escapes: /=?\r?\n/g, decode: () => '' },
   {
     escapes: /&(?:(?:#\d{1,7}|#x[\da-f]{1,6});?|(?:amp|lt|gt|quot|apos);)/gi,
     decode(escaped) {

@@ -32,6 +32,10 @@ test.each(['\n', '\r\n'])('base64 in lines of 76 characters, between line ends %
   }
 });
 
+test('a line of quoted-printable that is broken right before a space of the secret is hidden', () => {
+  expect(redactor('one two three').redact('it was one=\r\n two three here')).toBe('it was [secret] here');
+});
+
 test('a text without the secret stays as it is', () => {
   const text = 'Policy doesn\'t allow 50% of "it" &amp; 2 &lt; 3 \\ aGVsbG8= to be performed.';
   expect(redactor(...SECRETS).redact(text)).toBe(text);
