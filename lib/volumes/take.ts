@@ -7,7 +7,7 @@ import {
   setVolumeSnapshotMetadata,
   type VolumeSnapshot,
 } from '../openstack/volume-snapshots.ts';
-import type { Volume } from '../openstack/volumes.ts';
+import { getVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
@@ -79,7 +79,20 @@ export async function takeVolume(
     return { volume, outcome: 'taken', reason, snapshot: made.id, at };
   } catch (error) {
     if (!isCloudError(error)) throw error;
+    if (error.code === 'NOT_FOUND' && (await isVolumeGone(session, volume))) {
+      return { volume, outcome: 'skipped', reason: { code: 'VOLUME_GONE_BY_NOW' } };
+    }
     return { volume, ...refusalOf(error) };
+  }
+}
+
+/** Whether a volume has been deleted since it was listed. */
+async function isVolumeGone(session: Session, { region, id }: Volume): Promise<boolean> {
+  try {
+    return (await getVolume(session, region, id)) === undefined;
+  } catch (error) {
+    if (!isCloudError(error)) throw error;
+    return false;
   }
 }
 
@@ -87,7 +100,6 @@ function refusalOf(error: CloudError): Pick<VolumeResult, 'outcome' | 'reason'> 
   const { code, message } = error;
   if (code === 'OUT_OF_TIME') return { outcome: 'deferred', reason: { code: 'DEADLINE' } };
   if (code === 'CONFLICT') return { outcome: 'skipped', reason: { code: 'CONFLICT', message } };
-  if (code === 'NOT_FOUND') return { outcome: 'skipped', reason: { code: 'VOLUME_GONE_BY_NOW' } };
   return { outcome: 'failed', reason: { code: 'CLOUD', ...errorFactsOf(error) } };
 }
 

@@ -84,6 +84,21 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     ]);
   });
 
+  test('a volume that is there is not taken for deleted, although the cloud answers 404', async () => {
+    const message = 'The resource could not be found.';
+    h.cloud.faults.push({
+      service: 'volume',
+      method: 'POST',
+      answer: { status: 404, body: { itemNotFound: { code: 404, message } } },
+    });
+    const { report, error } = await h.fail('snapshot', policy());
+    expect(report?.entries[0]).toMatchObject({ outcome: 'failed', code: 'WITHOUT_VOLUMES' });
+    expect(error.message).toContain('without the volume db-data');
+    expect([daysOf(data), daysOf(logs), imagesTaken()]).toEqual([[], [23], 1]);
+    expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
+    expect([daysOf(data), daysOf(logs), imagesTaken()]).toEqual([[23], [23], 1]);
+  });
+
   test('a volume of a type without snapshots fails with the words of the cloud, and the rest is taken', async () => {
     const message = 'Invalid volume: Snapshots of this volume type are not supported.';
     h.cloud.faults.push({
