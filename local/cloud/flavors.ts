@@ -50,11 +50,15 @@ export function addFlavorRoutes(routes: Hono<Env>, region: Region): void {
     }),
   );
   routes.get('/flavors/detail', (c) => c.json({ flavors: region.flavors.map((one) => shown(c, one)) }));
-  routes.get('/flavors/:id', (c) => {
+  const answer = (c: Context<Env>, body: (flavor: CloudFlavor) => object) => {
     const id = c.req.param('id');
     const flavor = region.flavors.find((one) => one.id === id);
     return flavor
-      ? c.json({ flavor: shown(c, flavor) })
+      ? c.json(body(flavor))
       : c.json(fault('itemNotFound', 404, `Flavor ${id} could not be found.`), 404);
-  });
+  };
+  routes.get('/flavors/:id', (c) => answer(c, (flavor) => ({ flavor: shown(c, flavor) })));
+  routes.get('/flavors/:id/os-extra_specs', (c) =>
+    answer(c, ({ extraSpecs = {} }) => ({ extra_specs: extraSpecs })),
+  );
 }

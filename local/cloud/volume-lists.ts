@@ -34,7 +34,11 @@ export function pageOf<T extends { id: string }>(
   if (Number(limit) < 0) return refusedQuery(400, 'badRequest', 'limit param must be positive');
   const from = marker ? items.findIndex(({ id }) => id === marker) + 1 : 0;
   if (marker && from === 0) return refusedQuery(404, 'itemNotFound', `${kind} ${marker} could not be found.`);
-  const fits = (item: T) => Object.entries(filters).every(([key, value]) => fields(item)[key] === value);
+  const fits = (item: T) => {
+    const its = fields(item);
+    // Cinder ignores other filters, such as `all_tenants` of a user.
+    return Object.entries(filters).every(([key, value]) => !(key in its) || its[key] === value);
+  };
   const size = Math.min(Number(limit), pageSize);
   const page = items.slice(from).filter(fits).slice(Number(offset)).slice(0, size);
   const next = new URL(c.req.url);

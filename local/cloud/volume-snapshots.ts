@@ -8,12 +8,13 @@ import { cinderTime, pageOf } from './volume-lists.ts';
 import { CINDER_V1, volumeStatus } from './volume-status.ts';
 import { byCreationDescending } from './volume-store.ts';
 
+/** The body of a request for a new snapshot. Clients send null for what they do not ask for. */
 interface WantedSnapshot {
   volume_id?: string;
-  name?: string;
-  description?: string;
+  name?: string | null;
+  description?: string | null;
   force?: boolean;
-  metadata?: Record<string, string>;
+  metadata?: Record<string, string> | null;
 }
 
 /** From microversion 3.66 on, a snapshot of a volume in use does not need `force`. */
@@ -65,7 +66,8 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
 
   app.post('/snapshots', async (c) => {
     const wanted = await bodyOf<WantedSnapshot>(c, 'snapshot');
-    const { volume_id: volumeId, name = '', description = null, metadata = {} } = wanted;
+    const { volume_id: volumeId, description = null } = wanted;
+    const [name, metadata] = [wanted.name ?? '', wanted.metadata ?? {}];
     if (!volumeId) {
       const message = "Invalid input for field/attribute snapshot. 'volume_id' is a required property";
       return c.json(fault('badRequest', 400, message), 400);

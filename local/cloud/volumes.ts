@@ -4,7 +4,7 @@ import { cbsApp } from './cbs.ts';
 import type { Env } from './faults.ts';
 import { imageMetadataOf } from './inheritance.ts';
 import { BadBody, bodyOf } from './json-body.ts';
-import { microversions, minorOf } from './microversions.ts';
+import { microversions } from './microversions.ts';
 import { fault } from './nova-fault.ts';
 import type { CloudVolume, Region } from './state.ts';
 import { addVolumeVersions } from './versions.ts';
@@ -117,7 +117,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       return c.json(fault('itemNotFound', 404, message), 404);
     }
     const backup = region.volumeBackups.find(({ id }) => id === wanted.backup_id);
-    const refusedBackup = refuseBackup(wanted, backup, minorOf(c, 'volume'));
+    const refusedBackup = refuseBackup(wanted, backup);
     if (refusedBackup) {
       const { key, status, message } = refusedBackup;
       return c.json(fault(key, status, message), status);
@@ -135,7 +135,7 @@ export function volumeApp({ region, tokens, pageSize }: VolumeOptions): Hono<Env
       name: wanted.name ?? '',
       description: wanted.description ?? null,
       // Rackspace does not look at the volume of the snapshot.
-      type: wanted.volume_type ?? (isV1 ? 'SATA' : (snapshot?.volumeType ?? '__DEFAULT__')),
+      type: wanted.volume_type || (isV1 ? 'SATA' : (snapshot?.volumeType ?? '__DEFAULT__')),
       multiattach: snapshot?.multiattach ?? false,
       size,
       metadata: wanted.metadata ?? {},

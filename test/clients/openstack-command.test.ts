@@ -30,3 +30,30 @@ test('the openstack command lists the snapshots of volumes', async ({ cloud }) =
   const snapshots: Row[] = await cloud.openstack('volume', 'snapshot', 'list');
   expect(snapshots.map(({ Name }) => Name)).toContainEqual(expect.stringMatching(/^db-1-data-daily-/));
 });
+
+test('the openstack command lists servers with all details', async ({ cloud }) => {
+  const servers: (Row & { 'Flavor Name': string })[] = await cloud.openstack('server', 'list', '--long');
+  expect(servers.map(({ Name }) => Name)).toContain('db-1');
+});
+
+test('the openstack command makes a snapshot of a volume by its name, and a volume of the snapshot', async ({
+  cloud,
+}) => {
+  const wait = async (...command: string[]) => {
+    let status = '';
+    while (status !== 'available') ({ status } = await cloud.openstack(...command));
+  };
+  // By default the command asks for version 3.0 without `force`, which Cinder refuses for a volume in use.
+  const take = ['snapshot', 'create', '--volume', 'db-1-data', 'by-command'];
+  const { volume_id: volume } = await cloud.openstack('--os-volume-api-version', '3.66', 'volume', ...take);
+  expect(await cloud.openstack('volume', 'show', 'db-1-data')).toMatchObject({ id: volume });
+  await wait('volume', 'snapshot', 'show', 'by-command');
+  const made = await cloud.openstack('volume', 'create', '--snapshot', 'by-command', 'copy-by-command');
+  const original = await cloud.openstack('volume', 'show', volume);
+  expect(made).toMatchObject({ name: 'copy-by-command', size: original.size });
+  await wait('volume', 'show', 'copy-by-command');
+  await cloud.run('openstack', 'volume', 'delete', 'copy-by-command');
+  await cloud.run('openstack', 'volume', 'snapshot', 'delete', 'by-command');
+  const left: Row[] = await cloud.openstack('volume', 'snapshot', 'list');
+  expect(left.map(({ Name }) => Name)).not.toContain('by-command');
+});

@@ -147,6 +147,17 @@ const IMAGES_OF_SERVERS: Exchange[] = [
 
 const SERVER_STATES: Exchange[] = [
   [
+    'a flavor has extra specs',
+    async (cloud) => {
+      const get = (id: string) => cloud.send('compute', 'GET', `/flavors/${id}/os-extra_specs`);
+      expect(await get(cloud.flavorRef)).toMatchObject({ status: 200, body: { extra_specs: {} } });
+      expect(await get('nope')).toMatchObject({
+        status: 404,
+        body: { itemNotFound: { code: 404, message: 'Flavor nope could not be found.' } },
+      });
+    },
+  ],
+  [
     'paused and suspended servers cannot be rebuilt; a stopped server stays stopped',
     async (cloud) => {
       const server = await cloud.makeServer('a');
@@ -443,6 +454,39 @@ const VOLUME_BACKED: Exchange[] = [
       const message = `Invalid volume: Volume ${volume} status must be available, but current status is: in-use.`;
       expect(await post()).toMatchObject({ status: 400, body: { badRequest: { message } } });
       expect(await post('volume 3.66')).toMatchObject({ status: 202 });
+    },
+  ],
+  [
+    'null stands for a field of a new volume or volume snapshot that is left out, also for `backup_id`',
+    async (cloud) => {
+      const volume = await cloud.makeVolume('data');
+      const nulls = { name: null, description: null, metadata: null };
+      const wanted = { ...nulls, volume_id: volume };
+      const made = await cloud.send('volumev3', 'POST', '/snapshots', { snapshot: wanted });
+      expect(made).toMatchObject({ status: 202, body: { snapshot: { description: null, metadata: {} } } });
+      const { id } = made.body.snapshot;
+      const get = async () => (await cloud.send('volumev3', 'GET', `/snapshots/${id}`)).body.snapshot;
+      await cloud.until(async () => (await get()).status === 'available');
+      const sources = { imageRef: null, snapshot_id: null, source_volid: null, backup_id: null };
+      const post = (more: object) =>
+        cloud.send('volumev3', 'POST', '/volumes', {
+          volume: { ...nulls, ...sources, size: null, volume_type: null, ...more },
+        });
+      expect(await post({})).toMatchObject({ status: 400 });
+      expect(await post({ snapshot_id: id })).toMatchObject({
+        status: 202,
+        body: { volume: { size: 1, snapshot_id: id, metadata: {} } },
+      });
+    },
+  ],
+  [
+    'a volume is listed by its name, and a client may ask for all projects, which changes nothing for a user',
+    async (cloud) => {
+      const id = await cloud.makeVolume('by-name');
+      for (const path of ['/volumes', '/volumes/detail']) {
+        const { body } = await cloud.send('volumev3', 'GET', `${path}?name=by-name&all_tenants=True`);
+        expect(body.volumes.map((one: { id: string }) => one.id)).toEqual([id]);
+      }
     },
   ],
   [
