@@ -102,7 +102,7 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/cli/docs-tables.test.ts', text: 'documentedCommands(/^npx vitest .* -u$/)' },
   ],
   [
-    'npm run --silent cloud > cloud.env',
+    /^npm run (cloud|--silent cloud > cloud\.env)$/,
     { by: 'test/clients/running-cloud.ts', text: 'manifest.scripts.cloud.split' },
   ],
   [/^set -a; /, { by: 'test/clients/local-stage.test.ts', text: 'documentedCommands(/^set -a; /)' }],
