@@ -68,7 +68,7 @@ async function deleteBackup(
   const { session, now } = rotation;
   if (session.deadline.remainingMs() <= 0) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
   const found = await getVolumeBackup(session, copy.region, copy.id);
-  if (!found) return { outcome: 'deleted', reasons: [...reasons, { code: 'ALREADY_GONE' }] };
+  if (!found) return goneOrListed(session, copy, reasons);
   const current = rotation.read(found);
   const changed = changeOf(copy, current, now);
   if (changed) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: changed }] };
@@ -94,6 +94,18 @@ async function deleteBackup(
     else if (left.status === 'deleting') return { outcome: 'deferred', reasons: [{ code: 'BACKUP_GOING' }] };
     else return { outcome: 'failed', reasons: [{ code: 'BACKUP_STILL_THERE', status: left.status }] };
   }
+}
+
+/** The result for a backup that GET does not find: it is gone, unless the cloud still lists it. */
+async function goneOrListed(
+  session: Session,
+  { region, id }: Snapshot,
+  reasons: Reason[],
+): Promise<CopyResult> {
+  const listed = (await listVolumeBackups(session, region)).find((one) => one.id === id);
+  return listed
+    ? { outcome: 'failed', reasons: [{ code: 'BACKUP_STILL_THERE', status: listed.status }] }
+    : { outcome: 'deleted', reasons: [...reasons, { code: 'ALREADY_GONE' }] };
 }
 
 /** Why a backup is not what the plan was made for; undefined if it is. */

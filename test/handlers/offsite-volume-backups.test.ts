@@ -343,6 +343,33 @@ describe('the rotation', () => {
     expect(h.cloud.received.filter(({ method }) => method === 'DELETE')).toEqual([]);
   });
 
+  test.each([
+    ['fails if the cloud still lists it', () => {}, { failed: 1, kept: 1 }],
+    [
+      'is deleted if the cloud does not list it',
+      () => void region.volumeBackups.splice(region.volumeBackups.indexOf(backups()[0]!), 1),
+      { deleted: 1, kept: 1 },
+    ],
+  ])('the deletion of a backup that is not found %s', async (_, answer, totals) => {
+    await backUpDays(2);
+    for (const one of backups()) one.parentId = null;
+    const path = new RegExp(`backups/${backups()[0]!.id}`);
+    const body = { itemNotFound: { code: 404, message: 'gone' } };
+    h.cloud.faults.push({
+      ...{ service: 'volume', method: 'GET', path },
+      answer: {
+        edit() {
+          answer();
+          return Response.json(body, { status: 404 });
+        },
+      },
+    });
+    const keep = { keep: { last: 1 } };
+    const report = 'failed' in totals ? await failedRun(keep) : await run(keep);
+    expect(report.totals).toEqual(totals);
+    expect(h.cloud.received.filter(({ method }) => method === 'DELETE')).toEqual([]);
+  });
+
   test('stops at the minimum, counted right before each deletion', async () => {
     await backUpDays(3);
     for (const one of backups()) one.parentId = null;

@@ -69,7 +69,7 @@ export const offsiteSentences = {
   BACKUP_VOLUME_UNATTACHED: () => 'its volume is attached to no listed server: its backups are all kept',
   BACKUP_GOING: () => 'it is being deleted; a later run checks that it is gone',
   BACKUP_STILL_THERE: ({ status }) =>
-    `the cloud accepted the deletion, but the backup still exists (${statusText(status)})`,
+    `the backup still exists (${statusText(status)}), although the cloud accepted its deletion or answered that it is gone`,
   BACKUP_WITHOUT_SNAPSHOT: () => 'it was not made from a volume snapshot',
 
   // Exports: the first step of a copy at Rackspace.
