@@ -50,7 +50,7 @@ export async function sweep(fleet: Fleet, speed: Speed): Promise<Sweep> {
   const taken = createdMs.slice(0, parts).reverse();
   const all = sum(Object.values(calls));
   const refused = (calls['POST servers'] ?? 0) + (calls['POST snapshots'] ?? 0) - taken.length;
-  const listing = ['POST tokens', 'GET servers', 'GET images', 'GET volumes', 'GET snapshots'];
+  const listing = ['POST tokens', 'GET servers', 'GET images', 'GET volumes', 'GET snapshots', 'GET flavors'];
   const seconds = (fromMs: number, toMs: number) => ((toMs - fromMs) * speed) / 1000;
   return {
     ...{ servers, volumesEach, parts },
