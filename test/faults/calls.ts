@@ -15,6 +15,9 @@ export interface ApiCall {
 
 const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 
+/** The query of a page that is not the first one. Cinder v1 has offsets. */
+export const LATER_PAGE = /[?&](marker=|offset=[1-9])/;
+
 /** A path without the parts that differ between runs and clouds. */
 export function templateOf(path: string): string {
   return path
@@ -36,7 +39,7 @@ export function hasChanged(received: readonly Received[]): boolean {
 export function callsIn(received: readonly Received[]): ApiCall[] {
   const found = new Map<string, ApiCall>();
   for (const [i, { service, method, path, query }] of received.entries()) {
-    const page = /[?&]marker=/.test(query) ? 2 : /[?&]limit=/.test(query) ? 1 : undefined;
+    const page = LATER_PAGE.test(query) ? 2 : /[?&]limit=/.test(query) ? 1 : undefined;
     const call: ApiCall = { service, method, path: templateOf(path), page, after: false };
     const first = nameOf(call);
     if (!found.has(first)) found.set(first, call);

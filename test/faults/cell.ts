@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import type { Report } from '../../lib/reporting/report.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { hasHung, type InvocationResult } from './invocation.ts';
+import { volumeMarks } from './volumes.ts';
 import { everything, later, run, type Scenario, type World, worldOf } from './world.ts';
 
 /** A fault in a world while a job runs there. */
@@ -62,6 +63,7 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
   let isOutOfTime = false;
   const attempt = async (remaining?: number, requestId = 'the-request') => {
     const outcome = await run(scenario, world, requestId, remaining);
+    world.logged = outcome.lines.join('\n');
     for (const wrong of wrongsIn(world, outcome)) bad.add(wrong);
     isOutOfTime ||= hasRunOutOfTime(outcome);
     return outcome;
@@ -81,6 +83,7 @@ async function judged(scenario: Scenario, world: World, trouble: Trouble, usual:
     let doneLater = false;
     for (let run = 0; run < LATER_RUNS && !doneLater; run++) {
       later(world, scenario.againAfterMs);
+      if (scenario.clockMoves) world.laterMs += scenario.againAfterMs ?? 0;
       // Another invocation follows. A restore whose server may exist does not request another one
       // for the same request.
       doneLater = scenario.done(world, (await attempt(undefined, `request-${run}`)).result);
@@ -112,6 +115,7 @@ const REASONS: [RegExp, string][] = [
   [/run deadline reached/, 'out of time'],
   [/": (\d{3}) /, ''],
   [/can't be (read|used)|not complete JSON/, 'unreadable'],
+  [/^drill daily failed/, 'what is left is named'],
 ];
 
 function reasonOf({ message }: Error): string {
@@ -161,10 +165,11 @@ function wrongsIn(world: World, outcome: InvocationResult): string[] {
 }
 
 /**
- * Duplicates: two snapshots of one slot, two servers or exports of one image, or a disk that was
- * replaced twice.
+ * Duplicates: two snapshots of one slot, two servers or exports of one image, two backups or a
+ * drill's two copies of one volume snapshot, or a disk that was replaced twice.
  */
-function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean {
+function isDoubled(world: World): boolean {
+  const { images, servers, tasks } = world.dfw;
   const marks = images
     .filter(({ status, properties }) => status !== 'killed' && properties.autosnap_owner === 'autosnap-test')
     .flatMap(({ properties: p }) =>
@@ -176,7 +181,9 @@ function isDoubled({ dfw: { images, servers, tasks }, builds }: World): boolean 
   const drilled = servers.flatMap(({ metadata, image }) => (metadata.autosnap_drill ? image : []));
   const going = tasks.all.filter(({ status }) => status === 'pending' || status === 'processing');
   const exported = going.map(({ input }) => String(input.image_uuid));
-  return [marks, requests, drilled, builds, exported].some((list) => new Set(list).size < list.length);
+  return [marks, requests, drilled, world.builds, exported, ...volumeMarks(world)].some(
+    (list) => new Set(list).size < list.length,
+  );
 }
 
 /** Whether a report is wrong about what exists and what is gone. */
@@ -184,9 +191,10 @@ function claimsIn({ result, lines }: InvocationResult, there: ReadonlySet<string
   const logged = lines.flatMap((line) => (line.includes('"report"') ? (JSON.parse(line).report ?? []) : []));
   return [result, ...logged].some((report: Partial<Report> | undefined) =>
     report?.entries?.some(
-      ({ outcome, image, snapshots = [] }) =>
+      ({ outcome, image, volumes = [], snapshots = [] }) =>
         (outcome === 'taken' && image !== undefined && !there.has(image)) ||
-        snapshots.some((s) => s.outcome === 'deleted' && there.has(s.image)),
+        volumes.some((one) => one.outcome === 'taken' && !there.has(one.snapshot ?? '')) ||
+        snapshots.some((one) => one.outcome === 'deleted' && there.has(one.backup ?? one.image)),
     ),
   );
 }

@@ -10,6 +10,8 @@ interface Surroundings {
   lines: string[];
   policies: Policy[];
   bucket: Bucket;
+  /** How far the clock of this run is ahead of the others', in milliseconds. */
+  laterMs?: number;
 }
 
 const surroundings = new AsyncLocalStorage<Surroundings>();
@@ -27,7 +29,20 @@ export function sortLogs(): void {
   }
 }
 
-export interface Invocation extends Pick<Surroundings, 'policies' | 'bucket'> {
+/** Lets the clock of a run be ahead of that of the others. */
+export function sortClocks(): void {
+  const Common = Date;
+  const now = () => Common.now() + (surroundings.getStore()?.laterMs ?? 0);
+  vi.stubGlobal(
+    'Date',
+    new Proxy(Common, {
+      construct: (_, args: []) => (args.length === 0 ? new Common(now()) : new Common(...args)),
+      get: (target, key) => (key === 'now' ? now : Reflect.get(target, key)),
+    }),
+  );
+}
+
+export interface Invocation extends Omit<Surroundings, 'lines'> {
   job: AnyJob;
   event: unknown;
   requestId: string;
@@ -49,7 +64,7 @@ export const hasHung = ({ error }: InvocationResult) => error === HUNG;
 
 /** Invokes the real handler, simultaneously with others. */
 export async function invoke(invocation: Invocation): Promise<InvocationResult> {
-  const { job, event, policies, bucket, requestId, remainingMs } = invocation;
+  const { job, event, policies, bucket, laterMs = 0, requestId, remainingMs } = invocation;
   const { handler } = await FUNCTIONS[job]();
   const lines: string[] = [];
   // As with `serverless invoke local`, the event is the policy, so simultaneous runs have different
@@ -62,7 +77,7 @@ export async function invoke(invocation: Invocation): Promise<InvocationResult> 
   const end = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(HUNG), Math.min(remainingMs, 300_000));
   });
-  const work = surroundings.run({ lines, policies, bucket }, async () => handler(event, context));
+  const work = surroundings.run({ lines, policies, bucket, laterMs }, async () => handler(event, context));
   try {
     return { result: await Promise.race([work, end]), error: undefined, lines };
   } catch (error) {

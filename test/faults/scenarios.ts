@@ -9,6 +9,7 @@ import {
   addVolumeBacked,
   allTaken,
   later,
+  rotated,
   runBefore,
   type Scenario,
   type World,
@@ -17,8 +18,6 @@ import {
 const HOUR_MS = 3_600_000;
 const QUARTER_OF_AN_HOUR_MS = HOUR_MS / 4;
 
-const rotated = ({ dfw, mayGo }: World) =>
-  ![...dfw.images, ...dfw.volumeSnapshots].some(({ id }) => mayGo.has(id));
 const restoredIn = ({ dfw }: World) => dfw.servers.filter(({ metadata }) => metadata.autosnap_restore);
 const newVolumesIn = ({ dfw }: World) => dfw.volumes.filter(({ metadata }) => metadata.autosnap_restore);
 const stateOf = (result: unknown) => (result as Restoration | undefined)?.state;

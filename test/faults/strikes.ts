@@ -1,6 +1,6 @@
 import type { Context } from 'hono';
 import { answers, type Env, type FaultAnswer } from '../../local/cloud/faults.ts';
-import { type ApiCall, hasChanged, templateOf } from './calls.ts';
+import { type ApiCall, hasChanged, LATER_PAGE, templateOf } from './calls.ts';
 import type { Trouble } from './cell.ts';
 import type { World } from './world.ts';
 
@@ -36,7 +36,7 @@ export function troubleOf(strike: Strike, call: ApiCall, elsewhere: string): Tro
       const when = (c: Context<Env>) => {
         const hit =
           templateOf(c.req.path) === path &&
-          (page !== 2 || c.req.query('marker') !== undefined) &&
+          (page !== 2 || LATER_PAGE.test(c.req.url)) &&
           (!after || hasChanged(cloud.received));
         if (hit) hits++;
         return hit;
@@ -95,7 +95,9 @@ const hasPages = ({ page }: ApiCall) => page !== undefined;
 function withNext(next: (c: Context<Env>) => string): FaultAnswer {
   return edited((body, c) => {
     const link = next(c);
-    const key = Object.keys(body as object).find((name) => /^(servers|snapshots|flavors)$/.test(name));
+    const key = Object.keys(body as object).find((name) =>
+      /^(servers|snapshots|volumes|backups|flavors)$/.test(name),
+    );
     return key
       ? { ...(body as object), [`${key}_links`]: [{ rel: 'next', href: link }] }
       : { ...(body as object), next: link };

@@ -5,6 +5,7 @@ import { type Cloud, startCloud } from '../../local/cloud/cloud.ts';
 import type { CloudImage, CloudServer, Region } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import { addSnapshot, slotOf } from '../history.ts';
+import type { ApiCall } from './calls.ts';
 import { type Invocation, type InvocationResult, invoke } from './invocation.ts';
 import { type MemoryBucket, memoryBucket } from './memory-bucket.ts';
 
@@ -18,9 +19,9 @@ export interface World {
   home: Cloud;
   account: string;
   web: CloudServer;
-  /** The images and volume snapshots that the job should delete; all others have to stay. */
+  /** The images, volume snapshots and backups that the job should delete; all others have to stay. */
   mayGo: Set<string>;
-  /** All images, volume snapshots and servers that existed before the job. */
+  /** Everything of {@link everything} that existed before the job. */
   before: string[];
   /** Each build of a server that the cloud has begun: "REBUILD <server>". */
   builds: string[];
@@ -28,6 +29,10 @@ export interface World {
   secrets: Set<string>;
   event: Record<string, unknown>;
   policies: Policy[];
+  /** What the last run has logged. */
+  logged: string;
+  /** How far the clock of the functions has moved on, in milliseconds. */
+  laterMs: number;
   /** The bucket for copies. */
   bucket: MemoryBucket;
   close(): Promise<void>;
@@ -39,10 +44,19 @@ export interface Scenario {
   job: Invocation['job'];
   /** The identity service; there are no volumes with Rackspace's. */
   identity: 'rackspace' | 'password';
+  /** How long the cloud fills a volume, in milliseconds; its clock stands still during a run. */
+  volumeMs?: number;
+  /** Which calls of the job get faults; by default all. */
+  concerns?(call: ApiCall): boolean;
   /** The time that Lambda gives the job, in milliseconds; by default the maximum. */
   lastsMs?: number;
   /** The time until the next run after a failed one, in milliseconds; an hour by default. */
   againAfterMs?: number;
+  /**
+   * Whether the clock of the functions moves on with the cloud's until the next run after a failed
+   * one. Otherwise it stands still.
+   */
+  clockMoves?: boolean;
   /** Prepares the cloud for the job, and sets its event. */
   prepare(world: World): unknown;
   /**
@@ -56,7 +70,8 @@ let worlds = 0;
 
 /** Prepares a cloud for a scenario; its clock may differ from ours. */
 export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Promise<World> {
-  const timing = { queuedMs: 60_000, savingMs: 600_000, buildMs: 0 };
+  const { volumeMs = 5_000 } = scenario;
+  const timing = { queuedMs: 60_000, savingMs: 600_000, buildMs: 0, volumeMs };
   const cloud = await startCloud({ regions: ['DFW'], timing });
   cloud.advance(aheadMs);
   cloud.pageSize = 4;
@@ -78,6 +93,8 @@ export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Pro
     secrets: watchSecrets(cloud),
     event: policy({ account }),
     policies: [parsePolicy(policy({ account }))],
+    logged: '',
+    laterMs: 0,
     bucket: memoryBucket(),
     close: () => cloud.close(),
   };
@@ -92,9 +109,9 @@ export async function worldOf(scenario: Scenario, home: Cloud, aheadMs = 0): Pro
   return world;
 }
 
-/** All existing images, volume snapshots and servers. */
-export function everything({ images, volumeSnapshots, servers }: Region): string[] {
-  return [...images, ...volumeSnapshots, ...servers].map(({ id }) => id);
+/** All existing images, servers, volumes, and snapshots and backups of volumes. */
+export function everything({ images, servers, volumes, volumeSnapshots, volumeBackups }: Region): string[] {
+  return [...images, ...servers, ...volumes, ...volumeSnapshots, ...volumeBackups].map(({ id }) => id);
 }
 
 function watchSecrets({ account, tokens }: Cloud): Set<string> {
@@ -123,8 +140,8 @@ export function run(
   requestId: string,
   remainingMs = lastsMs,
 ): Promise<InvocationResult> {
-  const { event, policies, bucket } = world;
-  return invoke({ job, event, policies, bucket, requestId, remainingMs });
+  const { event, policies, bucket, laterMs } = world;
+  return invoke({ job, event, policies, bucket, laterMs, requestId, remainingMs });
 }
 
 /** A preparatory run, which must not fail. */
@@ -192,6 +209,11 @@ export function addVolumeBacked({ dfw, cloud, mayGo }: World, newest = 0): Cloud
     if (age >= 3) for (const { id } of [image, ...parts]) mayGo.add(id);
   }
   return db;
+}
+
+/** Whether everything is gone that a cleanup should delete. */
+export function rotated({ dfw, mayGo }: World): boolean {
+  return ![...dfw.images, ...dfw.volumeSnapshots].some(({ id }) => mayGo.has(id));
 }
 
 /** Whether each server has a snapshot, finished or not, for the slot of today. */
