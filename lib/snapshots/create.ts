@@ -12,6 +12,7 @@ import { type Entry, finishReport, isBusyCode, NOWHERE, type Report } from '../r
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { isSystemDiskOf } from '../volumes/attached.ts';
+import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import type { VolumeStep } from '../volumes/plan.ts';
 import { entryOfSet, planSets, withinQuotas } from '../volumes/snapshot-set.ts';
@@ -144,6 +145,12 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ...(isByHand ? unmatched : []),
   ];
   const unprotected = isByHand ? [] : await localDisksFinder(session)(selection.servers, event);
+  const excepted =
+    isAdhoc(event) || isByHand
+      ? []
+      : regions.flatMap((one) =>
+          exceptedVolumes(one, selection.servers, event, { policies: policies ?? [], provider }),
+        );
   const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
@@ -170,6 +177,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ...warnings,
       ...request.warnings,
       ...unprotected,
+      ...excepted,
       ...regionsWithoutCleanup(event, entries, policies).map(
         (where): Finding => ({ code: 'EXPIRY_WITHOUT_CLEANUP', where }),
       ),
