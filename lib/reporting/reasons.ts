@@ -79,6 +79,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // The result for a volume in a snapshot run.
   VOLUME_BUSY: { status: string };
   VOLUME_IN_STATE: { status: string };
+  VOLUME_UNKNOWN: None;
   VOLUME_SNAPSHOT_IN_PROGRESS: None;
   VOLUME_GONE_BY_NOW: None;
   VOLUMES_OVER_QUOTA: { needed: number; left: number; kind: 'volumeSnapshots' | 'volumeGigabytes' };

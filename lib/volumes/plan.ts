@@ -13,11 +13,8 @@ export type VolumeStep =
   | { action: 'take'; volume: Volume; snapshot: NewVolumeSnapshot }
   | { action: 'skip' | 'fail'; volume: Volume; reason: Reason };
 
-/**
- * The statuses in which Cinder makes a snapshot of a volume. Cinder v1 does not name the status in
- * listings.
- */
-const USABLE = ['available', 'in-use', ''];
+/** The statuses in which Cinder makes a snapshot of a volume. */
+const USABLE = ['available', 'in-use'];
 /** The statuses that end only when an operator acts. */
 const BROKEN = /^error|^maintenance$|^awaiting-transfer$/;
 /**
@@ -41,7 +38,7 @@ interface VolumePlanOptions {
 /**
  * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
  * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
- * fails in a status that only an operator ends.
+ * fails in a status that only an operator ends, or that is unknown.
  */
 export function planVolumes(
   server: Server,
@@ -63,6 +60,8 @@ export function planVolumes(
       return { action: 'skip', volume, reason };
     }
     const { status } = volume;
+    // Cinder v1 makes a snapshot with `force` of a volume in any status, also of a broken one.
+    if (status === '') return { action: 'fail', volume, reason: { code: 'VOLUME_UNKNOWN' } };
     if (BROKEN.test(status)) return { action: 'fail', volume, reason: { code: 'VOLUME_IN_STATE', status } };
     if (!USABLE.includes(status)) {
       return { action: 'skip', volume, reason: { code: 'VOLUME_BUSY', status } };

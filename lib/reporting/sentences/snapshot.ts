@@ -78,6 +78,8 @@ export const snapshotSentences = {
   VOLUME_BUSY: ({ status }) => `the cloud is busy with the volume (${status})`,
   VOLUME_IN_STATE: ({ status }) =>
     `the cloud can't make a snapshot of a volume in ${status}: repair it or ask the cloud's support (openstack volume show <volume id>), or name it in volumes.except`,
+  VOLUME_UNKNOWN: () =>
+    "the server has it attached, but block storage does not show the volume or its status, so no snapshot of it is requested: look at it (openstack volume show <volume id>), or ask the cloud's support",
   VOLUME_SNAPSHOT_IN_PROGRESS: () =>
     'busy: another snapshot of the volume is being made or deleted, and the cloud allows one at a time',
   VOLUME_GONE_BY_NOW: () => 'the volume is gone by now',
