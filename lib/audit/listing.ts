@@ -52,6 +52,10 @@ export interface ListedServer {
   volumes: number;
   /** The number of these volumes whose snapshots are late or missing. */
   lateVolumes: number;
+  /** The number of its good snapshots, those of its volumes included. */
+  good: number;
+  /** The size of all its snapshots, those of its volumes included. */
+  bytes: number;
 }
 
 /** A snapshot of a server or of one of its volumes. Times are ISO, in UTC. */
@@ -119,7 +123,13 @@ function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], a
     ...(proven ? { proven } : {}),
     volumes: volumes.length,
     lateVolumes: volumes.filter((part) => part.some((one) => isLate(one.state))).length,
+    good: sumOf(all.map((one) => one.good)),
+    bytes: sumOf(all.map((one) => one.bytes)),
   });
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, one) => sum + one, 0);
 }
 
 function isLate(state: SeriesState): boolean {
