@@ -82,7 +82,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_UNKNOWN: None;
   VOLUME_SNAPSHOT_IN_PROGRESS: None;
   VOLUME_GONE_BY_NOW: None;
-  VOLUMES_OVER_QUOTA: { needed: number; left: number; kind: 'volumeSnapshots' | 'volumeGigabytes' };
+  /** `isImage`: for the volume snapshots that the cloud makes with the image of a server. */
+  VOLUMES_OVER_QUOTA: {
+    needed: number;
+    left: number;
+    kind: 'volumeSnapshots' | 'volumeGigabytes';
+    isImage?: true;
+  };
 
   // Why a rule of `keep` keeps a snapshot, or none does.
   LAST: { rank: number; of: number };
