@@ -39,6 +39,7 @@ export function backupSources(
     const place = {
       device: marked.device ?? (volume && deviceOf(volume, server)),
       type: marked.type ?? volume?.type,
+      ...(snapshot.alsoOf ? { alsoOf: snapshot.alsoOf } : {}),
     };
     const name = volume?.name || volumeName;
     return {

@@ -393,6 +393,7 @@ const BUSY: readonly (ReasonCode | undefined)[] = [
   'CONFLICT',
   'VOLUME_BUSY',
   'VOLUME_SNAPSHOT_IN_PROGRESS',
+  'SHARED_VOLUME_WAITS',
   'WITHOUT_VOLUMES',
 ] satisfies BusyCode[];
 

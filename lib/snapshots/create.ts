@@ -12,11 +12,11 @@ import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, isBusyCode, NOWHERE, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSystemDiskOf, volumesInImage } from '../volumes/attached.ts';
+import { isSystemDiskOf, sharingServers, volumesInImage } from '../volumes/attached.ts';
 import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import type { VolumeStep } from '../volumes/plan.ts';
-import { entryOfSet, planSets, withinQuotas } from '../volumes/snapshot-set.ts';
+import { entryOfSet, planSets, withinQuotas, withSharedVolumes } from '../volumes/snapshot-set.ts';
 import { confirmTaken } from './confirm-taken.ts';
 import { type DueSnapshots, dueAdhoc, dueBySchedule, NO_RECORD, requestOf } from './due-snapshots.ts';
 import { homesNotInCatalogue, listInventory } from './inventory.ts';
@@ -125,7 +125,16 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     { concurrency: AT_ONCE },
   );
   const { images, warnings } = await confirmTaken(take, begun);
-  const entries = begun.map(({ volumes }, i) => entryOfSet(images[i]!, volumes, isBusyCode));
+  const sharing = new Map(
+    regions.flatMap((one) => {
+      const here = selection.servers.filter(({ region }) => region === one.region);
+      return [...sharingServers(here, one.volumes, provider)];
+    }),
+  );
+  const results = steps.map(({ server }, i) => ({ server, image: images[i]!, volumes: begun[i]!.volumes }));
+  const entries = withSharedVolumes(results, sharing, sets).map((its, i) =>
+    entryOfSet(images[i]!, its, isBusyCode),
+  );
 
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched: Finding[] = selection.unmatched.map((selector) => ({

@@ -32,6 +32,23 @@ export function volumesOf(
   return found;
 }
 
+/**
+ * The servers of each volume that several of `servers` have, by the id of the volume. The first one
+ * is that of {@link volumesOf}.
+ */
+export function sharingServers(
+  servers: readonly Server[],
+  volumes: readonly Volume[],
+  provider: Session['provider'],
+): Map<string, Server[]> {
+  const serverOf = new Map(servers.map((server) => [server.id, server]));
+  const found = new Map<string, Server[]>();
+  for (const [server, its] of attachedVolumes(servers, volumes, provider)) {
+    for (const { id } of its) found.set(id, [...(found.get(id) ?? []), serverOf.get(server)!]);
+  }
+  return new Map([...found].filter(([, all]) => all.length > 1));
+}
+
 /** Whether a policy takes no snapshot of a volume of its servers. */
 export function isExcepted(volume: Volume, rule: VolumeRule): boolean {
   if (typeof rule === 'string') return rule === 'none';

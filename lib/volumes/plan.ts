@@ -33,6 +33,8 @@ interface VolumePlanOptions {
    * make a further one.
    */
   isBusy(volume: Volume): boolean;
+  /** The other servers of the run that have a volume. */
+  othersWith(volume: Volume): readonly Server[];
 }
 
 /**
@@ -43,7 +45,7 @@ interface VolumePlanOptions {
 export function planVolumes(
   server: Server,
   volumes: readonly Volume[],
-  { due, now, seriesOf, isBusy }: VolumePlanOptions,
+  { due, now, seriesOf, isBusy, othersWith }: VolumePlanOptions,
 ): VolumeStep[] {
   return volumes.map((volume): VolumeStep => {
     const alive = seriesOf(volume).filter(
@@ -75,7 +77,11 @@ export function planVolumes(
     const { id, type } = volume;
     const device = deviceOf(volume, server.id);
     const name = volume.name || `${server.name || server.id}-${device?.split('/').at(-1) || id}`;
-    const snapshot = newVolumeSnapshot({ id, name, device, type }, due.marker(server));
+    const alsoOf = othersWith(volume).map((other) => ({
+      server: other.id,
+      device: deviceOf(volume, other.id),
+    }));
+    const snapshot = newVolumeSnapshot({ id, name, device, type, alsoOf }, due.marker(server));
     return { action: 'take', volume, snapshot };
   });
 }

@@ -9,7 +9,7 @@ import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SnapshotStep } from '../snapshots/snapshot-plan.ts';
-import { type VolumeRule, volumesOf } from './attached.ts';
+import { sharingServers, type VolumeRule, volumesOf } from './attached.ts';
 import type { VolumeReader } from './marker.ts';
 import { planVolumes, type VolumeStep } from './plan.ts';
 import type { VolumeResult } from './take.ts';
@@ -39,6 +39,7 @@ export function planSets(
     if (volumesUnread) continue;
     const here = servers.filter((server) => server.region === region);
     const found = volumesOf(here, volumes, rule, provider);
+    const sharing = sharingServers(here, volumes, provider);
     const series = Map.groupBy(
       volumeSnapshots.map(read).filter((one) => isSnapshot(one) && one.policy === due.policy) as Snapshot[],
       ({ volume }) => volume,
@@ -50,8 +51,9 @@ export function planSets(
       const its = found.get(server.id);
       if (!its) continue;
       const seriesOf = ({ id }: { id: string }) => series.get(id) ?? [];
+      const othersWith = ({ id }: { id: string }) => sharing.get(id)?.filter((one) => one !== server) ?? [];
       const isBusy = ({ id }: { id: string }) => provider === 'rackspace' && busy.has(id);
-      steps.set(server, planVolumes(server, its, { due, now, seriesOf, isBusy }));
+      steps.set(server, planVolumes(server, its, { due, now, seriesOf, isBusy, othersWith }));
     }
   }
   return steps;
@@ -107,6 +109,42 @@ export function withinQuotas(
     return noImage ? { action: 'fail', server, reason: { ...noImage, isImage: true } } : image;
   });
   return { images: fittingImages, volumes: fitting };
+}
+
+/** What a run has done with the parts of one server. */
+interface ServerResult {
+  server: Server;
+  /** The entry for the image. */
+  image: Entry;
+  volumes: readonly VolumeResult[];
+}
+
+/**
+ * The results for the volumes of each server, with those for the volumes that another server has,
+ * too, of which that server's set takes the snapshot.
+ *
+ * @param sharing the servers of each volume of several; see {@link sharingServers}.
+ * @param sets the steps for the volumes of each server.
+ */
+export function withSharedVolumes(
+  results: readonly ServerResult[],
+  sharing: ReadonlyMap<string, readonly Server[]>,
+  sets: ReadonlyMap<Server, readonly VolumeStep[]>,
+): VolumeResult[][] {
+  const resultOf = new Map(results.map((one) => [one.server, one]));
+  const shared = [...sharing].flatMap(([id, [first, ...others]]) => {
+    const result = first && resultOf.get(first);
+    const step = first && sets.get(first)?.find(({ volume }) => volume.id === id);
+    if (!result || !step) return [];
+    const { outcome } = result.image;
+    const reason = { code: 'SHARED_VOLUME_WAITS', server: first.name || first.id } as const;
+    const waits = { volume: step.volume, outcome, reason };
+    return [{ others, one: result.volumes.find(({ volume }) => volume.id === id) ?? waits }];
+  });
+  return results.map(({ server, volumes }) => [
+    ...volumes,
+    ...shared.flatMap(({ others, one }) => (others.includes(server) ? [one] : [])),
+  ]);
 }
 
 /**

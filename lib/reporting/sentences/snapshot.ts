@@ -82,6 +82,8 @@ export const snapshotSentences = {
     "the server has it attached, but block storage does not show the volume or its status, so no snapshot of it is requested: look at it (openstack volume show <volume id>), or ask the cloud's support",
   VOLUME_SNAPSHOT_IN_PROGRESS: () =>
     'busy: another snapshot of the volume is being made or deleted, and the cloud allows one at a time',
+  SHARED_VOLUME_WAITS: ({ server }) =>
+    `its snapshot is taken with those of ${server}, which also has the volume and was not taken now`,
   VOLUME_GONE_BY_NOW: () => 'the volume is gone by now',
   VOLUMES_OVER_QUOTA: ({ needed, left, kind, isImage }) => {
     const short =
