@@ -11,7 +11,13 @@ import { newVolumeSnapshot } from './marker.ts';
 /** What a run does with one volume of a server. */
 export type VolumeStep =
   | { action: 'take'; volume: Volume; snapshot: NewVolumeSnapshot }
-  | { action: 'skip' | 'fail'; volume: Volume; reason: Reason };
+  | {
+      action: 'skip' | 'fail';
+      volume: Volume;
+      reason: Reason;
+      /** When an earlier run took the snapshot that is due. */
+      takenAt?: Date;
+    };
 
 /** The statuses in which Cinder makes a snapshot of a volume. */
 const USABLE = ['available', 'in-use'];
@@ -59,7 +65,7 @@ export function planVolumes(
         return { action: 'fail', volume, reason };
       }
       const reason = { code: 'ALREADY_TAKEN', ...snapshotId(taken), status: taken.status } as const;
-      return { action: 'skip', volume, reason };
+      return { action: 'skip', volume, reason, takenAt: taken.createdAt };
     }
     const { status } = volume;
     // Cinder v1 makes a snapshot with `force` of a volume in any status, also of a broken one.

@@ -142,6 +142,16 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect((await h.run('audit', {})).sentence).toMatch(/^0 of 1 server protected/);
   });
 
+  test('the spread of a set includes the parts that an earlier run took', async () => {
+    data.status = 'attaching';
+    await h.run('snapshot', policy());
+    data.status = 'in-use';
+    setTime('2026-11-23T00:20:10Z');
+    const report = await h.run('snapshot', policy());
+    expect(report.entries[0]).toMatchObject({ outcome: 'taken', spreadSeconds: 1200 });
+    expect((await h.run('snapshot', policy())).entries[0]).toMatchObject({ spreadSeconds: 1200 });
+  });
+
   test('an encrypted volume is taken as any other', async () => {
     data.type = 'LUKS';
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 1 });
