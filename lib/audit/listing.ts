@@ -52,6 +52,10 @@ export interface ListedServer {
   volumes: number;
   /** The number of these volumes whose snapshots are late or missing. */
   lateVolumes: number;
+  /** The number of its good snapshots, those of its volumes included. */
+  good: number;
+  /** The size of all its snapshots, those of its volumes included. */
+  bytes: number;
 }
 
 /** A snapshot of a server or of one of its volumes. Times are ISO, in UTC. */
@@ -85,11 +89,18 @@ export function listingOf(audit: Audit, { list, of }: ListRequest): Listing {
 }
 
 function serversOf({ series, at }: Audit): ListedServer[] {
-  const byServer = Map.groupBy(series, (one) => JSON.stringify([one.account, one.region, one.server]));
+  // A volume of several servers is a part of each.
+  const parts = series.flatMap((one) => [one, ...sharedOf(one)]);
+  const byServer = Map.groupBy(parts, (one) => JSON.stringify([one.account, one.region, one.server]));
   return [...byServer.values()]
     .map((its) => [...its].sort(worstFirst) as [AuditedSeries, ...AuditedSeries[]])
     .sort(([a], [b]) => Number(isExpected(b)) - Number(isExpected(a)) || worstFirst(a, b))
     .map((its) => listedServer(its, at));
+}
+
+/** The series of a volume of several servers as that of each other server. */
+function sharedOf(series: AuditedSeries): AuditedSeries[] {
+  return (series.alsoOf ?? []).map((other) => ({ ...series, ...other }));
 }
 
 /** @param all the series of a server, the worst first. */
@@ -119,7 +130,13 @@ function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], a
     ...(proven ? { proven } : {}),
     volumes: volumes.length,
     lateVolumes: volumes.filter((part) => part.some((one) => isLate(one.state))).length,
+    good: sumOf(all.map((one) => one.good)),
+    bytes: sumOf(all.map((one) => one.bytes)),
   });
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, one) => sum + one, 0);
 }
 
 function isLate(state: SeriesState): boolean {
@@ -133,11 +150,12 @@ function newestOf(times: readonly string[]): string | undefined {
 /** The snapshots that `of` selects: by server and volume, newest first. */
 function snapshotsOf(audit: Audit, of: string | undefined): ListedSnapshot[] {
   const textsOf = snapshotTexts(audit);
-  return audit.series.flatMap((series) => {
+  const isServer = ({ server, name }: AuditedSeries) => of === undefined || isNamed({ id: server, name }, of);
+  return audit.series.flatMap((first) => {
+    const series = [first, ...sharedOf(first)].find(isServer) ?? first;
     const { account, region, server, name, policy, volume } = series;
-    const isServer = of === undefined || isNamed({ id: server, name }, of);
     return series.snapshots
-      .filter(({ image }) => isServer || image.startsWith(of))
+      .filter(({ image }) => isServer(series) || (of !== undefined && image.startsWith(of)))
       .map((snapshot): ListedSnapshot => {
         const { image, slot, status, sizeBytes, action, expiresAt, state: kind, reasons } = snapshot;
         return printableIn({

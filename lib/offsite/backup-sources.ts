@@ -7,11 +7,15 @@ import { newVolumeSnapshot, type VolumeReader, volumePlaceIn } from '../volumes/
 import { deviceOf } from '../volumes/plan.ts';
 
 const GIGABYTE = 2 ** 30;
+/** The metadata of a volume snapshot with the id of its backup, which a listing may lack. */
+export const BACKUP_KEY = 'autosnap_backup';
 
 /** A volume snapshot of a policy, and the marker of a backup of it. */
 export interface BackupSource {
   /** The volume snapshot as a snapshot of its volume. */
   snapshot: Snapshot & { volume: string };
+  /** The id of its backup, if the volume snapshot has it in its metadata. */
+  backup?: string | undefined;
   /** The name, the description and the metadata of its backup. */
   marker: Pick<ReturnType<typeof newVolumeSnapshot>, 'name' | 'description' | 'metadata'>;
 }
@@ -39,10 +43,12 @@ export function backupSources(
     const place = {
       device: marked.device ?? (volume && deviceOf(volume, server)),
       type: marked.type ?? volume?.type,
+      ...(snapshot.alsoOf ? { alsoOf: snapshot.alsoOf } : {}),
     };
     const name = volume?.name || volumeName;
     return {
       snapshot: { ...snapshot, volume: data.volumeId },
+      backup: data.metadata[BACKUP_KEY],
       marker: newVolumeSnapshot({ id: data.volumeId, name, ...place }, { owner, policy, server, slot }),
     };
   };

@@ -8,10 +8,11 @@ import {
   listVolumeBackups,
   type VolumeBackup,
 } from '../openstack/volume-backups.ts';
+import { setVolumeSnapshotMetadata } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import { type BackupPlan, isStuckBackup } from './backup-plan.ts';
-import type { BackupSource } from './backup-sources.ts';
+import { BACKUP_KEY, type BackupSource } from './backup-sources.ts';
 import type { BackupReader } from './backups.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { OffsitePolicy } from './plan.ts';
@@ -45,6 +46,7 @@ export class BackupMaker {
   readonly #isFirst: boolean;
   #blockedBy: string | undefined;
   #quotas: Quota<'backups' | 'backupGigabytes'>[] | undefined;
+  #listedAgain: readonly VolumeBackup[] | undefined;
 
   constructor(
     session: Session,
@@ -64,7 +66,11 @@ export class BackupMaker {
     this.#blockedBy = blockingBackup(all, now)?.id;
   }
 
-  /** Requests a backup, unless it has to wait. @returns undefined if no backup is wanted. */
+  /**
+   * Requests a backup, unless it has to wait.
+   *
+   * @returns undefined if no backup is wanted, or if it exists although the listing lacks it.
+   */
   async make(wanted: BackupPlan['make']): Promise<Made | undefined> {
     if (!wanted) return undefined;
     const { source, incremental } = wanted;
@@ -74,6 +80,7 @@ export class BackupMaker {
       const hasFailed = waits.code === 'BACKUP_RETRIED_LATER';
       return { outcome: hasFailed ? 'failed' : 'skipped', reasons: [waits] };
     }
+    if (await this.#exists(source)) return undefined;
     const sizeGb = Math.ceil((source.snapshot.sizeBytes ?? 0) / 2 ** 30);
     const overQuota = await this.#overQuota(sizeGb);
     if (overQuota) return { outcome: 'failed', reasons: [overQuota] };
@@ -82,6 +89,19 @@ export class BackupMaker {
       : await this.#request(source, incremental);
     if (this.#isFirst) this.#blockedBy = made.id;
     return made;
+  }
+
+  /**
+   * Whether a volume snapshot has a backup that has not failed: the one that its metadata name, or
+   * one in a second listing.
+   */
+  async #exists({ snapshot, backup }: BackupSource): Promise<boolean> {
+    const [session, region] = [this.#session, this.#region];
+    const isAlive = (one: VolumeBackup) => this.#isOf(one, snapshot) && !/error|delet/.test(one.status);
+    const named = backup === undefined ? undefined : await getVolumeBackup(session, region, backup);
+    if (named && isAlive(named)) return true;
+    this.#listedAgain ??= await listVolumeBackups(session, region);
+    return this.#listedAgain.some(isAlive);
   }
 
   async #overQuota(sizeGb: number): Promise<Reason | undefined> {
@@ -114,11 +134,22 @@ export class BackupMaker {
       if (made && !this.#isOf(made, snapshot)) {
         return { outcome: 'failed', reasons: [{ code: 'BACKUP_MARKER_LOST', backup: id }], id };
       }
+      await this.#recordBackup(snapshot, id);
       return { outcome: 'copying', reasons: [{ code: 'BACKUP_REQUESTED', incremental }], id };
     } catch (error) {
       if (!isCloudError(error)) throw error;
       if (error.code === 'OUT_OF_TIME') return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
       return { outcome: 'failed', reasons: [refusalOf(error)] };
+    }
+  }
+
+  /** Without the record, a later run still has two listings. */
+  async #recordBackup({ id }: Snapshot, backup: string): Promise<void> {
+    try {
+      const which = { region: this.#region, id };
+      await setVolumeSnapshotMetadata(this.#session, which, { [BACKUP_KEY]: backup });
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
     }
   }
 

@@ -79,9 +79,18 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   // The result for a volume in a snapshot run.
   VOLUME_BUSY: { status: string };
   VOLUME_IN_STATE: { status: string };
+  VOLUME_UNKNOWN: None;
   VOLUME_SNAPSHOT_IN_PROGRESS: None;
+  /** The volume's snapshot is taken with the set of this other server, which is left to later. */
+  SHARED_VOLUME_WAITS: { server: string };
   VOLUME_GONE_BY_NOW: None;
-  VOLUMES_OVER_QUOTA: { needed: number; left: number; kind: 'volumeSnapshots' | 'volumeGigabytes' };
+  /** `isImage`: for the volume snapshots that the cloud makes with the image of a server. */
+  VOLUMES_OVER_QUOTA: {
+    needed: number;
+    left: number;
+    kind: 'volumeSnapshots' | 'volumeGigabytes';
+    isImage?: true;
+  };
 
   // Why a rule of `keep` keeps a snapshot, or none does.
   LAST: { rank: number; of: number };
@@ -845,6 +854,7 @@ export type BusyCode =
   | 'CONFLICT'
   | 'VOLUME_BUSY'
   | 'VOLUME_SNAPSHOT_IN_PROGRESS'
+  | 'SHARED_VOLUME_WAITS'
   | 'WITHOUT_VOLUMES';
 
 /** How long a server was busy, why, and the state of its task or its image, or its status. */

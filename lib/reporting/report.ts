@@ -102,8 +102,8 @@ export interface Entry {
   /** The results for the volumes of the server that get snapshots of their own. */
   volumes?: VolumeLine[];
   /**
-   * The time between the first and the last request for a part of the server. The parts are not
-   * from one moment.
+   * The time between the first and the last request for a part of the server, also if earlier runs
+   * took some parts. The parts are not from one moment.
    */
   spreadSeconds?: number;
   /** In the report of a cleanup, the volume of the snapshots; absent for images. */
@@ -393,6 +393,7 @@ const BUSY: readonly (ReasonCode | undefined)[] = [
   'CONFLICT',
   'VOLUME_BUSY',
   'VOLUME_SNAPSHOT_IN_PROGRESS',
+  'SHARED_VOLUME_WAITS',
   'WITHOUT_VOLUMES',
 ] satisfies BusyCode[];
 

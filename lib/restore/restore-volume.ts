@@ -34,7 +34,9 @@ export async function restoreVolume(
   refuseUnreadVolumes(listed);
   const inventory = hasSnapshotOf(listed, event) ? listed : await withBackups(session, listed, run);
   const { volume, region, name } = findVolume(inventory, event.volume);
-  const copies = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
+  const listedFor = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
+  // The snapshot of a volume of several servers is listed for each of them.
+  const copies = listedFor.filter(({ id }, i) => listedFor.findIndex((one) => one.id === id) === i);
   const server = copies[0]?.server ?? '';
   const origin = { id: server, name, region, server: undefined, namesakes: [] };
   const context = { event: { ...event, volume }, origin, request, inventory, run };

@@ -41,6 +41,7 @@ export interface Run {
         servers?: Policy['servers'];
         account?: string;
         regions?: readonly string[] | undefined;
+        volumes?: Policy['volumes'];
       }[]
     | undefined;
 }

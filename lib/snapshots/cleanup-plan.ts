@@ -6,7 +6,7 @@ import type { Run } from '../runtime/run.ts';
 import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
-import { setOf } from '../volumes/set.ts';
+import { allSetsOf, setOf } from '../volumes/set.ts';
 import { type InUse, inUseIn } from './in-use.ts';
 import { isSnapshot, isStuck, isTakenAgain, type Snapshot, serverNameIn } from './marker.ts';
 import type { Reader } from './ownership.ts';
@@ -200,16 +200,17 @@ function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date)
       const isPinned = reasons.some(({ code }) => PINNING.includes(code));
       const isOrBecomesGood = snapshot.state === 'good' || snapshot.state === 'pending';
       if (action !== 'keep' || !(isPinned || (isOrBecomesGood && !plan.isOrphaned))) continue;
-      const set = setOf(snapshot);
-      keptIn.set(set, [...(keptIn.get(set) ?? []), plan]);
+      for (const set of allSetsOf(snapshot)) keptIn.set(set, [...(keptIn.get(set) ?? []), plan]);
     }
   }
   return series.map((plan) => ({
     ...plan,
     items: plan.items.map((item): PlanItem => {
       const { snapshot, action } = item;
-      const others = keptIn.get(setOf(snapshot))?.filter((one) => one !== plan);
-      if (action === 'keep' || snapshot.state !== 'good' || !others?.length) return item;
+      const others = allSetsOf(snapshot)
+        .flatMap((set) => keptIn.get(set) ?? [])
+        .filter((one) => one !== plan);
+      if (action === 'keep' || snapshot.state !== 'good' || others.length === 0) return item;
       const part = others.find((one) => one !== undefined);
       const reason: Reason = part
         ? { code: 'SET_KEPT', part: part.volume?.name }
@@ -225,12 +226,15 @@ function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date)
  */
 function completeSets(series: readonly SeriesPlan[], policy: Policy, now: Date): string[] {
   const here = series.filter((plan) => plan.policy === policy.policy && !plan.isOrphaned);
-  return [...Map.groupBy(here, ({ server }) => server).values()].flatMap((plans) => {
-    const [first, ...others] = plans.map(({ items }) =>
+  return [...Map.groupBy(here, ({ server }) => server)].flatMap(([server, own]) => {
+    const isShared = ({ items }: SeriesPlan) =>
+      items.some(({ snapshot }) => snapshot.alsoOf?.some((one) => one.server === server));
+    const shared = here.filter((plan) => plan.server !== server && isShared(plan));
+    const [first, ...others] = [...own, ...shared].map(({ items }) =>
       items.map(({ snapshot }) => snapshot).filter(({ state }) => state === 'good'),
     );
     if (!first || others.length === 0) return [];
-    const sets = others.map((its) => new Set(its.map(setOf)));
+    const sets = others.map((its) => new Set(its.flatMap(allSetsOf)));
     const complete = first.filter((snapshot) => sets.every((its) => its.has(setOf(snapshot))));
     return retain(complete, policy.keep, { now, timezone: policy.timezone }).flatMap(({ snapshot, keep }) =>
       keep ? [setOf(snapshot)] : [],

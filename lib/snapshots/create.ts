@@ -7,14 +7,16 @@ import type { Server } from '../openstack/compute.ts';
 import { volumeQuotas } from '../openstack/quota.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import { type Entry, finishReport, isBusyCode, NOWHERE, type Report } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSystemDiskOf } from '../volumes/attached.ts';
+import { isSystemDiskOf, sharingServers, volumesInImage } from '../volumes/attached.ts';
+import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import type { VolumeStep } from '../volumes/plan.ts';
-import { entryOfSet, planSets, withinQuotas } from '../volumes/snapshot-set.ts';
+import { entryOfSet, planSets, withinQuotas, withSharedVolumes } from '../volumes/snapshot-set.ts';
 import { confirmTaken } from './confirm-taken.ts';
 import { type DueSnapshots, dueAdhoc, dueBySchedule, NO_RECORD, requestOf } from './due-snapshots.ts';
 import { homesNotInCatalogue, listInventory } from './inventory.ts';
@@ -22,10 +24,11 @@ import { localDisksFinder } from './local-disks.ts';
 import { isSnapshot, type Snapshot, serverNameIn } from './marker.ts';
 import { inheritedMakers } from './own-image.ts';
 import { type ReadingPolicy, readerOf } from './ownership.ts';
+import { volumesIfReadable } from './quota-finder.ts';
 import { otherDoubts, type UncertainServer, unreadableVolumes, unservedVolumes } from './region-inventory.ts';
 import { roundRobin } from './round-robin.ts';
 import { maySelect, type Selection, selectServers } from './selector.ts';
-import { planSnapshots } from './snapshot-plan.ts';
+import { planSnapshots, type SnapshotStep } from './snapshot-plan.ts';
 import { plannedSet, type TakeContext, takeSet } from './take-set.ts';
 
 // Rackspace allows 100 POSTs a minute; 8 at once reach this rate if each takes less than 4.8
@@ -98,9 +101,10 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     (wanted.has(server) && !lacksSystemDisk(server)) || volumesUnread.has(server.region);
   const planned = planSnapshots(selection.servers, snapshots, { due, now, provider, hasVolumes });
   // A run that resumes deferred work starts at another server than the runs before.
-  const steps = run.since ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS) : planned;
-  const order = steps.map(({ server }) => server);
-  const sets = await setsWithinQuotas(session, wanted, order);
+  const ordered = run.since
+    ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS)
+    : planned;
+  const { images: steps, volumes: sets } = await setsWithinQuotas(session, ordered, wanted, volumes);
   const toTake = steps.flatMap(({ action, server }) => [
     ...(action === 'take' ? [server] : []),
     ...(sets.get(server) ?? []).filter((one) => one.action === 'take').map(() => server),
@@ -121,7 +125,16 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     { concurrency: AT_ONCE },
   );
   const { images, warnings } = await confirmTaken(take, begun);
-  const entries = begun.map(({ volumes }, i) => entryOfSet(images[i]!, volumes, isBusyCode));
+  const sharing = new Map(
+    regions.flatMap((one) => {
+      const here = selection.servers.filter(({ region }) => region === one.region);
+      return [...sharingServers(here, one.volumes, provider)];
+    }),
+  );
+  const results = steps.map(({ server }, i) => ({ server, image: images[i]!, volumes: begun[i]!.volumes }));
+  const entries = withSharedVolumes(results, sharing, sets).map((its, i) =>
+    entryOfSet(images[i]!, its, isBusyCode),
+  );
 
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched: Finding[] = selection.unmatched.map((selector) => ({
@@ -144,6 +157,12 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     ...(isByHand ? unmatched : []),
   ];
   const unprotected = isByHand ? [] : await localDisksFinder(session)(selection.servers, event);
+  const excepted =
+    isAdhoc(event) || isByHand
+      ? []
+      : regions.flatMap((one) =>
+          exceptedVolumes(one, selection.servers, event, { policies: policies ?? [], provider }),
+        );
   const nextRun = isAdhoc(event) ? undefined : event.schedule.next(now);
   return finishReport({
     job: 'snapshot',
@@ -170,6 +189,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ...warnings,
       ...request.warnings,
       ...unprotected,
+      ...excepted,
       ...regionsWithoutCleanup(event, entries, policies).map(
         (where): Finding => ({ code: 'EXPIRY_WITHOUT_CLEANUP', where }),
       ),
@@ -254,17 +274,32 @@ function missingEntries(
   }));
 }
 
-/** {@link withinQuotas} for each region. Requests the quotas only where snapshots are due. */
+/** {@link withinQuotas} for each region. Requests the quotas only where volume snapshots are due. */
 async function setsWithinQuotas(
   session: Session,
-  steps: ReadonlyMap<Server, VolumeStep[]>,
-  order: readonly Server[],
-): Promise<Map<Server, VolumeStep[]>> {
-  const found = new Map(steps);
-  const due = order.filter((server) => steps.get(server)?.some(({ action }) => action === 'take'));
-  for (const [region, servers] of Map.groupBy(due, (server) => server.region)) {
+  images: readonly SnapshotStep[],
+  volumes: ReadonlyMap<Server, VolumeStep[]>,
+  listed: readonly Volume[],
+): Promise<ReturnType<typeof withinQuotas>> {
+  const found = { images: [...images], volumes: new Map(volumes) };
+  for (const [region, steps] of Map.groupBy(images, ({ server }) => server.region)) {
+    const isWithVolumes = ({ action, server }: SnapshotStep) =>
+      action === 'take' && session.provider !== 'rackspace' && server.volumeIds.length > 0;
+    const isDue = (step: SnapshotStep) =>
+      isWithVolumes(step) || volumes.get(step.server)?.some(({ action }) => action === 'take');
+    if (!steps.some(isDue)) continue;
     const quotas = await volumeQuotas(session, region);
-    for (const [server, its] of withinQuotas(steps, servers, quotas)) found.set(server, its);
+    if (quotas.length === 0) continue;
+    // A policy with `volumes: none` has not listed any.
+    const here = listed.some((volume) => volume.region === region)
+      ? listed
+      : await volumesIfReadable(session, region);
+    const inImage = (server: Server) =>
+      session.provider === 'rackspace' ? [] : volumesInImage(server, here);
+    const fitting = withinQuotas({ images: steps, volumes }, quotas, inImage);
+    for (const [server, its] of fitting.volumes) found.volumes.set(server, its);
+    const stepOf = new Map(fitting.images.map((step) => [step.server, step]));
+    found.images = found.images.map((step) => stepOf.get(step.server) ?? step);
   }
   return found;
 }

@@ -217,6 +217,11 @@ async function listRegion(
     ),
   ]);
   const found = [...servers, ...missing.found];
+  const looked =
+    wanted === 'attached' && !attached.problem
+      ? await unclearVolumes(session, region, found, [...attached.volumes, ...unlistedVolumes.found])
+      : [];
+  const lookedAt = new Set(looked.map(({ id }) => id));
   // Rackspace's servers do not show their volumes.
   const mayHaveVolumes = ({ volumeIds }: Server) => session.provider === 'rackspace' || volumeIds.length > 0;
   const volumesUnread =
@@ -233,7 +238,10 @@ async function listRegion(
     servers: lasting,
     throwAways,
     images,
-    volumes: [...attached.volumes, ...unlistedVolumes.found],
+    volumes: [
+      ...[...attached.volumes, ...unlistedVolumes.found].filter(({ id }) => !lookedAt.has(id)),
+      ...looked,
+    ],
     goneVolumes: unlistedVolumes.gone,
     volumeSnapshots: [
       ...volumes.found,
@@ -292,6 +300,26 @@ async function listVolumesAndSnapshots(
     if (!isCloudError(error) || error.code === 'OUT_OF_TIME') throw error;
     return { ...NO_VOLUMES, problem: cloudReason(error) };
   }
+}
+
+/**
+ * Requests by their ids the volumes of servers that the listing lacks, or shows without a status.
+ *
+ * @returns those that could be read.
+ */
+async function unclearVolumes(
+  session: Session,
+  region: string,
+  servers: readonly Server[],
+  listed: readonly Volume[],
+): Promise<Volume[]> {
+  const withoutStatus = listed.filter(({ status, attachments }) => status === '' && attachments.length > 0);
+  const unlisted = unlistedIds(
+    listed,
+    servers.flatMap(({ volumeIds }) => volumeIds),
+  );
+  const ids = new Set([...unlisted, ...withoutStatus.map(({ id }) => id)]);
+  return (await requestEach(ids, (id) => getVolume(session, region, id))).found;
 }
 
 function serverInMarker({ metadata }: VolumeSnapshot): string[] {

@@ -39,6 +39,12 @@ export const UNMARKED = {
   adopted: false,
 } satisfies Partial<Snapshot>;
 
+/** A further server of a volume, and the device of the volume there: "/dev/vdb". */
+export interface SharingServer {
+  server: string;
+  device?: string | undefined;
+}
+
 /**
  * An image or a volume snapshot of which it is proven that this deployment has made it; see
  * {@link readMarker} and volumes/marker.ts.
@@ -54,6 +60,8 @@ export interface Snapshot {
   server: string;
   /** For a volume snapshot, the id of its volume; undefined for an image. */
   volume?: string;
+  /** For a volume snapshot, the other servers that had the volume: it is a part of their sets, too. */
+  alsoOf?: readonly SharingServer[];
   policy: string;
   /**
    * The time for which the schedule requested the snapshot; for an ad-hoc snapshot, the time of the

@@ -31,7 +31,7 @@ export async function forecastRegionQuotas(
  * The volumes of a region; none if they can't be listed. Without their sizes, the forecast does not
  * include gigabytes of volumes.
  */
-async function volumesIfReadable(session: Session, region: string): Promise<Volume[]> {
+export async function volumesIfReadable(session: Session, region: string): Promise<Volume[]> {
   try {
     return await listVolumes(session, region);
   } catch (error) {

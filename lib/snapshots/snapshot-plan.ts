@@ -12,7 +12,13 @@ import { endOf } from './retention.ts';
 /** What a run does with one server. */
 export type SnapshotStep =
   | { action: 'take'; server: Server; image: NewImage }
-  | { action: 'skip' | 'fail'; server: Server; reason: Reason };
+  | {
+      action: 'skip' | 'fail';
+      server: Server;
+      reason: Reason;
+      /** When an earlier run took the snapshot that is due. */
+      takenAt?: Date;
+    };
 
 interface SnapshotPlanOptions {
   due: DueSnapshots;
@@ -51,7 +57,12 @@ export function planSnapshots(
       const until = end && isoSeconds(end);
       return until && due.endsTooSoon?.(taken)
         ? { action: 'fail', server, reason: { code: 'REQUEST_ENDS_SOONER', image, until } }
-        : skip({ code: 'ALREADY_TAKEN', image, status, ...(until ? { until } : {}) });
+        : {
+            action: 'skip',
+            server,
+            reason: { code: 'ALREADY_TAKEN', image, status, ...(until ? { until } : {}) },
+            takenAt: taken.createdAt,
+          };
     }
     if (due.overSince) {
       return { action: 'fail', server, reason: { code: 'REQUEST_OVER', since: isoSeconds(due.overSince) } };

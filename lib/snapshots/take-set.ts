@@ -65,7 +65,8 @@ export async function takeSet(context: TakeContext, step: SnapshotStep): Promise
   const steps = sets.get(step.server) ?? [];
   if (NOTHING_NOW.includes(image.code)) return { image, volumes: [] };
   const outside = outsideSlot(session, due);
-  const accepted = image.outcome === 'taken' ? [new Date()] : [];
+  const before = step.action === 'take' ? undefined : step.takenAt;
+  const accepted = image.outcome === 'taken' ? [new Date()] : before ? [before] : [];
   const { region } = step.server;
   const volumes = await pMap(
     steps,

@@ -32,6 +32,23 @@ export function volumesOf(
   return found;
 }
 
+/**
+ * The servers of each volume that several of `servers` have, by the id of the volume. The first one
+ * is that of {@link volumesOf}.
+ */
+export function sharingServers(
+  servers: readonly Server[],
+  volumes: readonly Volume[],
+  provider: Session['provider'],
+): Map<string, Server[]> {
+  const serverOf = new Map(servers.map((server) => [server.id, server]));
+  const found = new Map<string, Server[]>();
+  for (const [server, its] of attachedVolumes(servers, volumes, provider)) {
+    for (const { id } of its) found.set(id, [...(found.get(id) ?? []), serverOf.get(server)!]);
+  }
+  return new Map([...found].filter(([, all]) => all.length > 1));
+}
+
 /** Whether a policy takes no snapshot of a volume of its servers. */
 export function isExcepted(volume: Volume, rule: VolumeRule): boolean {
   if (typeof rule === 'string') return rule === 'none';
@@ -60,10 +77,24 @@ export function attachedVolumes(
   for (const server of servers.toSorted((a, b) => (a.id < b.id ? -1 : 1))) {
     const ids = new Set([...server.volumeIds, ...(attachedTo.get(server.id) ?? []).map(({ id }) => id)]);
     const all = [...ids].map((id) => volumeOf.get(id) ?? unlistedVolume(id, server.region));
-    if (provider !== 'rackspace' && (server.volumeBacked || all.some(isSystemDiskOf(server.id)))) continue;
+    if (provider !== 'rackspace' && isOnVolume(server, all)) continue;
     if (all.length > 0) found.set(server.id, all.toSorted(byDevice(server.id)));
   }
   return found;
+}
+
+/**
+ * The volumes of which OpenStack makes snapshots with the image of a server: all of its volumes if
+ * its system disk is one. A volume that could not be listed has the size 0.
+ */
+export function volumesInImage(server: Server, volumes: readonly Volume[]): Volume[] {
+  const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
+  const all = server.volumeIds.map((id) => volumeOf.get(id) ?? unlistedVolume(id, server.region));
+  return isOnVolume(server, all) ? all : [];
+}
+
+function isOnVolume({ id, volumeBacked }: Server, its: readonly Volume[]): boolean {
+  return volumeBacked || its.some(isSystemDiskOf(id));
 }
 
 /**

@@ -17,7 +17,10 @@ export interface VolumeCopy extends Snapshot {
   isBackup?: true;
 }
 
-/** The volume snapshots of this deployment. A volume that still exists shows where it is. */
+/**
+ * The volume snapshots of this deployment. A volume that still exists shows where it is. The
+ * snapshot of a volume of several servers is in the result once for each of them.
+ */
 export function copiesIn(
   regions: readonly Pick<RegionInventory, 'volumes' | 'volumeSnapshots'>[],
   { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
@@ -35,7 +38,12 @@ export function copiesIn(
         device: recorded.device ?? (existing && deviceOf(existing, server)),
         type: recorded.type ?? existing?.type,
       };
-      return [{ ...snapshot, volume, sizeGb: one.sizeGb, place }];
+      const copy = { ...snapshot, volume, sizeGb: one.sizeGb, place };
+      const others = (snapshot.alsoOf ?? []).map((other) => ({
+        ...{ ...copy, server: other.server },
+        place: { ...place, device: other.device },
+      }));
+      return [copy, ...others];
     });
   });
 }

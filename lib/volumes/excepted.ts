@@ -2,6 +2,7 @@ import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import type { Run } from '../runtime/run.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
 import { attachedVolumes, isExcepted, volumesOf } from './attached.ts';
@@ -19,7 +20,7 @@ export function exceptedVolumes(
   { region, servers: all, volumes }: RegionInventory,
   servers: readonly Server[],
   policy: Pick<Policy, 'policy' | 'account' | 'volumes'>,
-  { policies, provider }: { policies: readonly Policy[]; provider: Session['provider'] },
+  { policies, provider }: { policies: NonNullable<Run['policies']>; provider: Session['provider'] },
 ): Reason<'VOLUMES_EXCEPTED'>[] {
   const others = policies.filter(
     (one) =>
@@ -28,10 +29,12 @@ export function exceptedVolumes(
       (one.regions?.includes(region) ?? true),
   );
   const taken = new Set(
-    others.flatMap((one) =>
-      [...volumesOf(selectServers(all, one.servers).servers, volumes, one.volumes, provider).values()]
-        .flat()
-        .map(({ id }) => id),
+    others.flatMap(({ servers: selector, volumes: rule }) =>
+      selector && rule
+        ? [...volumesOf(selectServers(all, selector).servers, volumes, rule, provider).values()]
+            .flat()
+            .map(({ id }) => id)
+        : [],
     ),
   );
   const here = servers.filter((server) => server.region === region);

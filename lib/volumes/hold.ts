@@ -8,7 +8,7 @@ import {
 } from '../openstack/volume-snapshots.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { descriptionWithHold, type VolumeReader } from './marker.ts';
-import { setOf } from './set.ts';
+import { allSetsOf, setOf } from './set.ts';
 
 /**
  * The volume snapshots of a set in a region; none if the catalogue has no volume service there.
@@ -27,7 +27,7 @@ export async function volumeSnapshotsOfSet(
   const listings = [await listVolumeSnapshots(session, region), await listVolumeSnapshots(session, region)];
   const isPart = (one: VolumeSnapshot) => {
     const found = read(one);
-    return isSnapshot(found) && setOf(found) === setOf(set);
+    return isSnapshot(found) && allSetsOf(found).includes(setOf(set));
   };
   return [...new Map(listings.flat().map((one) => [one.id, one])).values()].filter(isPart);
 }

@@ -11,6 +11,7 @@ import {
   type MarkerReading,
   nameEnding,
   parseHoldMark,
+  type SharingServer,
   type Snapshot,
   type SnapshotState,
   type Suspect,
@@ -36,6 +37,8 @@ export interface VolumePlace {
   device?: string | undefined;
   /** The name of the volume type. */
   type?: string | undefined;
+  /** The other servers that the volume is attached to. Only metadata have room for them. */
+  alsoOf?: readonly SharingServer[];
 }
 
 /**
@@ -63,8 +66,30 @@ export function newVolumeSnapshot(
     volumeId: volume.id,
     name: volumeSnapshotName(volume, policy, fields.slot),
     description: shortDescriptionOf(marker),
-    metadata: Object.fromEntries(Object.entries(marker).map(([key, value]) => [`autosnap_${key}`, value])),
+    metadata: {
+      ...Object.fromEntries(Object.entries(marker).map(([key, value]) => [`autosnap_${key}`, value])),
+      ...sharingMetadata(volume),
+    },
   };
+}
+
+/** `autosnap_server_2`: "<server> <device>", one item for each further server of the volume. */
+function sharingMetadata({ alsoOf = [] }: VolumePlace): VolumeSnapshot['metadata'] {
+  return Object.fromEntries(
+    alsoOf.map(({ server, device }, i) => [
+      `autosnap_server_${i + 2}`,
+      device === undefined ? server : `${server} ${device}`,
+    ]),
+  );
+}
+
+function sharingServersIn(metadata: VolumeSnapshot['metadata']): SharingServer[] {
+  const found: SharingServer[] = [];
+  for (let i = 2; ; i++) {
+    const [server = '', device] = metadata[`autosnap_server_${i}`]?.split(' ') ?? [];
+    if (!isId(server)) return found;
+    found.push({ server, device });
+  }
 }
 
 /** The place of a volume, without values that are too long or have spaces, such as some types. */
@@ -201,6 +226,7 @@ function readMarkedVolumeSnapshot(
   const expires = policy === ADHOC ? readEnd(fields.expires) : undefined;
   if (expires === null) return { code: 'EXPIRES_INVALID' };
   const { id, name, region, status, volumeId: volume, sizeGb } = one;
+  const alsoOf = sharingServersIn(one.metadata);
   return {
     ...UNMARKED,
     id,
@@ -208,6 +234,7 @@ function readMarkedVolumeSnapshot(
     region,
     server,
     volume,
+    ...(alsoOf.length > 0 ? { alsoOf } : {}),
     policy,
     slot,
     createdAt,

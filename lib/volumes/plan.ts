@@ -11,13 +11,16 @@ import { newVolumeSnapshot } from './marker.ts';
 /** What a run does with one volume of a server. */
 export type VolumeStep =
   | { action: 'take'; volume: Volume; snapshot: NewVolumeSnapshot }
-  | { action: 'skip' | 'fail'; volume: Volume; reason: Reason };
+  | {
+      action: 'skip' | 'fail';
+      volume: Volume;
+      reason: Reason;
+      /** When an earlier run took the snapshot that is due. */
+      takenAt?: Date;
+    };
 
-/**
- * The statuses in which Cinder makes a snapshot of a volume. Cinder v1 does not name the status in
- * listings.
- */
-const USABLE = ['available', 'in-use', ''];
+/** The statuses in which Cinder makes a snapshot of a volume. */
+const USABLE = ['available', 'in-use'];
 /** The statuses that end only when an operator acts. */
 const BROKEN = /^error|^maintenance$|^awaiting-transfer$/;
 /**
@@ -36,17 +39,19 @@ interface VolumePlanOptions {
    * make a further one.
    */
   isBusy(volume: Volume): boolean;
+  /** The other servers of the run that have a volume. */
+  othersWith(volume: Volume): readonly Server[];
 }
 
 /**
  * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
  * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
- * fails in a status that only an operator ends.
+ * fails in a status that only an operator ends, or that is unknown.
  */
 export function planVolumes(
   server: Server,
   volumes: readonly Volume[],
-  { due, now, seriesOf, isBusy }: VolumePlanOptions,
+  { due, now, seriesOf, isBusy, othersWith }: VolumePlanOptions,
 ): VolumeStep[] {
   return volumes.map((volume): VolumeStep => {
     const alive = seriesOf(volume).filter(
@@ -60,9 +65,11 @@ export function planVolumes(
         return { action: 'fail', volume, reason };
       }
       const reason = { code: 'ALREADY_TAKEN', ...snapshotId(taken), status: taken.status } as const;
-      return { action: 'skip', volume, reason };
+      return { action: 'skip', volume, reason, takenAt: taken.createdAt };
     }
     const { status } = volume;
+    // Cinder v1 makes a snapshot with `force` of a volume in any status, also of a broken one.
+    if (status === '') return { action: 'fail', volume, reason: { code: 'VOLUME_UNKNOWN' } };
     if (BROKEN.test(status)) return { action: 'fail', volume, reason: { code: 'VOLUME_IN_STATE', status } };
     if (!USABLE.includes(status)) {
       return { action: 'skip', volume, reason: { code: 'VOLUME_BUSY', status } };
@@ -76,7 +83,11 @@ export function planVolumes(
     const { id, type } = volume;
     const device = deviceOf(volume, server.id);
     const name = volume.name || `${server.name || server.id}-${device?.split('/').at(-1) || id}`;
-    const snapshot = newVolumeSnapshot({ id, name, device, type }, due.marker(server));
+    const alsoOf = othersWith(volume).map((other) => ({
+      server: other.id,
+      device: deviceOf(volume, other.id),
+    }));
+    const snapshot = newVolumeSnapshot({ id, name, device, type, alsoOf }, due.marker(server));
     return { action: 'take', volume, snapshot };
   });
 }

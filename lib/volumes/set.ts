@@ -16,3 +16,9 @@ export function setOf({
   const isRequest = policy === ADHOC && request !== undefined;
   return JSON.stringify([policy, server, isRequest ? request : isoSeconds(slot)]);
 }
+
+/** The sets that a snapshot is a part of: several for that of a volume of several servers. */
+export function allSetsOf(snapshot: Snapshot): string[] {
+  const others = (snapshot.alsoOf ?? []).map(({ server }) => setOf({ ...snapshot, server }));
+  return [setOf(snapshot), ...others];
+}

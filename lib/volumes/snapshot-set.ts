@@ -1,13 +1,15 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Quota } from '../openstack/quota.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { type Entry, type Outcome, type VolumeLine, worst } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
-import { type VolumeRule, volumesOf } from './attached.ts';
+import type { SnapshotStep } from '../snapshots/snapshot-plan.ts';
+import { sharingServers, type VolumeRule, volumesOf } from './attached.ts';
 import type { VolumeReader } from './marker.ts';
 import { planVolumes, type VolumeStep } from './plan.ts';
 import type { VolumeResult } from './take.ts';
@@ -37,6 +39,7 @@ export function planSets(
     if (volumesUnread) continue;
     const here = servers.filter((server) => server.region === region);
     const found = volumesOf(here, volumes, rule, provider);
+    const sharing = sharingServers(here, volumes, provider);
     const series = Map.groupBy(
       volumeSnapshots.map(read).filter((one) => isSnapshot(one) && one.policy === due.policy) as Snapshot[],
       ({ volume }) => volume,
@@ -48,51 +51,100 @@ export function planSets(
       const its = found.get(server.id);
       if (!its) continue;
       const seriesOf = ({ id }: { id: string }) => series.get(id) ?? [];
+      const othersWith = ({ id }: { id: string }) => sharing.get(id)?.filter((one) => one !== server) ?? [];
       const isBusy = ({ id }: { id: string }) => provider === 'rackspace' && busy.has(id);
-      steps.set(server, planVolumes(server, its, { due, now, seriesOf, isBusy }));
+      steps.set(server, planVolumes(server, its, { due, now, seriesOf, isBusy, othersWith }));
     }
   }
   return steps;
 }
 
+/** The steps of a run: for the images of the servers, and for their volumes. */
+interface SetSteps {
+  images: readonly SnapshotStep[];
+  volumes: ReadonlyMap<Server, VolumeStep[]>;
+}
+
 /**
- * Takes out the volume snapshots that a quota has no room for, so that no set of volume snapshots
- * ends in the middle. The image of such a server is still taken.
+ * Takes out the volume snapshots that a quota has no room for, so that no set ends in the middle.
+ * The image of such a server is still taken, unless the cloud would make volume snapshots with it.
  *
- * @param order the servers of one region in the order of the run; the result has their steps.
+ * @param steps the steps for the servers of one region, in the order of the run.
  * @param quotas the quotas of volume snapshots there.
+ * @param inImage the volumes of which the cloud makes snapshots with the image of a server.
  */
 export function withinQuotas(
-  steps: ReadonlyMap<Server, VolumeStep[]>,
-  order: readonly Server[],
+  { images, volumes }: SetSteps,
   quotas: readonly Quota[],
-): Map<Server, VolumeStep[]> {
+  inImage: (server: Server) => readonly Volume[],
+): { images: SnapshotStep[]; volumes: Map<Server, VolumeStep[]> } {
   const left = new Map(quotas.map(({ kind, limit, used }) => [kind, limit - used]));
-  const fitting = new Map<Server, VolumeStep[]>();
-  for (const server of order) {
-    const its = steps.get(server) ?? [];
-    const taking = its.filter(({ action }) => action === 'take');
+  /** Takes what is needed out of what is left, or else says what there is no room for. */
+  const reserve = (its: readonly Volume[]): Reason<'VOLUMES_OVER_QUOTA'> | undefined => {
     const needs = [
-      { kind: 'volumeSnapshots', needed: taking.length },
-      { kind: 'volumeGigabytes', needed: taking.reduce((sum, { volume }) => sum + volume.sizeGb, 0) },
+      { kind: 'volumeSnapshots', needed: its.length },
+      { kind: 'volumeGigabytes', needed: its.reduce((sum, { sizeGb }) => sum + sizeGb, 0) },
     ] as const;
     const short = needs.find(({ kind, needed }) => needed > (left.get(kind) ?? Infinity));
     if (short) {
-      const reason: Reason = {
-        code: 'VOLUMES_OVER_QUOTA',
-        ...short,
-        left: Math.max(0, left.get(short.kind)!),
-      };
-      fitting.set(
-        server,
-        its.map((step) => (step.action === 'take' ? { action: 'fail', volume: step.volume, reason } : step)),
-      );
-      continue;
+      return { code: 'VOLUMES_OVER_QUOTA', ...short, left: Math.max(0, left.get(short.kind)!) };
     }
-    fitting.set(server, its);
     for (const { kind, needed } of needs) left.set(kind, (left.get(kind) ?? Infinity) - needed);
-  }
-  return fitting;
+    return undefined;
+  };
+  const fitting = new Map<Server, VolumeStep[]>();
+  const fittingImages = images.map((image): SnapshotStep => {
+    const { server } = image;
+    const its = volumes.get(server) ?? [];
+    const noImage = image.action === 'take' ? reserve(inImage(server)) : undefined;
+    const noVolumes = reserve(its.flatMap(({ action, volume }) => (action === 'take' ? [volume] : [])));
+    fitting.set(
+      server,
+      its.map((step) =>
+        noVolumes && step.action === 'take'
+          ? { action: 'fail', volume: step.volume, reason: noVolumes }
+          : step,
+      ),
+    );
+    return noImage ? { action: 'fail', server, reason: { ...noImage, isImage: true } } : image;
+  });
+  return { images: fittingImages, volumes: fitting };
+}
+
+/** What a run has done with the parts of one server. */
+interface ServerResult {
+  server: Server;
+  /** The entry for the image. */
+  image: Entry;
+  volumes: readonly VolumeResult[];
+}
+
+/**
+ * The results for the volumes of each server, with those for the volumes that another server has,
+ * too, of which that server's set takes the snapshot.
+ *
+ * @param sharing the servers of each volume of several; see {@link sharingServers}.
+ * @param sets the steps for the volumes of each server.
+ */
+export function withSharedVolumes(
+  results: readonly ServerResult[],
+  sharing: ReadonlyMap<string, readonly Server[]>,
+  sets: ReadonlyMap<Server, readonly VolumeStep[]>,
+): VolumeResult[][] {
+  const resultOf = new Map(results.map((one) => [one.server, one]));
+  const shared = [...sharing].flatMap(([id, [first, ...others]]) => {
+    const result = first && resultOf.get(first);
+    const step = first && sets.get(first)?.find(({ volume }) => volume.id === id);
+    if (!result || !step) return [];
+    const { outcome } = result.image;
+    const reason = { code: 'SHARED_VOLUME_WAITS', server: first.name || first.id } as const;
+    const waits = { volume: step.volume, outcome, reason };
+    return [{ others, one: result.volumes.find(({ volume }) => volume.id === id) ?? waits }];
+  });
+  return results.map(({ server, volumes }) => [
+    ...volumes,
+    ...shared.flatMap(({ others, one }) => (others.includes(server) ? [one] : [])),
+  ]);
 }
 
 /**

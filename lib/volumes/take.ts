@@ -30,7 +30,7 @@ export interface VolumeResult {
   reason: Reason;
   /** The id of the volume snapshot that was requested. */
   snapshot?: string;
-  /** When the cloud accepted the request. */
+  /** When the cloud accepted the request, in this run or in an earlier one. */
   at?: Date;
 }
 
@@ -39,9 +39,16 @@ export function unchangedVolume({
   volume,
   action,
   reason,
+  takenAt,
 }: Extract<VolumeStep, { reason: Reason }>): VolumeResult {
   const existing = reason.code === 'ALREADY_TAKEN' ? { snapshot: reason.image } : {};
-  return { volume, outcome: action === 'skip' ? 'skipped' : 'failed', reason, ...existing };
+  return {
+    volume,
+    outcome: action === 'skip' ? 'skipped' : 'failed',
+    reason,
+    ...existing,
+    ...(takenAt ? { at: takenAt } : {}),
+  };
 }
 
 /**

@@ -46,6 +46,17 @@ test('an audit lists each server with the state of its worst part, those in trou
   expect(servers!.at(-1)).toMatchObject({ state: 'orphaned', standing: 'server gone' });
 });
 
+test('a list of servers counts the snapshots of their volumes, and their sizes', async () => {
+  const h = await fleet();
+  const { servers } = await h.run('audit', { list: 'servers' });
+  const db1 = servers!.find(({ name }) => name === 'db-1')!;
+  const { snapshots } = await h.run('audit', { list: 'snapshots', of: db1.server });
+  const its = snapshots!.filter(({ kind }) => kind === 'good');
+  expect(its.some(({ volume }) => volume)).toBe(true);
+  expect(db1.good).toBe(its.length);
+  expect(db1.bytes).toBe(snapshots!.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0));
+});
+
 test('a server is of the oldest of its parts, and a late volume makes it late', async () => {
   const h = await fleet();
   const dfw = h.cloud.region('DFW');

@@ -114,6 +114,23 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(region.images.filter(({ properties }) => properties.autosnap_server === db.id)).toHaveLength(1);
   });
 
+  test.each([
+    ['none', 1],
+    [{ except: { names: ['db-*'] } }, 1],
+    ['attached', 0],
+  ])('the run names the volumes that volumes: %j leaves out', async (volumes, count) => {
+    const events = [policy({ volumes }), policy({ volumes, dryRun: true })];
+    for (const event of events) {
+      const { warnings } = await h.run('snapshot', event);
+      expect(warnings.map(({ code }) => code)).toEqual(Array(count).fill('VOLUMES_EXCEPTED'));
+    }
+  });
+
+  test('the run does not name a volume that another policy takes', async () => {
+    deploy([policy({ volumes: 'none' }), policy({ policy: 'weekly' })]);
+    expect((await h.run('snapshot', { policy: 'daily' })).warnings).toEqual([]);
+  });
+
   test('ids are compared without case', async () => {
     const ids = [db.id.toUpperCase()];
     const volumes = { except: { ids: [data.id.toUpperCase()] } };

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import { newVolumeSnapshot } from '../../lib/volumes/marker.ts';
-import { answers } from '../../local/cloud/faults.ts';
+import { answers, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, CloudVolumeBackup, Region } from '../../local/cloud/state.ts';
 import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
@@ -222,6 +222,30 @@ describe('a backup is made', () => {
     });
     expect(backups()).toHaveLength(2);
   });
+});
+
+test('a backup that the listings lack is not made again', async () => {
+  addSnapshot();
+  await run();
+  pass(3_600_000);
+  const [backup] = backups();
+  region.unlisted.add(backup!.id);
+  for (const changes of [{}, { dryRun: true }]) {
+    const { totals } = await run({}, changes);
+    expect(totals).not.toHaveProperty('planned');
+    expect(backups()).toEqual([backup]);
+  }
+});
+
+test('a backup that one listing lacks is not made again', async () => {
+  addSnapshot();
+  await run();
+  pass(3_600_000);
+  delete region.volumeSnapshots[0]!.metadata!.autosnap_backup;
+  const [backup] = backups();
+  h.cloud.faults.push({ service: 'volume', path: /backups\/detail$/, answer: leavingOut(backup!.id) });
+  await run();
+  expect(backups()).toEqual([backup]);
 });
 
 test('the first backup of a region is made alone', async () => {

@@ -97,3 +97,58 @@ test('Rackspace shows none, and is not asked', async () => {
   await said();
   expect(h.cloud.received.filter(({ path }) => /usage$/.test(path))).toEqual([]);
 });
+
+test('a server whose image would contain more volume snapshots than there is room for fails before', async () => {
+  const volumes = [20, 30].map((size) => region.addVolume({ size }));
+  const [root] = volumes;
+  const volumeIds = volumes.map(({ id }) => id);
+  region.addServer({ name: 'db-1', image: '', volumeIds, rootVolume: root!.id });
+  for (const [most, gigabytes, needs] of [
+    [1, 1000, 'needs 2 volume snapshots and the quota of the cloud has room for 1'],
+    [10, 90, 'need 50 GB and the quota of the cloud has room for 40 GB'],
+  ] as const) {
+    Object.assign(region, { maxVolumeSnapshots: most, maxVolumeGigabytes: gigabytes });
+    for (const volumes of ['attached', 'none']) {
+      deploy([policy({ volumes })]);
+      for (const dryRun of [true, false]) {
+        const { report, error } = await h.fail('snapshot', { policy: 'daily', dryRun });
+        expect(report!.entries[0]).toMatchObject({ outcome: 'failed', code: 'VOLUMES_OVER_QUOTA' });
+        if (!dryRun) expect(error.message).toContain(`${needs}, so no image of it is made`);
+      }
+    }
+    expect([region.images.length, region.volumeSnapshots.length]).toEqual([0, 0]);
+  }
+  Object.assign(region, { maxVolumeSnapshots: 2, maxVolumeGigabytes: 100 });
+  expect((await h.run('snapshot', { policy: 'daily' })).totals).toEqual({ taken: 1 });
+});
+
+test('the snapshots with the image of one server leave no room for the volumes of another', async () => {
+  const root = region.addVolume({ size: 20 });
+  const data = region.addVolume({ name: 'data', size: 20 });
+  region.addServer({ name: 'on-volume', image: '', volumeIds: [root.id], rootVolume: root.id });
+  region.addServer({ name: 'with-data', volumeIds: [data.id] });
+  region.maxVolumeSnapshots = 1;
+  const { report } = await h.fail('snapshot', { policy: 'daily' });
+  expect(
+    report!.entries.map(({ name, outcome, code, cause }) => [name, outcome, cause ?? code]).sort(),
+  ).toEqual([
+    ['on-volume', 'taken', 'TAKEN'],
+    ['with-data', 'failed', 'VOLUMES_OVER_QUOTA'],
+  ]);
+});
+
+test('a dry run and doctor say that only the image of a server would be taken', async () => {
+  const data = region.addVolume({ name: 'data', size: 20 });
+  region.addServer({ name: 'db-1', volumeIds: [data.id] });
+  region.maxVolumeSnapshots = 0;
+  const { report } = await h.fail('snapshot', { policy: 'daily', dryRun: true });
+  expect(report!.entries[0]!.reason).toBe(
+    'without the volume data: the server needs 1 volume snapshot and the quota of the cloud has room for 0, so only its image is taken, and no snapshot of any of its volumes: ask the cloud for a higher quota, or keep fewer',
+  );
+  expect(region.images).toEqual([]);
+  expect((await said()).doctor).toEqual([
+    expect.stringMatching(
+      /^fail DFW: no room for the next day: 0 of 0 volume snapshots used; .*; a server that does not fit gets its image alone, and no image if it boots from a volume$/,
+    ),
+  ]);
+});

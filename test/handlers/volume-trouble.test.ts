@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { answers } from '../../local/cloud/faults.ts';
+import { answers, type FaultAnswer, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
@@ -46,6 +46,15 @@ const imagesTaken = () => region.images.filter(({ properties }) => properties.au
 function beforeTheRequest(change: () => void): void {
   h.cloud.faults.push({ service: 'volume', method: 'POST', path: /snapshots$/, answer: change });
 }
+
+/** Takes the statuses out of a listing of volumes, as Cinder v1 may. */
+const withoutStatuses = {
+  edit: async (answer: Response) => {
+    const { volumes } = (await answer.json()) as { volumes: { status?: string }[] };
+    for (const one of volumes) delete one.status;
+    return Response.json({ volumes });
+  },
+};
 
 describe.each(KINDS)('in a cloud by %s', (kind) => {
   beforeEach(() => void h.cloud.secrets.set(SECRET, h.cloud.secret(kind)));
@@ -112,6 +121,50 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(daysOf(logs)).toEqual([23]);
     expect(imagesTaken()).toBe(1);
     expect(report?.totals).toEqual({ failed: 1 });
+  });
+
+  test.each([
+    ['error', 'VOLUME_IN_STATE'],
+    ['extending', 'VOLUME_BUSY'],
+    ['in-use', undefined],
+  ])('a volume in %s that the listing shows without a status is looked at first', async (status, cause) => {
+    h.cloud.faults.push({ service: 'volume', path: /volumes\/detail$/, times: 9, answer: withoutStatuses });
+    data.status = status;
+    const run = h.run('snapshot', policy()).catch(() => undefined);
+    await run;
+    expect(daysOf(data)).toEqual(cause ? [] : [23]);
+    expect(daysOf(logs)).toEqual([23]);
+    if (cause) expect(h.logs()).toContain(cause);
+  });
+
+  test.each<[string, FaultAnswer]>([
+    ['does not exist', { status: 404, body: { itemNotFound: { code: 404, message: 'Not found.' } } }],
+    ['can not be read', answers.unavailable],
+  ])('a volume that only the server shows, and that %s, fails the set', async (_, answer) => {
+    h.cloud.faults.push({
+      service: 'volume',
+      path: /volumes\/detail$/,
+      times: 99,
+      answer: leavingOut(data.id),
+    });
+    h.cloud.faults.push({ service: 'volume', path: new RegExp(`volumes/${data.id}$`), times: 99, answer });
+    const { report, error } = await h.fail('snapshot', policy());
+    expect(report?.entries[0]).toMatchObject({ outcome: 'failed', cause: 'VOLUME_UNKNOWN' });
+    expect(error.message).toContain(`without the volume ${data.id}: `);
+    expect([daysOf(data), daysOf(logs), imagesTaken()]).toEqual([[], [23], 1]);
+    deploy([policy()]);
+    setTime('2026-11-23T06:00:00Z');
+    expect((await h.run('audit', {})).sentence).toMatch(/^0 of 1 server protected/);
+  });
+
+  test('the spread of a set includes the parts that an earlier run took', async () => {
+    data.status = 'attaching';
+    await h.run('snapshot', policy());
+    data.status = 'in-use';
+    setTime('2026-11-23T00:20:10Z');
+    const report = await h.run('snapshot', policy());
+    expect(report.entries[0]).toMatchObject({ outcome: 'taken', spreadSeconds: 1200 });
+    expect((await h.run('snapshot', policy())).entries[0]).toMatchObject({ spreadSeconds: 1200 });
   });
 
   test('an encrypted volume is taken as any other', async () => {

@@ -184,7 +184,8 @@ describe('a run that takes snapshots', () => {
     setTime('2026-11-23T00:00:20Z');
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
     const calls = h.cloud.received.filter(({ service }) => service === 'volume');
-    expect(calls.map(({ path }) => path.split('/').at(-1))).toEqual(['detail', 'detail', 'detail', 'detail']);
+    const last = calls.map(({ path }) => path.split('/').at(-1));
+    expect(last).toEqual(['detail', 'detail', 'detail', 'limits', 'detail']);
   });
 
   test('reads those that the listing lacks by their ids', async () => {

@@ -137,7 +137,10 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   VOLUME_BUSY: 'Nothing: it is tried again every half hour.',
   VOLUME_IN_STATE:
     "Repair the volume or ask the cloud's support (openstack volume show <volume id>), or name it in volumes.except.",
+  VOLUME_UNKNOWN:
+    "Look at the volume (openstack volume show <volume id>), or ask the cloud's support. The next run tries again.",
   VOLUME_SNAPSHOT_IN_PROGRESS: 'Nothing: it is tried again every half hour.',
+  SHARED_VOLUME_WAITS: 'Look at the server that is named, which also has the volume.',
   VOLUMES_OVER_QUOTA:
     'Ask the cloud for a higher quota (openstack limits show --absolute), or keep fewer snapshots.',
   SERIES_SCHEDULE_ENDED: 'Correct its last field, the year: * means every year.',

@@ -141,7 +141,10 @@ export const runSentences = {
     `${where}: the policy ${policy} leaves out volumes, which are in no snapshot: ${firstNames(names)}`,
 
   QUOTA_AHEAD: ({ where, kind, limit, used, days }) => {
-    return `${where}: ${quotaRoom(days)}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots`;
+    const then = /^volume/.test(kind)
+      ? '; a server that does not fit gets its image alone, and no image if it boots from a volume'
+      : '';
+    return `${where}: ${quotaRoom(days)}: ${QUOTAS[kind](used, limit)} used; the policies will exceed the quota: ask the cloud for a higher quota, or keep fewer snapshots${then}`;
   },
 
   // What the cloud, or the bucket, says.

@@ -1,5 +1,5 @@
 import type { SnapshotId } from '../reasons.ts';
-import { statusText } from './format.ts';
+import { counted, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** What ends a state of a server that only a person ends. */
@@ -78,11 +78,21 @@ export const snapshotSentences = {
   VOLUME_BUSY: ({ status }) => `the cloud is busy with the volume (${status})`,
   VOLUME_IN_STATE: ({ status }) =>
     `the cloud can't make a snapshot of a volume in ${status}: repair it or ask the cloud's support (openstack volume show <volume id>), or name it in volumes.except`,
+  VOLUME_UNKNOWN: () =>
+    "the server has it attached, but block storage does not show the volume or its status, so no snapshot of it is requested: look at it (openstack volume show <volume id>), or ask the cloud's support",
   VOLUME_SNAPSHOT_IN_PROGRESS: () =>
     'busy: another snapshot of the volume is being made or deleted, and the cloud allows one at a time',
+  SHARED_VOLUME_WAITS: ({ server }) =>
+    `its snapshot is taken with those of ${server}, which also has the volume and was not taken now`,
   VOLUME_GONE_BY_NOW: () => 'the volume is gone by now',
-  VOLUMES_OVER_QUOTA: ({ needed, left, kind }) =>
-    kind === 'volumeSnapshots'
-      ? `the server needs ${needed} volume snapshots and the quota of the cloud has room for ${left}, so none of its volumes has a snapshot: ask the cloud for a higher quota, or keep fewer`
-      : `the volumes of the server need ${needed} GB and the quota of the cloud has room for ${left} GB, so none of its volumes has a snapshot: ask the cloud for a higher quota, or keep fewer`,
+  VOLUMES_OVER_QUOTA: ({ needed, left, kind, isImage }) => {
+    const short =
+      kind === 'volumeSnapshots'
+        ? `the server needs ${counted(needed, 'volume snapshot')} and the quota of the cloud has room for ${left}`
+        : `the volumes of the server need ${needed} GB and the quota of the cloud has room for ${left} GB`;
+    const then = isImage
+      ? 'no image of it is made'
+      : 'only its image is taken, and no snapshot of any of its volumes';
+    return `${short}, so ${then}: ask the cloud for a higher quota, or keep fewer`;
+  },
 } satisfies Partial<Sentences>;
