@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
+import { KINDS } from '../cloud-kinds.ts';
 import { expectCleanAfterKill } from '../drill/killing.ts';
 import {
   expectNothingLeft,
-  KINDS,
   originalsOf,
   SHORT,
   type VolumeWorld,
