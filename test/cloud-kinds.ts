@@ -1,4 +1,4 @@
-/** Whether this is `npm run test:thorough`, which runs some files of `npm test` with all their cases. */
+/** Whether this is `npm run test:thorough`, which runs all cases of some files of `npm test`. */
 const isThorough = process.env.CASES === 'all';
 
 /**

@@ -46,6 +46,7 @@ export interface SeriesPlan {
   isOrphaned?: true;
 }
 
+/** What a cleanup does in a region: the decision on each snapshot, with its reasons. */
 export interface RegionPlan {
   region: string;
   series: SeriesPlan[];

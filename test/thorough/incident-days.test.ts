@@ -86,7 +86,8 @@ async function mailsOfDays(
     }
     if (clock === '07:00') await invoke(deployment, 'audit', { digest: 'on-trouble' });
     const isQuiet = at.getTime() < DAY || at.getTime() >= DAY + 2 * DAY_MS;
-    if (clock.endsWith(':30') && (!isQuiet || at.getUTCHours() % 6 === 5)) await invoke(deployment, 'audit', { digest: 'never' });
+    if (clock.endsWith(':30') && (!isQuiet || at.getUTCHours() % 6 === 5))
+      await invoke(deployment, 'audit', { digest: 'never' });
   }
   return waiting.mails.slice(measured).map(({ subject }) => subject.replace('Autosnap autosnap-test: ', ''));
 }
