@@ -2,8 +2,8 @@
 const isThorough = process.env.CASES === 'all';
 
 /**
- * The clouds whose volumes differ: Rackspace with Cinder v1, and an OpenStack with Cinder v3, by the
- * kinds of their secrets. `npm test` takes the first one for tests that do the same in both.
+ * The clouds whose volumes differ: Rackspace with Cinder v1, and an OpenStack with Cinder v3, by
+ * the kinds of their secrets. `npm test` takes the first one for tests that do the same in both.
  */
 export const KINDS = (['rackspace', 'password'] as const).slice(0, isThorough ? 2 : 1);
 export type Kind = (typeof KINDS)[number];
