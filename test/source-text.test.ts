@@ -33,7 +33,7 @@ test('types are imported at the top of a file, so that its dependencies are in o
 });
 
 test('each export of lib has a doc comment, or shares its name with one that has', () => {
-  const files = globSync('lib/!(snapshots)/**/*.ts', { cwd: ROOT });
+  const files = globSync('lib/**/*.ts', { cwd: ROOT });
   expect(files.length).toBeGreaterThan(150);
   expect(files.flatMap(undocumentedExports)).toEqual([]);
 });

@@ -7,9 +7,10 @@ import {
   UNREADABLE_PLACES,
 } from '../reporting/sentences/headline.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
-import type { Audit, AuditedPolicy, AuditedSeries, SeriesState } from './model.ts';
+import type { Audit, AuditedSeries, SeriesState } from './model.ts';
 import { namingOf } from './naming.ts';
-import { isExpected, worstFirst } from './series-states.ts';
+import { missingRunsIn, POLICY_TROUBLES } from './policy-troubles.ts';
+import { worstFirst } from './series-states.ts';
 import { serverKey, setsOf } from './server-sets.ts';
 import { SERIES_TROUBLES } from './troubles.ts';
 
@@ -28,12 +29,15 @@ export function headline(audit: Audit): Sentence {
 
 /** The clauses of the {@link headline}. */
 export function clausesOf(audit: Audit): Sentence[] {
+  const ofPolicies = (last: boolean) =>
+    POLICY_TROUBLES.flatMap(({ isLast, clausesOf: its }) => (isLast === last ? its(audit) : []));
   return [
     ...protectionClauses(audit),
     ...troubleClauses(audit),
+    ...ofPolicies(false),
     ...policyClauses(audit),
     ...quotaClauses(audit),
-    ...droppedClauses(audit),
+    ...ofPolicies(true),
   ];
 }
 
@@ -79,44 +83,25 @@ function protectionClauses(audit: Audit): Sentence[] {
 }
 
 /**
- * What dropped out of coverage: the first item, and the number of others; or that they, or the
- * others, are not known, because the record can't be read.
- */
-function droppedClauses({ dropped, warnings }: Audit): Sentence[] {
-  const isUnknown = warnings.some(({ code }) => code === 'COVERAGE_UNREADABLE');
-  return [
-    ...firstOf(dropped, CLAUSES.dropped),
-    ...(isUnknown ? [CLAUSES.droppedUnknown(dropped.length > 0)] : []),
-  ];
-}
-
-/**
- * What keeps policies from doing what they are configured for: selectors without servers, regions
- * that the account does not have, missing runs, and snapshots that cleanups do not delete.
+ * What else keeps policies from doing what they are configured for: regions that the account does
+ * not have, and snapshots that cleanups do not delete.
  */
 function policyClauses({ policies, series }: Audit): Sentence[] {
   const naming = namingOf({ policies, series, uncovered: [] });
-  const isEmpty = ({ policy, account }: AuditedPolicy) =>
-    !series.some((one) => one.policy === policy && one.account === account && isExpected(one));
-  const selecting = series.some(isExpected) ? policies.filter((one) => one.nothingSelected) : [];
   const unknownRegions = policies.flatMap((one) =>
     one.problems.flatMap((problem) =>
       problem.code === 'POLICY_REGION_UNKNOWN' ? { policy: naming.policyOf(one), where: problem.where } : [],
     ),
   );
-  const missing = policies.flatMap((one) =>
-    (one.missing ?? []).map((job) => ({ job, policy: naming.policyOf(one), of: one })),
-  );
+  const missing = missingRunsIn(policies);
   // Without cleanups no snapshot is deleted, which the clause about the missing runs implies.
   const isCleanupMissing = ({ policy, account }: AuditedSeries) =>
-    missing.some((one) => one.job === 'cleanup' && one.of.policy === policy && one.of.account === account);
+    missing.some(({ job, of }) => job === 'cleanup' && of.policy === policy && of.account === account);
   const notRotating = new Set(
     series.flatMap((one) => ((one.notRotating ?? 0) > 0 && !isCleanupMissing(one) ? serverKey(one) : [])),
   );
   return [
-    ...firstOf(selecting, (one) => CLAUSES.nothingSelected(naming.policyOf(one), isEmpty(one))),
     ...firstOf(unknownRegions, CLAUSES.regionUnknown),
-    ...firstOf(missing, CLAUSES.runsMissing),
     ...(notRotating.size > 0 ? [CLAUSES.notRotating(notRotating.size)] : []),
   ];
 }

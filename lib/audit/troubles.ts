@@ -8,6 +8,7 @@ import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { failedSnapshotsOf, isHeld } from './failed-snapshots.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
+import { POLICY_TROUBLES, type PolicyTrouble } from './policy-troubles.ts';
 import { isWatched } from './series-states.ts';
 
 const MOST_NAMED = 5;
@@ -212,23 +213,15 @@ function seriesNotRotated(series: AuditedSeries, { nameOf, placeOf }: Naming): S
   return { code: 'SERIES_NOT_ROTATED', server: nameOf(series), where, policy, count: notRotating };
 }
 
-/** The kinds of trouble that a whole policy can be in. The policy's problems have the details. */
-const POLICY_TROUBLES: readonly {
-  name: 'nothingSelected' | 'missing';
-  isIn(policy: AuditedPolicy): boolean;
-}[] = [
-  { name: 'nothingSelected', isIn: ({ nothingSelected }) => nothingSelected },
-  { name: 'missing', isIn: ({ missing = [] }) => missing.length > 0 },
-];
-
 /**
  * Whether there is trouble besides that of series: an item has dropped out of coverage, or a policy
  * selects nothing, misses runs or has another problem.
  */
-export function hasOtherTrouble({ policies, dropped }: Pick<Audit, 'policies' | 'dropped'>): boolean {
-  const isTroubled = (policy: AuditedPolicy) =>
-    policy.problems.length > 0 || POLICY_TROUBLES.some(({ isIn }) => isIn(policy));
-  return dropped.length > 0 || policies.some(isTroubled);
+export function hasOtherTrouble(audit: Pick<Audit, 'policies' | 'dropped'>): boolean {
+  return (
+    audit.policies.some(({ problems }) => problems.length > 0) ||
+    POLICY_TROUBLES.some(({ isIn }) => isIn(audit))
+  );
 }
 
 /**
@@ -242,10 +235,9 @@ export function troublesIn(
   policies: readonly AuditedPolicy[],
   series: readonly AuditedSeries[],
   dropped: readonly Dropped[] = [],
-): ((SeriesTrouble | (typeof POLICY_TROUBLES)[number])['name'] | 'dropped')[] {
-  const kinds = [
+): (SeriesTrouble | PolicyTrouble)['name'][] {
+  return [
     ...SERIES_TROUBLES.filter(({ isCounted, isIn }) => isCounted && series.some(isIn)),
-    ...POLICY_TROUBLES.filter(({ isIn }) => policies.some(isIn)),
+    ...POLICY_TROUBLES.filter(({ isIn }) => isIn({ policies, dropped })),
   ].map(({ name }) => name);
-  return dropped.length > 0 ? ['dropped', ...kinds] : kinds;
 }

@@ -272,7 +272,7 @@ const Drill = v.pipe(
     check: v.optional(field('A check of the booted server, by TCP or HTTP.', answerCheck)),
     volumes: v.optional(
       field(
-        'Whether the throw-away servers have copies of the data volumes; no by default.',
+        'Whether the throw-away servers have new volumes from the snapshots of the data volumes; no by default.',
         v.boolean('must be true or false'),
       ),
       false,

@@ -138,7 +138,7 @@ export function mappedServerVolumes({ mapped }: DrillDisks): ServerVolume[] {
 
 /** The volumes that a drill would make, for a dry run. */
 export function plannedVolumes({ made, mapped }: DrillDisks): Reason[] {
-  const each = [...made.map(({ name, copy }) => ({ name, sizeGb: copy.sizeGb })), ...mapped];
+  const each = [...made.map(({ name, saved }) => ({ name, sizeGb: saved.sizeGb })), ...mapped];
   return each.map(
     ({ name, sizeGb }): Reason => ({
       ...{ code: 'DRILL_VOLUME_PLANNED', name },
@@ -156,7 +156,7 @@ export async function quotaProblem(
   region: string,
   { made, mapped }: DrillDisks,
 ): Promise<Reason | undefined> {
-  const sizes = [...made.map(({ copy }) => copy.sizeGb), ...mapped.map(({ sizeGb }) => sizeGb)];
+  const sizes = [...made.map(({ saved }) => saved.sizeGb), ...mapped.map(({ sizeGb }) => sizeGb)];
   if (sizes.length === 0) return undefined;
   const needs = {
     volumes: sizes.length,

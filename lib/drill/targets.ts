@@ -7,9 +7,9 @@ import { isSnapshot, type Snapshot, type Suspect, serverNameIn } from '../snapsh
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { certainlySelects } from '../snapshots/selector.ts';
-import { copiesIn, isOfRootVolume, type VolumeCopy } from '../volumes/copies.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
+import { isOfRootVolume, type SavedVolume, savedVolumesIn } from '../volumes/saved-volumes.ts';
 import { type DrillDisks, disksOf } from './disks.ts';
 import type { Drillable, DrillPolicy } from './plan.ts';
 import { readRecords } from './record.ts';
@@ -67,15 +67,15 @@ export function targetsIn(
   const serverOf = new Map(regions.flatMap(({ servers }) => servers.map((server) => [server.id, server])));
   const isRead = (name: string) => regions.some(({ region }) => region === name);
   return regions.flatMap((surveyed) => {
-    const copies = copiesIn([surveyed], { ...run, policies });
-    const roots = session.provider === 'rackspace' ? copies.filter(isOfRootVolume) : [];
+    const savedVolumes = savedVolumesIn([surveyed], { ...run, policies });
+    const roots = session.provider === 'rackspace' ? savedVolumes.filter(isOfRootVolume) : [];
     const sources: Source[] = [...surveyed.images, ...rootSources(surveyed, roots, session.projectId)];
     const found = sources.flatMap((source) => {
       const snapshot = read(source);
       return isSnapshot(snapshot) && snapshot.policy === policy.policy ? [{ source, snapshot }] : [];
     });
     const inventory = {
-      ...{ images: surveyed.images, volumes: surveyed.volumes, volumeSnapshots: copies },
+      ...{ images: surveyed.images, volumes: surveyed.volumes, volumeSnapshots: savedVolumes },
       snapshots: found.map(({ snapshot }) => snapshot),
       snapshotFacts: new Map(surveyed.volumeSnapshots.map((one) => [one.id, one])),
     };
@@ -104,7 +104,7 @@ export function targetsIn(
 
 function rootSources(
   { volumeSnapshots }: RegionInventory,
-  roots: readonly VolumeCopy[],
+  roots: readonly SavedVolume[],
   projectId: string,
 ): Source[] {
   const ids = new Set(roots.map(({ id }) => id));

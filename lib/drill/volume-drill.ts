@@ -67,10 +67,10 @@ export async function beginVolumeDrill(
   const source = await currentSource(context, target);
   if ('effect' in source) return source;
   const at = cloudTime(session);
-  const volumes = disks.made.map(({ copy, name, position }) => ({
-    ...{ snapshot: copy.id, name, position },
-    ...(copy.sizeGb === undefined ? {} : { sizeGb: copy.sizeGb }),
-    ...(copy.place.type === undefined ? {} : { type: copy.place.type }),
+  const volumes = disks.made.map(({ saved, name, position }) => ({
+    ...{ snapshot: saved.id, name, position },
+    ...(saved.sizeGb === undefined ? {} : { sizeGb: saved.sizeGb }),
+    ...(saved.place.type === undefined ? {} : { type: saved.place.type }),
   }));
   const record = { nonce, account, policy, region, image: source.id, at, volumes };
   try {

@@ -1,6 +1,7 @@
 import { identityOf } from '../audit/coverage/dropped-items.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, Dropped } from '../audit/model.ts';
 import { type Naming, namingOf } from '../audit/naming.ts';
+import { missingRunsIn, POLICY_TROUBLES, type PolicyTrouble } from '../audit/policy-troubles.ts';
 import { isExpected, worstFirst } from '../audit/series-states.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
 import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
@@ -25,8 +26,7 @@ export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFail
   const found = [
     ...audit.policies.flatMap(unreadableProblems),
     ...runs.flatMap((run) => problemsOfRun(run, now)),
-    ...audit.policies.flatMap((one) => problemsOfPolicy(one, failedRuns)),
-    ...audit.dropped.map(problemOfDropped),
+    ...POLICY_TROUBLES.flatMap(({ name }) => PROBLEMS_OF[name](audit, failedRuns)),
     ...audit.warnings.flatMap(problemOfCoverage),
     ...audit.series
       .toSorted(worstFirst)
@@ -203,41 +203,51 @@ function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
   ];
 }
 
-function problemsOfPolicy(
-  { policy, account, problems, missing = [], nothingSelected }: AuditedPolicy,
-  failedRuns: readonly FailedRun[],
-): Problem[] {
-  const base = { account, policies: [policy], isTransient: false };
-  // A job whose runs fail is a problem already, of its last run or of the servers that failed.
-  const silent = missing.filter(
-    (job) => !failedRuns.some((run) => run.job === job && run.policy === policy && run.account === account),
-  );
+/** The problems of each kind of trouble of policies. */
+const PROBLEMS_OF: Record<
+  PolicyTrouble['name'],
+  (audit: Audit, failedRuns: readonly FailedRun[]) => Problem[]
+> = {
+  nothingSelected: ({ policies }) => policies.flatMap(problemOfSelection),
+  missing: ({ policies }, failedRuns) =>
+    missingRunsIn(policies).flatMap((one) => problemOfMissing(one, failedRuns)),
+  dropped: ({ dropped }) => dropped.map(problemOfDropped),
+};
+
+function problemOfSelection({ policy, account, problems, nothingSelected }: AuditedPolicy): Problem[] {
+  if (!nothingSelected) return [];
   const unmatched = problems.find((one) => one.code === 'SELECTOR_UNMATCHED');
   return [
-    ...silent.map((job) => ({
-      ...base,
-      kind: 'missing' as const,
+    {
+      kind: 'policy',
+      key: `policy/${account}/${policy}`,
+      account,
+      policies: [policy],
+      isTransient: false,
+      reasons: [{ code: 'NOTHING_SELECTED', policy, ...(unmatched ? { selector: unmatched.selector } : {}) }],
+    },
+  ];
+}
+
+/** A job whose runs fail is a problem already, of its last run or of the servers that failed. */
+function problemOfMissing(
+  { job, of: { policy, account } }: ReturnType<typeof missingRunsIn>[number],
+  failedRuns: readonly FailedRun[],
+): Problem[] {
+  if (failedRuns.some((run) => run.job === job && run.policy === policy && run.account === account)) {
+    return [];
+  }
+  return [
+    {
+      kind: 'missing',
       key: `missing/${account}/${policy}/${job}`,
+      account,
+      policies: [policy],
+      isTransient: false,
       job,
       isTotal: true,
-      reasons: [{ code: 'RUNS_MISSING' as const, job, policy }],
-    })),
-    ...(nothingSelected
-      ? [
-          {
-            ...base,
-            kind: 'policy' as const,
-            key: `policy/${account}/${policy}`,
-            reasons: [
-              {
-                code: 'NOTHING_SELECTED' as const,
-                policy,
-                ...(unmatched ? { selector: unmatched.selector } : {}),
-              },
-            ],
-          },
-        ]
-      : []),
+      reasons: [{ code: 'RUNS_MISSING', job, policy }],
+    },
   ];
 }
 

@@ -69,11 +69,11 @@ export async function inPlaceVolumes(
   const isNew = (volume: Volume) => readVolumeMark(volume)?.request === request;
   const current = attached.filter(({ volume }) => !isNew(volume)).map((one) => one.volume);
   const all = found.parts.map((part): VolumeSwap => {
-    const { volume: id } = part.copy;
+    const { volume: id } = part.saved;
     const its = current.filter((volume) => predecessorsOf(volume, inventory).includes(id));
     const old = its.find((volume) => volume.id === id) ?? its[0];
-    const made = before.made.find(({ mark }) => mark.snapshot === part.copy.id);
-    return { part, made, old, device: part.copy.place.device };
+    const made = before.made.find(({ mark }) => mark.snapshot === part.saved.id);
+    return { part, made, old, device: part.saved.place.device };
   });
   refuseUnclear(all, { server, before, left });
   const shared = all.filter(({ old }) => old && isShared(old));
@@ -162,10 +162,10 @@ function sharedReason(
   return { code, volume: id, name, servers: attachments.map(({ serverId }) => serverId) };
 }
 
-function planOf({ part: { copy, name }, made, old, device }: VolumeSwap): Reason[] {
-  const size = copy.sizeGb === undefined ? {} : { sizeGb: copy.sizeGb };
+function planOf({ part: { saved, name }, made, old, device }: VolumeSwap): Reason[] {
+  const size = saved.sizeGb === undefined ? {} : { sizeGb: saved.sizeGb };
   return [
-    ...(made ? [] : [{ code: 'RESTORE_VOLUME', name, snapshot: copy.id, isRoot: false, ...size } as const]),
+    ...(made ? [] : [{ code: 'RESTORE_VOLUME', name, snapshot: saved.id, isRoot: false, ...size } as const]),
     {
       ...{ code: 'RESTORE_VOLUME_SWAP', name },
       ...(old ? { old: { id: old.id, name: old.name } } : {}),

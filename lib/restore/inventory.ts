@@ -3,7 +3,7 @@ import type { Image } from '../openstack/images.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Snapshot, Suspect } from '../snapshots/marker.ts';
-import type { VolumeCopy } from '../volumes/copies.ts';
+import type { SavedVolume } from '../volumes/saved-volumes.ts';
 
 /** The servers and images to restore from, in the regions that were read. */
 export interface RestoreInventory {
@@ -21,7 +21,7 @@ export interface RestoreInventory {
   snapshots: readonly Snapshot[];
   volumes: readonly Volume[];
   /** The volume snapshots of this deployment. */
-  volumeSnapshots: readonly VolumeCopy[];
+  volumeSnapshots: readonly SavedVolume[];
   /** Why the volumes of a region can't be read, by region. */
   volumesUnread: ReadonlyMap<string, Reason>;
   /**

@@ -33,7 +33,7 @@ export async function makeVolumes(
 ): Promise<VolumesStep> {
   const home = context.event.to === 'in-place' ? context.origin.id : undefined;
   const steps = before.made.map((made) => ({ made, ...judge(made, home) }));
-  const open = parts.filter(({ copy }) => !before.made.some(({ mark }) => mark.snapshot === copy.id));
+  const open = parts.filter(({ saved }) => !before.made.some(({ mark }) => mark.snapshot === saved.id));
   const requested = open.length === 0 ? NOTHING : await requestAll(session, context, image, open);
   const states = [...steps.map(({ state }) => state), requested.state];
   return {
@@ -99,18 +99,18 @@ async function requestOne(
   session: Session,
   context: RestoreContext<RestoreEvent>,
   image: string,
-  { copy, name, position }: VolumePart,
+  { saved, name, position }: VolumePart,
 ): Promise<RequestResult> {
   const { region } = context.origin;
   const at = cloudTime(session);
-  const mark = { ...parametersOf(context, image), at, snapshot: copy.id, position };
-  const { sizeGb, place } = copy;
-  const source = copy.isBackup ? { backupId: copy.id } : { snapshotId: copy.id };
+  const mark = { ...parametersOf(context, image), at, snapshot: saved.id, position };
+  const { sizeGb, place } = saved;
+  const source = saved.isBackup ? { backupId: saved.id } : { snapshotId: saved.id };
   const wanted = { source, name, sizeGb, type: place.type, ...volumeMark(mark) };
   try {
     const sent = await createVolumeOnce(session, region, wanted, (volume) => {
       const found = readVolumeMark(volume);
-      return found?.request === context.request && found.snapshot === copy.id;
+      return found?.request === context.request && found.snapshot === saved.id;
     });
     if ('unsure' in sent) {
       const { code: error, message } = sent.unsure;

@@ -22,9 +22,9 @@ export function newServerVolumes(
   }
   if (found.unfinished.length > 0) refuse(...found.unfinished);
   const plan = found.parts.map(
-    ({ copy, name, position }): Reason => ({
-      ...{ code: 'RESTORE_VOLUME', name, snapshot: copy.id, isRoot: position === 0 },
-      ...(copy.sizeGb === undefined ? {} : { sizeGb: copy.sizeGb }),
+    ({ saved, name, position }): Reason => ({
+      ...{ code: 'RESTORE_VOLUME', name, snapshot: saved.id, isRoot: position === 0 },
+      ...(saved.sizeGb === undefined ? {} : { sizeGb: saved.sizeGb }),
     }),
   );
   return { ...found, plan: [...plan, ...found.without] };

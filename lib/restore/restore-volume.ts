@@ -3,7 +3,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { canonical } from '../snapshots/selector.ts';
-import type { VolumeCopy } from '../volumes/copies.ts';
+import type { SavedVolume } from '../volumes/saved-volumes.ts';
 import { backupsOfVolumes } from './backups-of-volumes.ts';
 import { eventToResume, eventToRun, type RestoreContext, restoreReport } from './context.ts';
 import type { VolumeRestoreEvent } from './event.ts';
@@ -36,8 +36,8 @@ export async function restoreVolume(
   const { volume, region, name } = findVolume(inventory, event.volume);
   const listedFor = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
   // The snapshot of a volume of several servers is listed for each of them.
-  const copies = listedFor.filter(({ id }, i) => listedFor.findIndex((one) => one.id === id) === i);
-  const server = copies[0]?.server ?? '';
+  const savedVolumes = listedFor.filter(({ id }, i) => listedFor.findIndex((one) => one.id === id) === i);
+  const server = savedVolumes[0]?.server ?? '';
   const origin = { id: server, name, region, server: undefined, namesakes: [] };
   const context = { event: { ...event, volume }, origin, request, inventory, run };
   const before = await findMadeVolumes(session, context);
@@ -46,19 +46,19 @@ export async function restoreVolume(
     refuseOther(context, begun);
     return reportMade(session, context, before, begun);
   }
-  const { copy, reasons } = choose(copies, event, name);
-  const its = { ...context, origin: { ...origin, id: copy.server } };
+  const { saved, reasons } = choose(savedVolumes, event, name);
+  const its = { ...context, origin: { ...origin, id: saved.server } };
   if (event.dryRun) {
-    const apply = eventToRun(its, copy.id);
-    return restoreReport(its, copy.id, {
+    const apply = eventToRun(its, saved.id);
+    return restoreReport(its, saved.id, {
       state: 'planned',
-      reasons: [...reasons, planOf(copy, name)],
+      reasons: [...reasons, planOf(saved, name)],
       apply,
     });
   }
-  const parts = [{ copy, name, position: 0 }];
-  const step = await makeVolumes(session, its, { image: copy.id, parts, before });
-  return reportStep(its, copy.id, { ...step, reasons: [...reasons, ...step.reasons] });
+  const parts = [{ saved, name, position: 0 }];
+  const step = await makeVolumes(session, its, { image: saved.id, parts, before });
+  return reportStep(its, saved.id, { ...step, reasons: [...reasons, ...step.reasons] });
 }
 
 /** Whether a good snapshot of the volume fits the event. Without one, backups are restored. */
@@ -66,9 +66,9 @@ function hasSnapshotOf(
   { volumes, volumeSnapshots }: RestoreInventory,
   { volume, at, policy }: VolumeRestoreEvent,
 ): boolean {
-  const isOfVolume = (copy: VolumeCopy) =>
-    copy.volume === volume || canonical(volumeName(volumes, copy)) === canonical(volume);
-  const its = volumeSnapshots.filter((copy) => copy.state === 'good' && isOfVolume(copy));
+  const isOfVolume = (saved: SavedVolume) =>
+    saved.volume === volume || canonical(volumeName(volumes, saved)) === canonical(volume);
+  const its = volumeSnapshots.filter((saved) => saved.state === 'good' && isOfVolume(saved));
   return candidatesOf(its, { at, policy }).length > 0;
 }
 
@@ -115,7 +115,7 @@ function reportStep(
   });
 }
 
-function planOf({ id, sizeGb, isBackup }: VolumeCopy, name: string): Reason {
+function planOf({ id, sizeGb, isBackup }: SavedVolume, name: string): Reason {
   const size = sizeGb === undefined ? {} : { sizeGb };
   const backup = isBackup ? { isBackup } : {};
   return { code: 'RESTORE_VOLUME', name, snapshot: id, isRoot: false, ...size, ...backup };
@@ -146,13 +146,13 @@ function findVolume(
   const newest = new Map(
     volumeSnapshots
       .toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
-      .map((copy) => [`${copy.region} ${copy.volume}`, copy]),
+      .map((saved) => [`${saved.region} ${saved.volume}`, saved]),
   );
-  const known = [...newest.values()].map((copy) => {
-    const { volume, region } = copy;
+  const known = [...newest.values()].map((saved) => {
+    const { volume, region } = saved;
     const existing = volumes.find((one) => one.id === volume && one.region === region);
     const its = { isGone: !existing, isReplaced: existing !== undefined && isReplaced(existing) };
-    return { volume, region, name: volumeName(volumes, copy), ...its };
+    return { volume, region, name: volumeName(volumes, saved), ...its };
   });
   const byId = known.filter(({ volume }) => volume === wanted);
   const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
@@ -177,14 +177,14 @@ function findVolume(
  * @throws {ValidationError} when there is none.
  */
 function choose(
-  copies: readonly VolumeCopy[],
+  savedVolumes: readonly SavedVolume[],
   { at, policy }: Pick<VolumeRestoreEvent, 'at' | 'policy'>,
   name: string,
-): { copy: VolumeCopy; reasons: Reason[] } {
-  const newestFirst = candidatesOf(copies, { at, policy });
-  const copy = newestFirst.find(({ state }) => state === 'good');
-  const others = newestFirst.slice(0, copy ? newestFirst.indexOf(copy) : undefined);
-  if (!copy) {
+): { saved: SavedVolume; reasons: Reason[] } {
+  const newestFirst = candidatesOf(savedVolumes, { at, policy });
+  const saved = newestFirst.find(({ state }) => state === 'good');
+  const others = newestFirst.slice(0, saved ? newestFirst.indexOf(saved) : undefined);
+  if (!saved) {
     refuse({
       code: 'RESTORE_NO_VOLUME_SNAPSHOT',
       ...{ name, at },
@@ -199,10 +199,10 @@ function choose(
       status,
     }),
   );
-  const { id, slot, policy: of, isBackup } = copy;
+  const { id, slot, policy: of, isBackup } = saved;
   const chosen = { slot: isoSeconds(slot), policy: of };
   return {
-    copy,
+    saved,
     reasons: [
       isBackup
         ? { code: 'RESTORE_VOLUME_BACKUP', backup: id, ...chosen }
@@ -212,13 +212,13 @@ function choose(
   };
 }
 
-/** The copies that an event permits, the newest first. */
+/** The saved volumes that an event permits, the newest first. */
 function candidatesOf(
-  copies: readonly VolumeCopy[],
+  savedVolumes: readonly SavedVolume[],
   { at, policy }: Pick<VolumeRestoreEvent, 'at' | 'policy'>,
-): VolumeCopy[] {
+): SavedVolume[] {
   const untilMs = momentMs(at);
-  return copies
+  return savedVolumes
     .filter((one) => policy === undefined || one.policy === policy)
     .filter((one) => (untilMs === undefined ? one.id === at : isAtOrBefore(one, untilMs)))
     .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));

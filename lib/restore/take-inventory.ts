@@ -10,7 +10,7 @@ import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { canonical } from '../snapshots/selector.ts';
-import { copiesIn, isOfRootVolume, rootDisk } from '../volumes/copies.ts';
+import { isOfRootVolume, rootDisk, savedVolumesIn } from '../volumes/saved-volumes.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { refuse } from './refusal.ts';
 import { goneServers } from './source.ts';
@@ -81,7 +81,7 @@ function inventoryOf(
     return reader?.read(image, reader.regionInventory.volumeSnapshots);
   };
   const volumes = regions.flatMap(({ volumes: its }) => its);
-  const volumeSnapshots = copiesIn(regions, options);
+  const volumeSnapshots = savedVolumesIn(regions, options);
   const roots = options.provider === 'rackspace' ? volumeSnapshots.filter(isOfRootVolume) : [];
   const rootOf = new Map(roots.map((root) => [root.id, root]));
   const images = regions.flatMap(({ images: its }) => its);

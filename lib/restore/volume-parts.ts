@@ -3,7 +3,7 @@ import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
-import type { VolumeCopy } from '../volumes/copies.ts';
+import type { SavedVolume } from '../volumes/saved-volumes.ts';
 import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
@@ -14,7 +14,7 @@ import type { Origin } from './source.ts';
 
 /** A volume of a set that a restore makes again. */
 export interface VolumePart {
-  copy: VolumeCopy;
+  saved: SavedVolume;
   /** The name of the original. */
   name: string;
   /** See {@link VolumeMark} in marks.ts. */
@@ -48,17 +48,17 @@ export function volumePartsOf(
   // snapshot of this deployment belongs to no set.
   if (!snapshot || snapshot.volumeSnapshots.length > 0) return { parts: [], unfinished: [], without: [] };
   const volumeOf = new Map(inventory.volumes.filter(isHere).map((volume) => [volume.id, volume]));
-  const copies = inventory.volumeSnapshots
+  const savedVolumes = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
     .sort(byGoodness);
-  const inSet = copies.filter((one) => setOf(one) === setOf(snapshot));
+  const inSet = savedVolumes.filter((one) => setOf(one) === setOf(snapshot));
   // A slot may have two snapshots of a volume, if the first one failed.
   const best = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([one]) => one!);
   const set = withoutSuccessors(best, snapshot, (id) =>
     predecessorsOf({ id, ...volumeOf.get(id) }, inventory),
   );
-  const nameOf = (copy: VolumeCopy) => volumeName(inventory.volumes, copy);
-  const facts = (copy: VolumeCopy) => ({ name: nameOf(copy), snapshot: copy.id, status: copy.status });
+  const nameOf = (saved: SavedVolume) => volumeName(inventory.volumes, saved);
+  const facts = (saved: SavedVolume) => ({ name: nameOf(saved), snapshot: saved.id, status: saved.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
   const others = good.filter(({ id }) => id !== snapshot.id);
   const attached = [...volumeOf.values()].filter(
@@ -70,20 +70,20 @@ export function volumePartsOf(
     .map((id) => ({ id, name: '' }));
   const known: (Pick<Volume, 'id' | 'name'> & Partial<Volume>)[] = existing
     ? [...attached, ...unlisted]
-    : copies.map((one) => ({ id: one.volume, name: nameOf(one) }));
+    : savedVolumes.map((one) => ({ id: one.volume, name: nameOf(one) }));
   const inSlot = new Set(set.map(({ volume }) => volume));
   const absent = known.filter((one) => !predecessorsOf(one, inventory).some((id) => inSlot.has(id)));
   const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
   return {
-    parts: good.map((copy) => ({ copy, name: nameOf(copy), position: others.indexOf(copy) + 1 })),
+    parts: good.map((saved) => ({ saved, name: nameOf(saved), position: others.indexOf(saved) + 1 })),
     // No volume can be made from a snapshot while the cloud makes a backup of it.
     unfinished: set
-      .filter((copy) => copy.state === 'pending' || isBackingUp(copy))
-      .map((copy): Reason => ({ code: 'RESTORE_VOLUME_UNFINISHED', ...facts(copy) })),
+      .filter((saved) => saved.state === 'pending' || isBackingUp(saved))
+      .map((saved): Reason => ({ code: 'RESTORE_VOLUME_UNFINISHED', ...facts(saved) })),
     without: [
       ...set
-        .filter((copy) => copy.state === 'failed' || (copy.state === 'unknown' && !isBackingUp(copy)))
-        .map((copy): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(copy) })),
+        .filter((saved) => saved.state === 'failed' || (saved.state === 'unknown' && !isBackingUp(saved)))
+        .map((saved): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(saved) })),
       ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
     ],
   };
@@ -98,13 +98,13 @@ export function volumePartsOf(
  * @param lineage the ids of a volume and of its predecessors.
  */
 function withoutSuccessors(
-  set: readonly VolumeCopy[],
+  set: readonly SavedVolume[],
   { createdAt }: Snapshot,
   lineage: (volume: string) => readonly string[],
-): VolumeCopy[] {
-  const distanceMs = (copy: VolumeCopy) => Math.abs(copy.createdAt.getTime() - createdAt.getTime());
-  const nearest = (keyOf: (copy: VolumeCopy) => string, copies: readonly VolumeCopy[]) =>
-    [...Map.groupBy(copies, keyOf).values()].map((same) =>
+): SavedVolume[] {
+  const distanceMs = (saved: SavedVolume) => Math.abs(saved.createdAt.getTime() - createdAt.getTime());
+  const nearest = (keyOf: (saved: SavedVolume) => string, savedVolumes: readonly SavedVolume[]) =>
+    [...Map.groupBy(savedVolumes, keyOf).values()].map((same) =>
       same.reduce((a, b) => (distanceMs(b) < distanceMs(a) ? b : a)),
     );
   const ofOriginals = nearest(({ volume }) => lineage(volume).at(-1)!, set);
@@ -135,21 +135,21 @@ export function checkVolumesRead(
  * The current name of the volume of a snapshot, without the words that say that it was replaced, or
  * else the one in the name of the snapshot.
  */
-export function volumeName(volumes: readonly Volume[], copy: VolumeCopy): string {
-  const existing = volumes.find(({ id, region }) => id === copy.volume && region === copy.region);
-  return (existing && originalName(existing.name)) || serverNameIn(copy);
+export function volumeName(volumes: readonly Volume[], saved: SavedVolume): string {
+  const existing = volumes.find(({ id, region }) => id === saved.volume && region === saved.region);
+  return (existing && originalName(existing.name)) || serverNameIn(saved);
 }
 
 const GOODNESS = ['good', 'pending', 'unknown', 'failed'];
 
-function byGoodness(a: VolumeCopy, b: VolumeCopy): number {
+function byGoodness(a: SavedVolume, b: SavedVolume): number {
   return (
     GOODNESS.indexOf(a.state) - GOODNESS.indexOf(b.state) || b.createdAt.getTime() - a.createdAt.getTime()
   );
 }
 
 /** Sorts by the device: "/dev/vdz" is before "/dev/vdaa". Unknown devices are last. */
-function byDevice(a: VolumeCopy, b: VolumeCopy): number {
+function byDevice(a: SavedVolume, b: SavedVolume): number {
   const [one, other] = [a.place.device, b.place.device];
   if (one === undefined || other === undefined) {
     const rank = Number(one === undefined) - Number(other === undefined);

@@ -454,6 +454,10 @@ async function remove(session: Session, snapshot: Snapshot): Promise<DeletionRes
   }
 }
 
+/**
+ * The results of the deletions in a region once a second listing has shown which images are gone.
+ * Images that disappeared although no deletion of them was requested are among the failures.
+ */
 export interface Confirmation {
   results: SeriesResult[];
   failures: Finding[];

@@ -122,6 +122,7 @@ export interface RequestRecord {
   warnings: Finding[];
 }
 
+/** The record of a request that nothing remembers: it has made no image that is known. */
 export const NO_RECORD: RequestRecord = { warnings: [] };
 
 /**

@@ -344,8 +344,8 @@ export function isStuck(
 }
 
 /**
- * Whether a drill booted copies of the data volumes of a server: `with` them, or `without` them
- * although the server has some.
+ * Whether a drill booted new volumes from the snapshots of the data volumes of a server: `with`
+ * them, or `without` them although the server has some.
  */
 export type DrilledVolumes = 'with' | 'without';
 

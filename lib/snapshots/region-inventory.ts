@@ -87,6 +87,7 @@ export interface UncertainServer {
   problem: Reason;
 }
 
+/** The servers, images and volume snapshots that a run has found, by region. */
 export interface Inventory {
   regions: RegionInventory[];
   /** The servers whose existence is unknown, except those that another region has. */

@@ -17,6 +17,7 @@ export interface Decision {
   reasons: Reason[];
 }
 
+/** What a retention decision depends on besides the rules and the snapshots. */
 export interface RetentionOptions {
   now: Date;
   /** The time zone of the calendar periods. */

@@ -1,6 +1,7 @@
 import type { Selector } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 
+/** The servers that a selector selects, and the parts of the selector that match none. */
 export interface Selection {
   /** The selected servers, each once. */
   servers: Server[];
@@ -16,6 +17,7 @@ export interface Selection {
   unmatchedExceptions: string[];
 }
 
+/** The criteria of a selector, or of its `except`. A server matches if one of them does. */
 export type Criteria = Pick<Selector, 'ids' | 'names' | 'tagged'>;
 
 /**

@@ -89,6 +89,11 @@ function spreadOf(times: readonly Date[]): Pick<Entry, 'spreadSeconds'> {
   return { spreadSeconds: Math.round((last.getTime() - first.getTime()) / 1000) };
 }
 
+/**
+ * The result of a dry run for a server: what the run would take of its image and its volumes.
+ *
+ * @param steps the steps of its volumes.
+ */
 export function plannedSet(step: SnapshotStep, steps: readonly VolumeStep[] = []): SetResult {
   const volumes = steps.map((one): VolumeResult => {
     if (one.action !== 'take') return unchangedVolume(one);

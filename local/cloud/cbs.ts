@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Env } from './faults.ts';
 import { isObject } from './json-body.ts';
 import { CINDER_V1 } from './volume-status.ts';

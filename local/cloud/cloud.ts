@@ -3,7 +3,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type ServerType, serve } from '@hono/node-server';
-import { Hono } from 'hono';
+import { Hono } from 'hono/quick';
 import { type Account, Tokens } from './account.ts';
 import type { CataloguedRegion } from './catalogues.ts';
 import { computeApp } from './compute.ts';

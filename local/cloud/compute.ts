@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Tokens } from './account.ts';
 import { addAttachmentRoutes } from './attachments.ts';
 import { addComputeImageRoutes } from './compute-images.ts';

@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Account, Tokens } from './account.ts';
 import type { CataloguedRegion } from './catalogues.ts';
 import type { Env } from './faults.ts';

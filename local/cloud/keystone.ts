@@ -1,4 +1,5 @@
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Account, Tokens } from './account.ts';
 import { type CataloguedRegion, keystoneCatalogue } from './catalogues.ts';
 import type { Env } from './faults.ts';

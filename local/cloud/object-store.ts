@@ -1,4 +1,5 @@
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Account, Tokens } from './account.ts';
 import { filesAccountsOf } from './catalogues.ts';
 import { answerContainer } from './containers.ts';

@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { Hono } from 'hono';
+import { Hono } from 'hono/quick';
 
 /** A message in the queue, with its state. */
 export interface Message {

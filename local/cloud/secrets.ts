@@ -1,4 +1,4 @@
-import { Hono } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Env } from './faults.ts';
 
 const PAGE = 100;

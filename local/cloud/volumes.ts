@@ -1,4 +1,5 @@
-import { type Context, Hono } from 'hono';
+import type { Context } from 'hono';
+import { Hono } from 'hono/quick';
 import type { Tokens } from './account.ts';
 import { cbsApp } from './cbs.ts';
 import type { Env } from './faults.ts';

@@ -1,11 +1,9 @@
 import { expect } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import type { Kind } from '../cloud-kinds.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { type ReportBucket, reportBucket } from '../report-bucket.ts';
-
-export const KINDS = ['rackspace', 'password'] as const;
-export type Kind = (typeof KINDS)[number];
 
 const NETWORK = '11111111-1111-1111-1111-111111111111';
 const HOUR_MS = 3_600_000;

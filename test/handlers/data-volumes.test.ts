@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import { KINDS, type Kind } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
@@ -8,7 +9,6 @@ import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
 const OWNER = 'autosnap-test';
 const SECRET = 'autosnap/test/rackspace';
-const KINDS = ['rackspace', 'password'] as const;
 
 let h: Harness;
 let region: Region;
@@ -23,7 +23,7 @@ beforeEach(async () => {
   db = region.addServer({ name: 'db', volumeIds: [data.id] });
 });
 
-function useKind(kind: (typeof KINDS)[number]): void {
+function useKind(kind: Kind): void {
   h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
 }
 

@@ -59,7 +59,7 @@ describe("a drill's flavor, networks and security groups", () => {
 
   test("Rackspace's public network is a warning", async () => {
     expect(await found({ drill: { schedule, networks: [PRIVATE, PUBLIC] } })).toEqual([
-      `warn DFW: drill.networks: public (${PUBLIC}) can be reached from outside: a copy of the server would be, too, with its data and its services → Name an isolated network, or none.`,
+      `warn DFW: drill.networks: public (${PUBLIC}) can be reached from outside: the throw-away server would be, too, with its data and its services → Name an isolated network, or none.`,
     ]);
   });
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { answers } from '../../local/cloud/faults.ts';
+import { KINDS } from '../cloud-kinds.ts';
 import { expectCleanAfterKill } from '../drill/killing.ts';
 import {
   expectNothingLeft,
-  KINDS,
   originalsOf,
   SHORT,
   type VolumeWorld,
@@ -25,7 +25,7 @@ const deletedVolumes = ({ cloud }: VolumeWorld) =>
 const later = (hours = 1) => setTime(new Date(Date.now() + hours * HOUR_MS));
 
 describe.each(KINDS)('a set in a cloud by %s', (kind) => {
-  test('is booted with copies of its volumes, all of which are deleted afterwards', async () => {
+  test('is booted with new volumes from the snapshots of its volumes, all of which are deleted afterwards', async () => {
     const w = await volumeWorld(kind);
     const before = originalsOf(w);
     const seen: string[] = [];
@@ -48,7 +48,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
       'db-logs-drill 5 __DEFAULT__ db-logs /dev/vdc',
     ]);
     expect(outcomes(report)).toEqual(['db proven']);
-    expect(reasons(report)).toContain('with copies of its volumes db-data, db-logs');
+    expect(reasons(report)).toContain('with new volumes from the snapshots of db-data, db-logs');
     expect(report.failures).toEqual([]);
     expectNothingLeft(w);
     expect(originalsOf(w)).toEqual(before);
@@ -77,7 +77,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     // On a busy machine the volumes are deleted by one more run.
     expect(each.filter((one) => one === 'db proven')).toHaveLength(1);
     expect(reasons(reports[0])).toContain(
-      'the cloud is still creating the volumes of the drill, as copies of db-data, db-logs',
+      'the cloud is still creating the volumes of the drill from the snapshots of db-data, db-logs',
     );
     expect(
       w.cloud.received.filter(({ method, path }) => method === 'POST' && /\/volumes$/.test(path)),
@@ -90,7 +90,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     const report = await w.run('drill', w.event({}, { dryRun: true }));
     expect(outcomes(report)).toEqual(['db planned']);
     expect(reasons(report)).toContain(
-      'with a copy of the volume db-data (10 GB); with a copy of the volume db-logs (5 GB)',
+      'with a new volume from the snapshot of db-data (10 GB); with a new volume from the snapshot of db-logs (5 GB)',
     );
     expectNothingLeft(w);
     await w.cloud.idle();
@@ -130,7 +130,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     later();
     const { error } = await w.fail('drill', w.event());
     expect(error.message).toContain(
-      `could not make a copy of the volume db-logs: volume ${broken.id} is in error`,
+      `could not make a volume from the snapshot of db-logs: volume ${broken.id} is in error`,
     );
     expect(w.region.images[0]!.properties.autosnap_drilled).toContain('2026-11-22T07:00:00Z');
     expect(w.region.images[0]!.properties).not.toHaveProperty('autosnap_proven');
@@ -150,7 +150,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     const w = await volumeWorld(kind);
     w.cloud.faults.push({ ...FILL, skip: 1, answer: answers.forbidden });
     const { error } = await w.fail('drill', w.event());
-    expect(error.message).toContain('the cloud makes no copy of the volume db-logs');
+    expect(error.message).toContain('the cloud makes no volume from the snapshot of db-logs');
     expectNothingLeft(w);
     expect((await w.run('drill', w.event())).totals).toEqual({ proven: 1 });
   });
@@ -189,7 +189,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     w.db.volumeIds.push(added.id);
     const said = `without 2 volumes of the original: db-logs (its snapshot ${failed.id} is in error), db-new (it has no snapshot of this slot)`;
     expect(reasons(await w.run('drill', w.event({}, { dryRun: true })))).toContain(said);
-    // The copies of the volumes are those that the drill has made.
+    // The new volumes are those that the drill has made.
     w.originals.push(added);
     const report = await w.run('drill', w.event());
     expect(outcomes(report)).toEqual(['db proven']);
@@ -203,7 +203,7 @@ describe.each(KINDS)('a set in a cloud by %s', (kind) => {
     const report = await w.run('drill', w.event());
     expect(outcomes(report)).toEqual(['db proven']);
     expect(reasons(report)).toMatch(
-      /with copies of its volumes db-(data|logs); without 1 volume of the original/,
+      /with new volumes from the snapshots of db-(data|logs); without 1 volume of the original/,
     );
     expect(w.region.images[0]!.properties.autosnap_proven).toMatch(/ without-volumes$/);
     expectNothingLeft(w);
@@ -259,7 +259,7 @@ describe.each(KINDS)('a server that boots from a volume, in a cloud by %s', (kin
     });
     const report = await w.run('drill', w.event());
     expect(outcomes(report)).toEqual(['db proven']);
-    expect(reasons(report)).toContain('with copies of its volumes db-data, db-logs');
+    expect(reasons(report)).toContain('with new volumes from the snapshots of db-data, db-logs');
     expect(sizes).toEqual([20, 10, 5]);
     expectNothingLeft(w);
     setTime('2026-11-23T06:00:00Z');

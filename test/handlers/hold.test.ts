@@ -135,7 +135,7 @@ describe('a hold', () => {
     expect((await h.run('cleanup', policy())).totals).toEqual({ deleted: 1, kept: 3 });
   });
 
-  test('until today lasts to the end of the day', async () => {
+  test('that ends today lasts to the end of the day', async () => {
     const h = await history(4);
     await h.run('hold', { hold: h.images[3]!.id, until: '2026-11-23' });
     expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 4 });
@@ -237,7 +237,7 @@ test.each(['hold', 'release'])(
   },
 );
 
-describe('refused without a change', () => {
+describe('an event is refused and changes no hold, because of', () => {
   type History = Awaited<ReturnType<typeof history>>;
   const foreign = { owner: '999', name: 'foreign' };
   test.each<[string, (h: History) => unknown, RegExp]>([
@@ -307,7 +307,7 @@ describe('refused without a change', () => {
   });
 });
 
-test('a user without the role: the hold fails and names the role, and the image is not held', async () => {
+test('a hold by a user without the role fails and names the role, and the image is not held', async () => {
   const h = await history(1);
   h.cloud.account.role = 'creator';
   const { error } = await h.fail('hold', { hold: h.images[0]!.id });

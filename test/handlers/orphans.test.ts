@@ -15,8 +15,8 @@ async function orphaned(ages: number[]) {
 
 const shrinking = (orphans: object, changes: Record<string, unknown> = {}) => policy({ orphans, ...changes });
 
-describe('without orphans', () => {
-  test('the series of a deleted server is kept completely, however old, and reported', async () => {
+describe('a policy without orphans', () => {
+  test('keeps the whole series of a deleted server, however old, and reports it', async () => {
     const h = await orphaned([400, 401, 402, 403, 404]);
     const report = await h.run('cleanup', policy({ keep: { last: 1 } }));
     expect(report.totals).toEqual({ deleted: 2, kept: 6 });
@@ -27,7 +27,7 @@ describe('without orphans', () => {
     expect(idsIn(h)).toEqual(idsOf([h.images[0]!, ...h.orphans]));
   });
 
-  test('failed snapshots of a deleted server stay as well', async () => {
+  test('keeps failed snapshots of a deleted server as well', async () => {
     const h = await orphaned([60]);
     const failed = addSnapshot(h, gone, 61, { status: 'killed', size: null });
     expect((await h.run('cleanup', policy())).totals).toEqual({ kept: 5 });
@@ -77,7 +77,7 @@ describe('with orphans a series is reduced once its newest good snapshot is old 
     [4, 2, 4],
     [1, 1, 1],
     [9, 1, 6],
-  ])('keep %d and atLeast %d leave %d of 6', async (keep, atLeast, left) => {
+  ])('a series with keep %d and atLeast %d is reduced to %d of 6 snapshots', async (keep, atLeast, left) => {
     const h = await orphaned([60, 61, 62, 63, 64, 65]);
     await h.run('cleanup', shrinking({ after: '30d', keep }, { keep: { last: 3, atLeast } }));
     expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, left)]));
@@ -87,7 +87,7 @@ describe('with orphans a series is reduced once its newest good snapshot is old 
 describe('a listing that lacks the newest snapshot of a deleted server does not make its series older', () => {
   const listing = { service: 'image', region: 'DFW', path: /\/images$/ } as const;
 
-  test('another listing has it: all stay', async () => {
+  test('all snapshots stay if another listing has it', async () => {
     const h = await orphaned([10, 40, 41, 42]);
     const answer = leavingOut(h.orphans[0]!.id);
     // Hidden images have a listing of their own.
@@ -97,7 +97,7 @@ describe('a listing that lacks the newest snapshot of a deleted server does not 
     expect(deletions(h)).toEqual([]);
   });
 
-  test('the other listing cannot be read: all stay, and the run fails', async () => {
+  test('all snapshots stay, and the run fails, if the other listing cannot be read', async () => {
     const h = await orphaned([40, 41, 42]);
     h.cloud.faults.push({ ...listing, skip: 2, answer: answers.forbidden });
     const { report } = await h.fail('cleanup', shrinking({ after: '30d', keep: 1 }));
@@ -191,7 +191,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
   const event = shrinking({ after: '30d', keep: 1 }, { regions: ['DFW'] });
   const GONE = /servers\/gone-1$/;
 
-  test('the server is in this region: its series follows keep', async () => {
+  test('its series follows keep if the server is in this region', async () => {
     const h = await orphaned([60, 61, 62, 63]);
     h.cloud.region('DFW').addServer(gone);
     const leaveOut = async (answer: Response) => {
@@ -204,7 +204,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     expect(idsIn(h)).toEqual(idsOf([...h.images, ...h.orphans.slice(0, 3)]));
   });
 
-  test('the server is in another region, which may own these images: all are kept', async () => {
+  test('all images are kept if the server is in another region, which may own them', async () => {
     const h = await orphaned([60, 61, 62, 63]);
     h.cloud.region('ORD').addServer(gone);
     const report = await h.run('cleanup', event);
@@ -214,7 +214,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     expect(deletions(h)).toEqual([]);
   });
 
-  test('this region does not answer: nothing is deleted there, which is a failure', async () => {
+  test('nothing is deleted in a region that does not answer, which is a failure', async () => {
     const h = await history(5);
     addSnapshot(h, gone, 60);
     h.cloud.faults.push({
@@ -229,7 +229,7 @@ describe('Y4: a server that a listing lacks is read by its id in every region', 
     expect(deletions(h)).toEqual([]);
   });
 
-  test('another region does not answer: the series is kept, the others are rotated', async () => {
+  test('the series is kept and the others are rotated if another region does not answer', async () => {
     const h = await history(5);
     const orphans = [60, 61].map((age) => addSnapshot(h, gone, age));
     h.cloud.faults.push({

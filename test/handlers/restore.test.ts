@@ -22,7 +22,7 @@ import {
   world,
 } from '../restore/world.ts';
 
-describe('to a new server', () => {
+describe('a restore to a new server', () => {
   test.each(['rackspace', 'keystone'])(
     'with the settings of the original, from the newest good snapshot: %s',
     async (cloud) => {
@@ -98,21 +98,21 @@ describe('to a new server', () => {
     ['the end of a day', '2026-11-22', 1],
     ['a moment', '2026-11-22T23:59:59Z', 1],
     ['the very moment', '2026-11-23T00:00:00Z', 0],
-  ])('at %s: %s', async (_, at, image) => {
+  ])('takes, for "at": %s, the image %s', async (_, at, image) => {
     const h = await world();
     expect(await h.run('restore', { ...TO_NEW, at, dryRun: true })).toMatchObject({
       image: h.images[image]!.id,
     });
   });
 
-  test('from a snapshot of one policy, if the event names it', async () => {
+  test('takes a snapshot of one policy, if the event names it', async () => {
     const h = await world();
     const weekly = addSnapshot(h, h.web, 3, { properties: { autosnap_policy: 'weekly' } });
     const report = await h.run('restore', { ...TO_NEW, policy: 'weekly', dryRun: true });
     expect(report.image).toBe(weekly.id);
   });
 
-  test('from an image of the server by its id, whoever created it', async () => {
+  test('takes an image of the server by its id, whoever created it', async () => {
     const h = await world();
     const byHand = h.cloud.region('DFW').addImage({
       name: 'before the upgrade',
@@ -147,14 +147,14 @@ describe('to a new server', () => {
   });
 });
 
-describe('of a deleted server', () => {
+describe('a restore of a deleted server', () => {
   const gone = async () => {
     const h = await world();
     serversIn(h).splice(0);
     return h;
   };
 
-  test('by its name, with the settings of the event, and with a report of unknown settings', async () => {
+  test('finds it by its name, takes the settings of the event, and reports unknown settings', async () => {
     const h = await gone();
     h.images[0]!.name = 'web-daily-20261123T000000Z';
     h.images[0]!.properties.instance_type_flavorid = 'general1-2';
@@ -173,7 +173,7 @@ describe('of a deleted server', () => {
   test.each<[string, object]>([
     ['by its policy', policy()],
     ['by hand', { adhoc: true, servers: { all: true } }],
-  ])('with the settings that its snapshot recorded: taken %s', async (_, event) => {
+  ])('takes the settings that its snapshot recorded, taken %s', async (_, event) => {
     const h = await world();
     h.images.splice(0).map(({ id }) => h.cloud.region('DFW').removeImage(id));
     Object.assign(h.web, { flavor: 'compute1-4', securityGroups: ['default', 'web'] });
@@ -190,7 +190,7 @@ describe('of a deleted server', () => {
     );
   });
 
-  test('from an image of somebody else, with the settings that the newest snapshot recorded', async () => {
+  test('takes an image of somebody else, and the settings that the newest snapshot recorded', async () => {
     const h = await world();
     const [newest] = h.images;
     const blueprint = (flavor: string) => JSON.stringify({ flavor, keyName: null });
@@ -206,7 +206,7 @@ describe('of a deleted server', () => {
     expect(report.lines).toContain('key pair: none, as the original had');
   });
 
-  test('by its id; without a recorded flavor the event has to name one', async () => {
+  test('finds it by its id; without a recorded flavor the event has to name one', async () => {
     const h = await gone();
     const { error } = await h.fail('restore', { ...TO_NEW, server: h.web.id });
     expect(error.message).toMatch(
@@ -227,7 +227,7 @@ describe('of a deleted server', () => {
   });
 });
 
-describe('in place', () => {
+describe('a restore in place', () => {
   test('first takes a safety snapshot, then rebuilds; the server keeps its settings', async () => {
     const h = await world();
     const { addresses } = h.web;
@@ -493,14 +493,14 @@ describe('a dry run checks what the new server needs', () => {
     expect(changes(h)).toEqual([]);
   });
 
-  test('all of them at once', async () => {
+  test('all problems are named at once', async () => {
     const h = await world();
     useKeystone(h);
     const { error } = await h.fail('restore', { ...dry, networks: ['nowhere'], securityGroups: ['wbe'] });
     expect(error.message).toMatch(/networks: DFW[\s\S]*securityGroups: DFW/);
   });
 
-  test('also the key pair of the original, which may belong to another user', async () => {
+  test('the key pair of the original is checked as well, because it may belong to another user', async () => {
     const h = await world();
     h.web.keyName = 'theirs';
     expect((await h.fail('restore', dry)).error.message).toContain('keyName: DFW has no theirs');

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import { KINDS } from '../cloud-kinds.ts';
 import { type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
 // The parts of a server belong together: its image, and the snapshots of its volumes.
 
 const SECRET = 'autosnap/test/rackspace';
-const KINDS = ['rackspace', 'password'] as const;
 const LAST_ONE = { keep: { last: 1 } };
 
 let h: Harness;

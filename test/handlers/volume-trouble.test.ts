@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { answers, type FaultAnswer, leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import { KINDS } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 
 // What can go wrong with the volumes of a server, in the run, in the cleanup and between the two.
 
 const SECRET = 'autosnap/test/rackspace';
-const KINDS = ['rackspace', 'password'] as const;
 /** The roles of users who may delete images and no volume snapshots. */
 const ROLES = { rackspace: ['nova:admin', 'cloudImages:admin', 'cbs:creator'], password: ['operator'] };
 

@@ -316,18 +316,18 @@ describe('servers that fail for one cause of the cloud', () => {
     expect(mailed([a], [a, b], [b], [b, c], [c], [], [])).toEqual(['0: +a', '6: -a+b+c']);
   });
 
-  test('servers that recur cause three e-mails', () => {
+  test('cause three e-mails if they recur', () => {
     const hours = Array.from({ length: 72 }, (_, hour) => (hour % 4 === 0 ? [[a, b, c][hour % 3]!] : []));
     const quiet = Array.from({ length: 26 }, () => []);
     expect(mailed(...hours, ...quiet)).toEqual(['0: +a', '2: -a', '4: +b', expect.stringMatching(/^9\d: -/)]);
   });
 
-  test('are mailed when they have lasted for a day', () => {
+  test('are mailed once they have lasted for a day', () => {
     const audits = Array.from({ length: 30 }, (_, hour) => (hour === 0 ? [a] : [a, b]));
     expect(mailed(...audits)).toEqual(['0: +a', '25: !b']);
   });
 
-  test('of another region or for another cause are others', () => {
+  test('are other incidents in another region or for another cause', () => {
     expect(mailed([a], [a, flaky('x', 'rackspace/ORD/CLOUD')], [a, locked])).toEqual([
       '0: +a',
       '1: +x',
@@ -373,19 +373,19 @@ describe('a problem that comes and goes', () => {
     ]);
   });
 
-  test('and comes back for another reason is mailed again', () => {
+  test('is mailed again if it comes back for another reason', () => {
     const locked = { ...db, reasons: [{ code: 'SERVER_LOCKED' }] } satisfies Problem;
     const title = sentenceOf({ code: 'SERVER_LOCKED' });
     const audits = [[db], [], [], [db], [], [], [locked], [], [], [db], [], [locked]];
     expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', `6: +${title}`]);
   });
 
-  test('a recurring problem that lasts a day is mailed once more', () => {
+  test('is mailed once more if it then lasts for a day', () => {
     const audits = [[db], ...away(2), ...Array.from({ length: 60 }, () => [db])];
     expect(mailed(...audits)).toEqual(['0: +db', '2: -db', '3: +db', '27: !db']);
   });
 
-  test('a problem that returns after a day is a new incident', () => {
+  test('is a new incident if it returns after a day', () => {
     const days = [[db], ...away(30), [db], ...away(3)];
     expect(mailed(...days)).toEqual(['0: +db', '2: -db', '31: +db', '33: -db']);
   });

@@ -78,7 +78,7 @@ describe('the text of a refusal for people', () => {
   });
 });
 
-test('what a good answer says of a fault shows no secret', async ({ cloud }) => {
+test('the text of a fault in a good answer shows no secret', async ({ cloud }) => {
   const server = cloud.region('DFW').addServer({ name: 'web-1' });
   const session = await connected(cloud);
   cloud.faults.push({
@@ -337,7 +337,7 @@ describe('no error contains a secret:', () => {
     ['a connection that is cut', 'NO_ANSWER', () => 'drop'],
     ['an answer that is lost', 'NO_ANSWER', () => 'lose'],
   ];
-  test.for(requests)('a request that ends with %s', async ([, code, echo], { cloud }) => {
+  test.for(requests)('not that of a request that ends with %s', async ([, code, echo], { cloud }) => {
     const session = await connected(cloud);
     // The first token has expired, but is still a secret.
     await listServers(session, 'DFW');
@@ -353,7 +353,9 @@ describe('no error contains a secret:', () => {
     }
   });
 
-  test('a request that ends with a status whose reason contains the secret', async ({ replay }) => {
+  test('not that of a request that ends with a status whose reason contains the secret', async ({
+    replay,
+  }) => {
     replay.app.post('/compute/*', (c) => {
       c.env.outgoing.writeHead(403, 'No replayed-token-5c1e').end();
       return RESPONSE_ALREADY_SENT;
@@ -363,7 +365,7 @@ describe('no error contains a secret:', () => {
     expect(everythingIn(error)).not.toContain('replayed-token-5c1e');
   });
 
-  test('a token that is refused twice', async ({ cloud }) => {
+  test('not that of a token that is refused twice', async ({ cloud }) => {
     const session = await connected(cloud);
     await listServers(session, 'DFW');
     const [{ token = '' } = {}] = receivedBy(cloud, 'compute');
@@ -373,7 +375,7 @@ describe('no error contains a secret:', () => {
     expect(everythingIn(error)).not.toContain(token);
   });
 
-  test('a listing that cannot be read', async ({ cloud }) => {
+  test('not that of a listing that cannot be read', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({
       service: 'compute',

@@ -31,7 +31,7 @@ describe('the request for a token', () => {
     ['https://id.example', 'https://id.example/v2.0/tokens'],
     ['https://id.example//', 'https://id.example/v2.0/tokens'],
     ['https://lon.id.example/identity/', 'https://lon.id.example/identity/v2.0/tokens'],
-  ])('Rackspace: %s leads to %s', (authUrl, url) => {
+  ])('goes, for the URL %s of Rackspace, to %s', (authUrl, url) => {
     expect(tokenRequest({ ...RACKSPACE, authUrl })).toEqual({
       url,
       json: { auth: { 'RAX-KSKEY:apiKeyCredentials': { username: 'ada', apiKey: 'key-1' } } },
@@ -43,12 +43,12 @@ describe('the request for a token', () => {
     ['https://id.example/v3/', 'https://id.example/v3/auth/tokens'],
     ['https://id.example', 'https://id.example/v3/auth/tokens'],
     ['https://id.example/identity/', 'https://id.example/identity/v3/auth/tokens'],
-  ])('Keystone: %s leads to %s, whatever the credentials', (authUrl, url) => {
+  ])('goes, for the URL %s of Keystone, to %s, whatever the credentials', (authUrl, url) => {
     expect(tokenRequest({ ...PASSWORD, authUrl }).url).toBe(url);
     expect(tokenRequest({ ...APPLICATION, authUrl }).url).toBe(url);
   });
 
-  test('a password login names the user, the project, and the domain of each', () => {
+  test('names, with a password, the user, the project, and the domain of each', () => {
     const user = { name: 'ada', domain: { name: 'people' }, password: 'pass-1' };
     expect(tokenRequest({ ...PASSWORD, authUrl: 'https://id.example/v3' }).json).toEqual({
       auth: {
@@ -58,7 +58,7 @@ describe('the request for a token', () => {
     });
   });
 
-  test('an application credential requests no scope, because Keystone would refuse it', () => {
+  test('with an application credential names no scope, because Keystone would refuse it', () => {
     const application_credential = { id: 'id-1', secret: 'secret-1' };
     expect(tokenRequest({ ...APPLICATION, authUrl: 'https://id.example/v3' }).json).toEqual({
       auth: { identity: { methods: ['application_credential'], application_credential } },
@@ -84,7 +84,7 @@ describe("Rackspace's answer", () => {
     ['a service without regions', 'cloudDNS', 'rax:dns', 'https://dns.example/v1.0/900'],
     ['first-generation servers', 'cloudServers', 'compute', 'https://servers.example/v1.0/900'],
     ['our own services without a region', 'cloudServersOpenStack', 'compute', 'https://x.example/v2/900'],
-  ])('%s: left out', (_, name, type, publicURL) => {
+  ])('does not lead to %s, which is left out', (_, name, type, publicURL) => {
     const other = { name, type, endpoints: [{ tenantId: '900', publicURL }] };
     const grant = readGrant('rackspace', rackspaceAnswer([other, ...services('LON')]), undefined);
     // An account in the UK has only the region LON.
@@ -127,7 +127,7 @@ describe("Rackspace's answer", () => {
   test.each([
     ['empty', { 'RAX-AUTH:defaultRegion': '' }],
     ['absent', {}],
-  ])('the default region is ignored: %s', (_, user) => {
+  ])('has no default region that is used: %s', (_, user) => {
     const body = { access: { ...rackspaceAnswer(services('ORD')).access, user } };
     expect(readGrant('rackspace', body, undefined).endpoints).toHaveLength(2);
   });
@@ -225,7 +225,7 @@ describe("Keystone's answer", () => {
     [[], []],
     [['member'], undefined],
     [null, undefined],
-  ])('roles %j are %j', (roles, read) => {
+  ])('with the roles %j is read as %j', (roles, read) => {
     const body = { token: { ...answer([]).token, roles } };
     expect(readGrant('applicationCredential', body, 'subject-1').roles).toEqual(read);
   });

@@ -4,16 +4,16 @@ import { ALTERATIONS, ENCODINGS } from '../encodings.ts';
 
 const SECRETS = ['aaaaa-bbbbb-ccccc-12345678', String.raw`p<w>&"o'rd \9/é+=?😀 x`, 'gAAAA_x-Y=='];
 
-describe.each(SECRETS)('the secret %s', (secret) => {
+describe.each(SECRETS)('the secret %s is hidden', (secret) => {
   const hide = redactor(secret).redact;
 
-  test.each(Object.entries(ENCODINGS))('%s', (_, encode) => {
+  test.each(Object.entries(ENCODINGS))('when a text has it as %s', (_, encode) => {
     const clean = hide(`no: ${encode(secret)}.`);
     expect(clean).toMatch(/^no: .{0,5}\[secret\].{0,14}\.$/);
     expect(clean).not.toContain(encode(secret));
   });
 
-  test.each(Object.entries(ENCODINGS))('%s, in a text that is escaped in turn', (_, encode) => {
+  test.each(Object.entries(ENCODINGS))('when a text has it as %s, and is escaped in turn', (_, encode) => {
     const once = encode(secret);
     for (const again of [JSON.stringify, encodeURIComponent, ENCODINGS['escaped for HTML']!]) {
       expect(hide(again(once))).not.toContain(again(once));
@@ -22,7 +22,7 @@ describe.each(SECRETS)('the secret %s', (secret) => {
   });
 });
 
-test.each(['\n', '\r\n'])('base64 in lines of 76 characters, between line ends %j', (end) => {
+test.each(['\n', '\r\n'])('a secret is hidden in base64 whose lines of 76 characters end with %j', (end) => {
   for (const secret of SECRETS) {
     for (let before = 45; before < 60; before++) {
       const encoded = Buffer.from(`${'u'.repeat(before)}:${secret}, and more`).toString('base64');
@@ -41,11 +41,11 @@ test('a text without the secret stays as it is', () => {
   expect(redactor(...SECRETS).redact(text)).toBe(text);
 });
 
-test('of a secret within another no rest is left', () => {
+test('a secret that contains another one is hidden completely', () => {
   expect(redactor('abcd', 'abcd-efgh').redact('abcd-efgh and abcd')).toBe('[secret] and [secret]');
 });
 
-test.each([9_990, 19_990])('no part of a secret after %d characters is left', (length) => {
+test.each([9_990, 19_990])('a secret after %d characters is hidden completely', (length) => {
   const [secret] = SECRETS as [string];
   for (const [name, encode] of Object.entries(ENCODINGS)) {
     const clean = redactor(secret).redact(`${'.'.repeat(length)}${encode(secret)}${'.'.repeat(20_000)}`);
@@ -53,13 +53,13 @@ test.each([9_990, 19_990])('no part of a secret after %d characters is left', (l
   }
 });
 
-test('a text of 20,000 characters stays complete, and of a longer one the beginning', () => {
+test('a text of 20,000 characters stays complete, and a longer one is shortened to its beginning', () => {
   const text = 'no '.repeat(6_666);
   expect(redactor(...SECRETS).redact(text)).toBe(text);
   expect(redactor(...SECRETS).redact(text + text)).toBe(text.slice(0, 10_000));
 });
 
-test('a secret that is learnt later', () => {
+test('a secret that becomes known later is hidden from then on', () => {
   const secrets = redactor();
   expect(secrets.redact('token-77')).toBe('token-77');
   secrets.add('token-77');
@@ -72,10 +72,10 @@ describe.each([
   String.raw`k<1>&"2" \3/4+é=`,
   'correct horse battery',
   'gAAAAABmX-Y_42==',
-])('the secret %s, altered', (secret) => {
+])('the secret %s is hidden', (secret) => {
   const hide = redactor(secret).redactStrictly;
 
-  test.each(Object.entries(ALTERATIONS))('%s', (_, alter) => {
+  test.each(Object.entries(ALTERATIONS))('when a text has it altered: %s', (_, alter) => {
     const clean = hide(`no: ${alter(secret)} is wrong.`);
     expect(clean === '[withheld: this text repeats a part of a secret]' || clean.includes('[secret]')).toBe(
       true,
@@ -83,12 +83,15 @@ describe.each([
     expect(clean).not.toContain(alter(secret));
   });
 
-  test.each(Object.entries(ENCODINGS))('%s: the text around it stays', (_, encode) => {
-    expect(hide(`no: ${encode(secret)}.`)).toMatch(/^no: .{0,5}\[secret\].{0,20}\.$/);
-  });
+  test.each(Object.entries(ENCODINGS))(
+    'when a text has it as %s, and the text around it stays',
+    (_, encode) => {
+      expect(hide(`no: ${encode(secret)}.`)).toMatch(/^no: .{0,5}\[secret\].{0,20}\.$/);
+    },
+  );
 });
 
-test.each(['k7Qx', 'pass-1', '9f2b-7c'])('a short secret %s in two encodings', (secret) => {
+test.each(['k7Qx', 'pass-1', '9f2b-7c'])('the short secret %s is hidden in two encodings', (secret) => {
   const hide = redactor(secret).redactStrictly;
   const hex = Buffer.from(secret).toString('hex');
   for (const encoded of [

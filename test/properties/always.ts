@@ -7,7 +7,7 @@ import { vi } from 'vitest';
 // RUNS is the number of random histories for each property that talks to the embedded cloud; a
 // property that only computes gets five times as many, one that has to wait a quarter. `npm run
 // test:thorough` sets a high number.
-const { RUNS = '10', SEED, REPLAY } = process.env;
+const { RUNS = '5', SEED, REPLAY } = process.env;
 
 vi.setConfig({ testTimeout: 600_000 });
 

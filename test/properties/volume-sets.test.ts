@@ -20,7 +20,7 @@ const slots = fc.array(fc.tuple(status, status, status), { minLength: 1, maxLeng
 /** A server with two volumes. Each row has the statuses of the parts of one day, newest first. */
 function become(rows: readonly (readonly string[])[]): void {
   const volumes: VolumeWorld['volumes'] = ['volume-0', 'volume-1'].map((id) => ({ id, place: 'attached' }));
-  becomeVolumes(shared.cloud, { event: {} as VolumeWorld['event'], volumes, parts: [], pageSize: 100 });
+  becomeVolumes(shared.cloud, { volumes, parts: [], pageSize: 100 });
   const region = shared.cloud.region('DFW');
   const [server] = region.servers;
   for (const [age, row] of rows.entries()) {

@@ -30,6 +30,8 @@ export interface KnownPart {
 
 /** A region with servers, volumes and volume snapshots, and the policy to apply to it. */
 export interface VolumeWorld {
+  /** How the session logs in: at Rackspace with Cinder v1, or to an OpenStack with Cinder v3. */
+  kind: 'rackspace' | 'password';
   event: World['event'];
   volumes: KnownVolume[];
   parts: KnownPart[];
@@ -102,15 +104,16 @@ const places = mostly<Place>('attached', ['detached', 'gone', 'gone']);
 /** Random worlds of up to three volumes and 24 volume snapshots. */
 export const volumeWorlds: fc.Arbitrary<VolumeWorld> = fc
   .tuple(
+    fc.constantFrom('rackspace' as const, 'password' as const),
     events,
     fc.array(places, { minLength: 1, maxLength: 3 }),
     fc.array(specs, { maxLength: 24, size: 'max' }),
     fc.constantFrom(2, 5, 100),
   )
-  .map(([event, at, all, pageSize]) => {
+  .map(([kind, event, at, all, pageSize]) => {
     const volumes = at.map((place, i) => ({ id: `volume-${i}`, place }));
     const parts = all.map((spec, i) => makePart(spec, i, volumes[spec.volume % volumes.length]!));
-    return { event, volumes, parts, pageSize };
+    return { kind, event, volumes, parts, pageSize };
   });
 
 function makePart(spec: Spec, i: number, volume: KnownVolume): KnownPart {
@@ -140,7 +143,10 @@ function makePart(spec: Spec, i: number, volume: KnownVolume): KnownPart {
 }
 
 /** Gives the region DFW of the embedded cloud the state of a world. */
-export function becomeVolumes(cloud: Cloud, { volumes, parts, pageSize }: VolumeWorld): void {
+export function becomeVolumes(
+  cloud: Cloud,
+  { volumes, parts, pageSize }: Pick<VolumeWorld, 'volumes' | 'parts' | 'pageSize'>,
+): void {
   const region = cloud.region('DFW');
   cloud.pageSize = pageSize;
   cloud.faults.splice(0);

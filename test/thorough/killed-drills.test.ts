@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { KINDS } from '../cloud-kinds.ts';
 import { expectCleanAfterKill } from '../drill/killing.ts';
-import { KINDS, volumeWorld } from '../drill/volume-world.ts';
+import { volumeWorld } from '../drill/volume-world.ts';
 
 // Drills of whole sets that are killed at any request, before or after the cloud carries it out.
 // Each case kills at every third request, and each begins at another one.

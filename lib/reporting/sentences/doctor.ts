@@ -111,7 +111,7 @@ export const doctorSentences = {
   DRILL_PART_UNKNOWN: ({ where, part, message }) =>
     `${where}: drill.${part}: the available values could not be read: ${message}`,
   DRILL_NETWORK_PUBLIC: ({ where, networks }) =>
-    `${where}: drill.networks: ${firstNames(networks)} can be reached from outside: a copy of the server would be, too, with its data and its services`,
+    `${where}: drill.networks: ${firstNames(networks)} can be reached from outside: the throw-away server would be, too, with its data and its services`,
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;

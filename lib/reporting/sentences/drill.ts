@@ -37,7 +37,7 @@ export const drillSentences = {
   DRILL_WITHOUT_FLAVOR: ({ image, least }) =>
     `no flavor is large enough for image ${image}, which needs ${least}`,
   DRILL_WITHOUT_NETWORK: () =>
-    'drill.networks: is missing: without it Rackspace puts the copy of a server on the internet: name an isolated network of yours',
+    'drill.networks: is missing: without it Rackspace puts the throw-away server on the internet: name an isolated network of yours',
   DRILL_SNAPSHOT_GONE: () => 'the image is no longer a good snapshot',
   DRILL_UNMARKED: ({ message }) =>
     `no server was requested, because the drill could not be recorded on the image: ${message}`,
@@ -48,10 +48,10 @@ export const drillSentences = {
   DRILL_UNRECORDED: ({ message = 'the bucket of the reports could not be read' }) =>
     `nothing was requested, because the drill could not be recorded in the bucket: ${message}`,
   DRILL_VOLUME_PLANNED: ({ name, sizeGb }) =>
-    `with a copy of the volume ${name}${sizeGb === undefined ? '' : ` (${sizeGb} GB)`}`,
+    `with a new volume from the snapshot of ${name}${sizeGb === undefined ? '' : ` (${sizeGb} GB)`}`,
   DRILL_VOLUMES_OPEN: ({ names }) =>
-    `an earlier run has requested copies of the volumes ${names.join(', ')}: a server would boot with them, and they would be deleted`,
-  DRILL_WITH_VOLUMES: ({ names }) => `with copies of its volumes ${names.join(', ')}`,
+    `an earlier run has requested new volumes from the snapshots of ${names.join(', ')}: a server would boot with them, and they would be deleted`,
+  DRILL_WITH_VOLUMES: ({ names }) => `with new volumes from the snapshots of ${names.join(', ')}`,
   DRILL_WITHOUT_VOLUMES: ({ volumes }) => {
     const named = volumes.filter(({ isLeftOut }) => !isLeftOut).map(missingVolumeText);
     return `without ${counted(volumes.length, 'volume')} of the original${named.length > 0 ? `: ${firstNames(named)}` : ''}`;
@@ -64,22 +64,23 @@ export const drillSentences = {
     kind === 'volumes'
       ? `the drill needs ${counted(needed, 'volume')} and the quota of the cloud has room for ${left}: nothing was made`
       : `the volumes of the drill need ${needed} GB and the quota of the cloud has room for ${left} GB: nothing was made`,
-  DRILL_VOLUME_REFUSED: ({ name, message }) => `the cloud makes no copy of the volume ${name}: ${message}`,
+  DRILL_VOLUME_REFUSED: ({ name, message }) =>
+    `the cloud makes no volume from the snapshot of ${name}: ${message}`,
   DRILL_VOLUMES_FILLING: ({ names }) =>
-    `the cloud is still creating the volumes of the drill, as copies of ${names.join(', ')}: the next run checks again`,
+    `the cloud is still creating the volumes of the drill from the snapshots of ${names.join(', ')}: the next run checks again`,
   DRILL_VOLUMES_LATE: ({ hours }) => `the volumes of the drill are not available after ${hours} hours`,
   DRILL_VOLUME_FAILED: ({ volume, name, status }) =>
-    `the cloud could not make a copy of the volume ${name}: volume ${volume} is in ${status}`,
-  DRILL_VOLUME_GONE: ({ name }) => `the copy of the volume ${name} does not exist any more`,
+    `the cloud could not make a volume from the snapshot of ${name}: volume ${volume} is in ${status}`,
+  DRILL_VOLUME_GONE: ({ name }) => `the new volume from the snapshot of ${name} does not exist any more`,
   DRILL_VOLUME_UNUSABLE: ({ volume, name, because }, say) =>
-    `volume ${volume}, the copy of ${name}, can't be booted: ${say(because)}`,
+    `volume ${volume}, which was made from the snapshot of ${name}, can't be booted: ${say(because)}`,
   DRILL_VOLUMES_READ_LATER: ({ message }) => `${message}. The next run checks the volumes again`,
   DRILL_VOLUMES_LEFT: ({ names }) =>
-    `the copies of the volumes ${names.join(', ')} were left by an earlier run, and are deleted`,
+    `the new volumes from the snapshots of ${names.join(', ')} were left by an earlier run, and are deleted`,
   DRILL_VOLUME_DELETED_LATER: ({ volume, name, message }) =>
     `volume ${volume} (${name}) could not be deleted; the next run tries again: ${message}`,
   DRILL_VOLUMES_STILL_BEING_DELETED: ({ names }) =>
-    `the copies of the volumes ${names.join(', ')} are still being deleted: the next run checks again`,
+    `the new volumes from the snapshots of ${names.join(', ')} are still being deleted: the next run checks again`,
 
   // Why nothing proves that a drill has made a server.
   DRILL_METADATA_CHANGED: () => 'its metadata are no longer those of a drill',

@@ -6,8 +6,8 @@ import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { type VolumePlace, volumePlaceIn, volumeReaderOf } from './marker.ts';
 import { deviceOf } from './plan.ts';
 
-/** A volume snapshot of this deployment, or a backup of one. */
-export interface VolumeCopy extends Snapshot {
+/** What a volume is made again from: a volume snapshot of this deployment, or its backup. */
+export interface SavedVolume extends Snapshot {
   volume: string;
   /** The size that a new volume needs; undefined if the cloud does not say. */
   sizeGb: number | undefined;
@@ -21,14 +21,14 @@ export interface VolumeCopy extends Snapshot {
  * The volume snapshots of this deployment. A volume that still exists shows where it is. The
  * snapshot of a volume of several servers is in the result once for each of them.
  */
-export function copiesIn(
+export function savedVolumesIn(
   regions: readonly Pick<RegionInventory, 'volumes' | 'volumeSnapshots'>[],
   { owner, policies = [] }: Pick<Run, 'owner' | 'policies'>,
-): VolumeCopy[] {
+): SavedVolume[] {
   const read = volumeReaderOf({ owner, policies });
   return regions.flatMap(({ volumes, volumeSnapshots }) => {
     const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
-    return volumeSnapshots.flatMap((one): VolumeCopy[] => {
+    return volumeSnapshots.flatMap((one): SavedVolume[] => {
       const snapshot = read(one);
       if (!isSnapshot(snapshot) || snapshot.volume === undefined) return [];
       const { volume, server } = snapshot;
@@ -49,12 +49,12 @@ export function copiesIn(
 }
 
 /** Whether a volume snapshot is of the root disk of a server. */
-export function isOfRootVolume({ place: { device } }: VolumeCopy): boolean {
+export function isOfRootVolume({ place: { device } }: SavedVolume): boolean {
   return device !== undefined && isFirstDisk({ device });
 }
 
 /** The snapshot of a root volume, with the fields of an image. */
-export function rootDisk(root: VolumeCopy, owner: string): Image {
+export function rootDisk(root: SavedVolume, owner: string): Image {
   const { id, name, region, state, status, createdAt } = root;
   return {
     ...{ id, name, region, owner, createdAt, sizeBytes: undefined, properties: {}, volumeSnapshotIds: [] },
