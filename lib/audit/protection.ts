@@ -205,7 +205,14 @@ export function protectionOf(
           ...snapshotFacts(items, {
             server: serverOf.get(server),
             now,
-            expiryOf: serverOf.has(server) ? forecastAdhoc : undefined,
+            expiryOf: serverOf.has(server)
+              ? (snapshot) =>
+                  forecastAdhoc(
+                    snapshot,
+                    items.map((item) => item.snapshot),
+                    now,
+                  )
+              : undefined,
           }),
         }),
       ),

@@ -49,6 +49,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: SnapshotId & { status: string; until?: string };
   REQUEST_ENDS_SOONER: { image: string; until: string };
+  REQUEST_FAILED: SnapshotId & { status: string };
   REQUEST_OVER: { since: string };
   REQUEST_TOOK_IT_BEFORE: { image: string };
   SERVER_IN_STATE: { status: string };

@@ -129,6 +129,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   REQUEST_ENDS_SOONER: 'Hold the image that is named, or give the request another name.',
+  REQUEST_FAILED: "Look at the server in the cloud's console, then send the request again, which takes another one.",
   REQUEST_OVER: 'If you want one, give the request another name.',
   REQUEST_TOOK_IT_BEFORE:
     'Find out what happened to the image that is named. If you want another one, give the request another name.',
