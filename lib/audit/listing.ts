@@ -2,10 +2,13 @@ import * as v from 'valibot';
 import { printableIn } from '../openstack/printable.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
 import { standingText } from '../reporting/sentences/page.ts';
+import { restorableText, worstRecoveryText } from '../reporting/sentences/recovery.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { matchesCriteria } from '../snapshots/selector.ts';
 import { digest } from './digest.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot, SeriesState } from './model.ts';
+import { namingOf } from './naming.ts';
+import { type Recovery, recoveries, recoveryOf, worstRecoveries } from './recovery.ts';
 import { isExpected, SERIES_STATES, worstFirst } from './series-states.ts';
 import { type SnapshotTexts, snapshotTexts } from './snapshot-texts.ts';
 
@@ -32,7 +35,7 @@ const LARGEST_BYTES = 4_000_000;
  * A server with snapshots, or one that should have some. Times are ISO, in UTC. A server is as
  * protected as the worst of its series.
  */
-export interface ListedServer {
+export interface ListedServer extends Recovery {
   account: string;
   region: string;
   server: string;
@@ -42,9 +45,8 @@ export interface ListedServer {
   /** The state in words, such as how late the server is. */
   standing: Sentence;
   policies: string[];
-  /** The newest time of which there is a good snapshot of each part of the server. */
-  newestGood?: string;
-  ageSeconds?: number;
+  /** What it can be restored to, and in which time, in words. */
+  restorable: Sentence;
   nextRun?: string;
   /** When a snapshot last passed a drill. */
   proven?: string;
@@ -69,6 +71,8 @@ export interface Listing {
   /** Whether nothing is wrong, by the same rule as a digest `on-trouble`. */
   isGood?: boolean;
   servers?: ListedServer[];
+  /** The worst point and the longest time of all servers, in words. */
+  recovery?: Sentence;
   snapshots?: ListedSnapshot[];
   /** How many items the list lacks, because the answer would be too long. */
   omittedItems?: number;
@@ -78,7 +82,13 @@ export interface Listing {
 export function listingOf(audit: Audit, { list, of }: ListRequest): Listing {
   if (list === 'servers') {
     const { items, omitted } = fitting(serversOf(audit));
-    return { isGood: digest(audit, [], undefined).good, servers: items, ...omitted };
+    const worst = worstRecoveries(recoveries(audit.series, audit.at));
+    return {
+      isGood: digest(audit, [], undefined).good,
+      recovery: worstRecoveryText(worst, namingOf(audit).suffixOf),
+      servers: items,
+      ...omitted,
+    };
   }
   const { items, omitted } = fitting(snapshotsOf(audit, of));
   return { snapshots: items, ...omitted };
@@ -98,8 +108,7 @@ function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], a
   const expected = all.filter(isExpected);
   const its = expected.length > 0 ? expected : all;
   const parts = [...Map.groupBy(its, ({ volume }) => volume?.id).values()];
-  const newest = parts.map((part) => newestOf(part.flatMap(({ newestGood }) => newestGood ?? [])));
-  const newestGood = newest.every((one) => one !== undefined) ? newest.sort()[0] : undefined;
+  const recovery = recoveryOf(its, at);
   const nextRun = its.flatMap((one) => one.nextRun ?? []).sort()[0];
   const proven = newestOf(its.flatMap(({ proof }) => proof?.proven ?? []));
   const volumes = parts.filter(([first]) => first?.volume !== undefined);
@@ -112,9 +121,8 @@ function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], a
     state,
     standing: standingText(worst, SERIES_STATES[state].label),
     policies: [...new Set(its.map(({ policy }) => policy))].sort(),
-    ...(newestGood
-      ? { newestGood, ageSeconds: Math.floor((Date.parse(at) - Date.parse(newestGood)) / 1000) }
-      : {}),
+    ...recovery,
+    restorable: restorableText(recovery, at),
     ...(nextRun ? { nextRun } : {}),
     ...(proven ? { proven } : {}),
     volumes: volumes.length,

@@ -20,6 +20,7 @@ import {
 import {
   checkAdoption,
   checkDrill,
+  checkObjectives,
   checkOffsite,
   checkOverlap,
   checkRegions,
@@ -141,6 +142,7 @@ async function* checkAccount(
       ...(await checkContainer(session, target.policy, { regions: its, owner })),
       ...(await checkBackups(session, target.policy, its)),
       ...checkDrill(target.policy, provider, now),
+      ...checkObjectives(target.policy, now),
       ...(await checkDrillParts(session, target.policy.drill, its)),
       ...targets.slice(0, i).flatMap((earlier) => checkOverlap(target, earlier, now)),
     ]);

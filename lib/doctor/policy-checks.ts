@@ -193,6 +193,23 @@ export function checkDrill(
   return [checkSchedule('drill', drill.schedule, timezone, now)];
 }
 
+/** Warns about objectives that the schedule or the drills of a policy can't meet or measure. */
+export function checkObjectives(
+  { schedule, drill, objectives }: Pick<Policy, 'schedule' | 'drill' | 'objectives'>,
+  now: Date,
+): CheckResult[] {
+  const { point, time } = objectives ?? {};
+  const everyMs = intervalMs(schedule, now) ?? 0;
+  return [
+    ...(point !== undefined && point < everyMs
+      ? [warn('objectives', { code: 'OBJECTIVE_POINT_SHORT', objectiveMs: point, intervalMs: everyMs })]
+      : []),
+    ...(time !== undefined && drill?.check === undefined
+      ? [warn('objectives', { code: 'OBJECTIVE_TIME_TO_ACTIVE' })]
+      : []),
+  ];
+}
+
 /** The reasons for a schedule that fires, and for one that is dormant, without their facts. */
 const SCHEDULE_REASONS = {
   schedule: [{ code: 'SCHEDULE_NEXT' }, { code: 'SCHEDULE_OVER' }],

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { remainsText } from '../../deploy/remains.ts';
 
-const service = (custom: object) => ({ service: 'autosnap', custom }) as Parameters<typeof remainsText>[0]['service'];
+const service = (custom: object) =>
+  ({ service: 'autosnap', custom }) as Parameters<typeof remainsText>[0]['service'];
 const OUTPUTS = [
   { OutputKey: 'ReportsBucket', OutputValue: 'reports-1' },
   { OutputKey: 'CopiesBucket', OutputValue: 'copies-1' },

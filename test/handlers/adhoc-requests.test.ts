@@ -137,7 +137,9 @@ describe('a repeated request', () => {
     const [image] = h.dfw.images;
     image!.status = 'killed';
     const { report } = await again(h, '2026-11-23T07:00:00Z', request, 'second');
-    expect(report?.entries.map(({ outcome, code }) => `${outcome} ${code}`)).toEqual(['failed REQUEST_FAILED']);
+    expect(report?.entries.map(({ outcome, code }) => `${outcome} ${code}`)).toEqual([
+      'failed REQUEST_FAILED',
+    ]);
     expect(h.dfw.images).toEqual([image]);
   });
 

@@ -1,6 +1,14 @@
 import type { Dormancy } from '../../config/dormancy.ts';
 import type { Rights } from '../reasons.ts';
-import { counted, firstNames, joinedBy, joinedByAnd, minuteText } from './format.ts';
+import {
+  counted,
+  durationText,
+  firstNames,
+  joinedBy,
+  joinedByAnd,
+  minuteText,
+  policyDuration,
+} from './format.ts';
 import type { Sentences } from './makers.ts';
 import { remedyForStatus } from './snapshot.ts';
 
@@ -112,6 +120,10 @@ export const doctorSentences = {
     `${where}: drill.${part}: the available values could not be read: ${message}`,
   DRILL_NETWORK_PUBLIC: ({ where, networks }) =>
     `${where}: drill.networks: ${firstNames(networks)} can be reached from outside: a copy of the server would be, too, with its data and its services`,
+  OBJECTIVE_POINT_SHORT: ({ objectiveMs, intervalMs }) =>
+    `objectives.point is ${policyDuration(objectiveMs)}, and ${durationText(intervalMs)} pass between two snapshots: it is missed before each of them`,
+  OBJECTIVE_TIME_TO_ACTIVE: () =>
+    'objectives.time is compared with the time until a server is ACTIVE, because drill.check is missing',
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
@@ -178,6 +190,8 @@ export const doctorRemedies = {
   DRILL_PART_MISSING: ({ part }) => `Correct drill.${part}, or leave the region out of regions.`,
   DRILL_NETWORK_PUBLIC: () => 'Name an isolated network, or none.',
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
+  OBJECTIVE_POINT_SHORT: () => 'Take snapshots more often, or raise objectives.point.',
+  OBJECTIVE_TIME_TO_ACTIVE: () => 'Add drill.check, so that the time until the service answers is measured.',
   SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',
 } satisfies Partial<Sentences>;
 
