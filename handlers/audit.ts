@@ -82,7 +82,7 @@ export const handler = invocation(
       ...compared.failures,
       ...(await publishAudit(
         found,
-        { store, topic, reportLink, notify: () => notifyIncidents(found, runs, job) },
+        { store, topic, reportLink, stage, notify: () => notifyIncidents(found, runs, job) },
         { digest, now: job.now },
       )),
     ];

@@ -30,7 +30,12 @@ test('a server is restorable to the oldest of its parts, in the time of its last
 test('the worst of the fleet comes first, with the longest drill of all', () => {
   const db = seriesOf([shown(3)], { name: 'db', proof: { ...drilled, recoverySeconds: 45 } });
   const { text } = digest(auditOf([web, db]), [], undefined);
-  expect(text.split('\n\n').find((part) => part.startsWith('Restorable'))?.split('\n')).toEqual([
+  expect(
+    text
+      .split('\n\n')
+      .find((part) => part.startsWith('Restorable'))
+      ?.split('\n'),
+  ).toEqual([
     'Restorable',
     '- Each server is restorable to 3 days ago or later; the oldest is db; the longest drill took 4 minutes, of web-1',
     '- db: restorable to 3 days ago, in about 45 seconds (drilled 3 days ago)',
@@ -64,4 +69,19 @@ describe('an objective', () => {
   ])('%s', (_, series, objectives, missed) => {
     expect(missedObjectives(series, objectives)).toEqual(missed);
   });
+});
+
+test('the page has the command that restores a server, by its id if several have its name', () => {
+  const restoresOf = (...series: AuditedSeries[]) => {
+    const html = reportPage(auditOf(series), 'dev');
+    const [, json = ''] = /<script type="application\/json" id="data">(.*?)<\/script>/s.exec(html) ?? [];
+    return (JSON.parse(json) as { restores: string[] }).restores;
+  };
+  const namesake = seriesOf([shown(0)], { server: 'other-id' });
+  expect(restoresOf(web)).toEqual(['npx autosnap restore --stage dev --server web-1']);
+  expect(restoresOf(web, namesake).toSorted()).toEqual([
+    'npx autosnap restore --stage dev --server other-id',
+    'npx autosnap restore --stage dev --server server-web-1',
+  ]);
+  expect(restoresOf(seriesOf([]))).toEqual(['']);
 });

@@ -79,7 +79,11 @@ test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]
     ({ isCounted }) => isCounted,
     ['late', 'unproven', 'pointMissed', 'timeMissed', 'failed', 'stuck', 'unknown'],
   ],
-  ['are listed in the summary', ({ isListed }) => isListed, ['late', 'unproven', 'pointMissed', 'timeMissed', 'behind', 'notRotating']],
+  [
+    'are listed in the summary',
+    ({ isListed }) => isListed,
+    ['late', 'unproven', 'pointMissed', 'timeMissed', 'behind', 'notRotating'],
+  ],
   [
     'stand above the servers of the page',
     ({ noticesOf }) => noticesOf,

@@ -113,7 +113,7 @@ test.each([
 test('take waits until the snapshot is good, and its line repeats it safely', async () => {
   const { cloud, env } = await fleet({ timing: { queuedMs: 100, savingMs: 100 } });
   const first = await autosnap(['take', '--server', 'web-1', '--expires', '14d', '--wait'], { env });
-  expect(first.stdout).toMatch(/^✓ web-1 in DFW: taken: .*\n1 of 1 snapshots are good\n$/);
+  expect(first.stdout).toMatch(/^✓ web-1 in DFW: asked for: .*\n1 of 1 snapshots are good\n$/);
   expect(first.code).toBe(0);
   const [, again = ''] = /^To repeat this safely, or to look again: npx autosnap (.*)$/m.exec(first.stderr)!;
   const second = await autosnap(again.replace('--stage local ', '').split(' '), { env });

@@ -17,7 +17,9 @@ export function figures(audit: Audit): string {
     0,
   );
   const nextRun = audit.policies.flatMap((policy) => policy.nextRun ?? []).sort()[0];
-  const { point, time } = worstRecoveries(recoveries(audit.series, audit.at));
+  // The figures Late and Waiting have the servers without a good snapshot.
+  const restorable = recoveries(audit.series, audit.at).filter((one) => one.ageSeconds !== undefined);
+  const { point, time } = worstRecoveries(restorable);
   const [late, never, waiting] = [having('late'), having('never'), having('waiting')];
   return [
     figure('Protected', `${having('protected')}`, FIGURES.protected(servers.length)),
