@@ -79,7 +79,10 @@ function rowOf(
   const { newestGood, ageSeconds, nextRun, proven, volumes, lateVolumes, state } = one;
   return [
     one.name || one.server,
-    style(COLORS[SERIES_STATES[state].color], state === 'protected' ? 'protected' : `${one.standing}`),
+    style(
+      state === 'uncovered' ? 'dim' : COLORS[SERIES_STATES[state].color],
+      state === 'protected' ? 'protected' : `${one.standing}`,
+    ),
     newestGood ? dayAndTime(newestGood) : '-',
     ageSeconds === undefined ? '-' : durationText(ageSeconds * 1000),
     nextRun ? dayAndTime(nextRun) : '-',

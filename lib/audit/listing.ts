@@ -1,21 +1,23 @@
 import * as v from 'valibot';
 import { printableIn } from '../openstack/printable.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
-import { standingText } from '../reporting/sentences/page.ts';
+import { STANDINGS, standingText } from '../reporting/sentences/page.ts';
 import { restorableText, worstRecoveryText } from '../reporting/sentences/recovery.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { matchesCriteria } from '../snapshots/selector.ts';
 import { digest } from './digest.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot, SeriesState } from './model.ts';
 import { namingOf } from './naming.ts';
+import { reportPage } from './page.ts';
 import { type Recovery, recoveries, recoveryOf, worstRecoveries } from './recovery.ts';
 import { isExpected, SERIES_STATES, worstFirst } from './series-states.ts';
+import { serverKey } from './server-sets.ts';
 import { type SnapshotTexts, snapshotTexts } from './snapshot-texts.ts';
 
 /** What an audit can list besides its summary. */
-export const List = v.picklist(['servers', 'snapshots'], 'must be "servers" or "snapshots"');
+export const List = v.picklist(['servers', 'snapshots', 'page'], 'must be "servers", "snapshots" or "page"');
 
-/** A request for a list: of all servers, or of the snapshots that `of` selects; by default all. */
+/** A request for a list: of all servers, the report page, or of the snapshots that `of` selects; by default all. */
 export interface ListRequest {
   list: v.InferOutput<typeof List>;
   /**
@@ -41,7 +43,8 @@ export interface ListedServer extends Recovery {
   server: string;
   /** Empty if it is not known. */
   name: string;
-  state: SeriesState;
+  /** `uncovered`: no policy selects the server, and it has no snapshots of one. */
+  state: SeriesState | 'uncovered';
   /** The state in words, such as how late the server is. */
   standing: Sentence;
   policies: string[];
@@ -74,14 +77,17 @@ export interface Listing {
   /** The worst point and the longest time of all servers, in words. */
   recovery?: Sentence;
   snapshots?: ListedSnapshot[];
+  /** The report page. Without a bucket, as on this machine, nothing else has it. */
+  page?: string;
   /** How many items the list lacks, because the answer would be too long. */
   omittedItems?: number;
 }
 
 /** Lists what an audit has found, the servers in trouble first. */
-export function listingOf(audit: Audit, { list, of }: ListRequest): Listing {
+export function listingOf(audit: Audit, { list, of }: ListRequest, stage: string): Listing {
+  if (list === 'page') return { page: reportPage(audit, stage) };
   if (list === 'servers') {
-    const { items, omitted } = fitting(serversOf(audit));
+    const { items, omitted } = fitting([...serversOf(audit), ...uncoveredServers(audit)]);
     const worst = worstRecoveries(recoveries(audit.series, audit.at));
     return {
       isGood: digest(audit, [], undefined).good,
@@ -100,6 +106,24 @@ function serversOf({ series, at }: Audit): ListedServer[] {
     .map((its) => [...its].sort(worstFirst) as [AuditedSeries, ...AuditedSeries[]])
     .sort(([a], [b]) => Number(isExpected(b)) - Number(isExpected(a)) || worstFirst(a, b))
     .map((its) => listedServer(its, at));
+}
+
+/** The servers that no policy selects, without those that still have snapshots of one. */
+function uncoveredServers({ uncovered, series }: Audit): ListedServer[] {
+  const known = new Set(series.map(serverKey));
+  return uncovered
+    .filter((one) => !known.has(serverKey(one)))
+    .map(({ account, region, server, name }) =>
+      printableIn({
+        ...{ account, region, server, name },
+        state: 'uncovered' as const,
+        standing: STANDINGS.uncovered(),
+        policies: [],
+        restorable: restorableText({}, ''),
+        volumes: 0,
+        lateVolumes: 0,
+      }),
+    );
 }
 
 /** @param all the series of a server, the worst first. */

@@ -14,7 +14,11 @@ const web = seriesOf([shown(0)], { proof: drilled });
 const data = { volume: { id: 'volume-1', name: 'data' } };
 
 test('a server is restorable to the oldest of its parts, in the time of its last drill', () => {
-  const { servers, recovery } = listingOf(auditOf([web, seriesOf([shown(1)], data)]), { list: 'servers' });
+  const { servers, recovery } = listingOf(
+    auditOf([web, seriesOf([shown(1)], data)]),
+    { list: 'servers' },
+    'prod',
+  );
   expect(servers).toMatchObject([
     {
       newestGood: shown(1).slot,
@@ -44,7 +48,7 @@ test('the worst of the fleet comes first, with the longest drill of all', () => 
 });
 
 test('a server without a snapshot of each part is restorable to no time, and is the worst', () => {
-  const { servers, recovery } = listingOf(auditOf([web, seriesOf([], data)]), { list: 'servers' });
+  const { servers, recovery } = listingOf(auditOf([web, seriesOf([], data)]), { list: 'servers' }, 'prod');
   expect(servers?.[0]).toMatchObject({ restorable: 'to no time yet' });
   expect(servers?.[0]).not.toHaveProperty('newestGood');
   expect(recovery).toMatch(/^web-1 can't be restored yet/);

@@ -41,7 +41,7 @@ interface Options {
 async function fleet(options: CloudOptions = {}): Promise<{ cloud: Cloud; env: Record<string, string> }> {
   const cloud = await startCloud({ timing: { queuedMs: 0, savingMs: 0 }, ...options });
   onTestFinished(() => cloud.close());
-  addFleet(cloud, 'autosnap-local');
+  addFleet(cloud, 'autosnap-local', 0);
   return { cloud, env: settingsOf(cloud, { stage: 'local' }) };
 }
 
@@ -105,9 +105,9 @@ test.each([
     lines.findIndex((line) => line.startsWith('server')),
     lines.indexOf('Times are in UTC.'),
   );
-  expect(rows).toHaveLength(9);
+  expect(rows).toHaveLength(10);
   expect(rows.filter((row) => row.length > 72)).toEqual([]);
-  expect(plain).toContain('4 days late');
+  expect(plain).toMatch(/db-2 +\d days late/);
 });
 
 test('take waits until the snapshot is good, and its line repeats it safely', async () => {
@@ -120,6 +120,22 @@ test('take waits until the snapshot is good, and its line repeats it safely', as
   expect(second.stdout).toMatch(/^! web-1 in DFW: skipped: already taken: .*\n1 of 1 snapshots are good\n$/);
   expect(second.code).toBe(0);
   expect(adhocImages(cloud, 'web-1')).toHaveLength(1);
+});
+
+test('report --stage local writes the page, with the command that restores each server', async () => {
+  const { env } = await fleet();
+  const { code, stdout } = await autosnap(['report'], { env });
+  expect(code).toBe(0);
+  const file = join(ROOT, stdout.trim());
+  onTestFinished(() => rmSync(file));
+  expect(readFileSync(file, 'utf8')).toContain('npx autosnap restore --stage local --server web-1');
+});
+
+test('status has the servers that no policy selects', async () => {
+  const { cloud, env } = await fleet();
+  cloud.region('DFW').addServer({ name: 'bare' });
+  const { stdout } = await autosnap(['status'], { env });
+  expect(stdout).toMatch(/\nbare +in no policy .* DFW\n/);
 });
 
 test('take says that a snapshot has failed, and that no server has the name', async () => {

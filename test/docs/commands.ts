@@ -53,6 +53,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/reporting/restore-command.test.ts', text: 'can be copied' },
   ],
   [
+    'npx autosnap report --stage local --open',
+    { by: 'test/cli/commands.test.ts', text: "'report --stage local writes the page" },
+  ],
+  [
     'npx autosnap snapshots --server <name>',
     { by: 'test/deploy/commands/find-snapshot.test.ts', text: 'npx autosnap snapshots --server <name>' },
   ],

@@ -34,6 +34,9 @@ export function standingText(series: AuditedSeries, state: string): Sentence {
   return `${durationText(ageSeconds * 1000)} old`;
 }
 
+/** The state of a server without series. */
+export const STANDINGS = { uncovered: (): Sentence => 'in no policy' };
+
 /** What the snapshots of a series are, and their size. */
 export function holdingText({ good, pending, stuck, failed, unknown, bytes }: AuditedSeries): Sentence {
   const others = Object.entries({ pending, stuck, failed, unknown }).filter(([, n]) => n > 0);
