@@ -129,6 +129,8 @@ async function* checkAccount(
     const ahead = await forecastRegionQuotas(session, region, { policies: growing, images, owner, now });
     yield* ahead.map((reason) => (reason.days === 0 ? fail : warn)('quota', reason));
   }
+  // Only one policy can adopt them.
+  const adopts = policies.some(({ adopt }) => adopt !== undefined);
   const localDisks = localDisksFinder(session);
   for (const [i, target] of targets.entries()) {
     const its = [...new Set(target.selection.servers.map(({ region }) => region))].sort();
@@ -136,7 +138,9 @@ async function* checkAccount(
       checkRegions(target.policy, regions),
       ...checkServers(target, provider),
       ...(await localDisks(target.selection.servers, target.policy)).map((reason) => warn('data', reason)),
-      ...checkAdoption(target.policy, listed, { owner, projectId: session.projectId }),
+      ...(target.policy.adopt || !adopts
+        ? checkAdoption(target.policy, listed, { owner, projectId: session.projectId })
+        : []),
       ...checkSchedules(target.policy, now),
       ...checkOffsite(target.policy, session, now),
       ...(await checkContainer(session, target.policy, { regions: its, owner })),

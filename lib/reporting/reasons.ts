@@ -492,6 +492,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_IN_STATE: { status: string; names: readonly string[] };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
+  IMAGES_ADOPTABLE: { where: string; count: number; names: readonly string[] };
   IMAGES_ADOPTED: { where: string; count: number; names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
   SCHEDULE_OVER: Dormancy;

@@ -94,6 +94,8 @@ export const doctorSentences = {
     `Rackspace makes no images of these servers, and the policy takes no snapshots of their volumes: ${firstNames(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
     `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
+  IMAGES_ADOPTABLE: ({ where, count, names }) =>
+    `${where}: nothing rotates ${counted(count, 'image')} of autosnap.py, of ${firstNames(names)}`,
   IMAGES_ADOPTED: ({ where, count, names }) =>
     count === 0
       ? `${where}: there is no image of autosnap.py of the selected servers`
@@ -181,6 +183,8 @@ export const doctorRemedies = {
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyForStatus(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Set volumes: attached in the policy, or name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two schedules block each other.',
+  IMAGES_ADOPTABLE: () =>
+    'Set adopt: autosnap.py in one policy, so that they count and rotate, or delete them by hand.',
   SCHEDULE_OVER: CORRECT_YEAR,
   CLEANUP_OVER: CORRECT_YEAR,
   CLEANUP_TOO_RARE: () => 'Let cleanup run more often, or raise maxDeletes.',
