@@ -10,7 +10,7 @@ const MARKS: Partial<Record<Outcome, readonly [mark: string, color: 'red' | 'yel
   skipped: ['!', 'yellow'],
 };
 
-/** The outcomes in other words: the cloud has accepted the request, and the snapshot is not good yet. */
+/** The outcomes in other words: the cloud has accepted the request for a snapshot. */
 const OUTCOMES: Partial<Record<Outcome, string>> = { taken: 'asked for' };
 
 /** The outcomes that the reason says alone. */

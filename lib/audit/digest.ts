@@ -224,8 +224,8 @@ function provenLine({ at, series }: Audit, { suffixOf }: Naming): string | undef
 }
 
 /**
- * The worst recovery of all servers, and that of each server, the worst first; empty if no drill has
- * measured any.
+ * The worst recovery of all servers, and that of each server, the worst first; empty if no drill
+ * has measured any.
  */
 function recoveryLines({ at, series }: Audit, { suffixOf }: Naming): Sentence[] {
   const all = recoveries(series, at);

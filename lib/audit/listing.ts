@@ -17,7 +17,10 @@ import { type SnapshotTexts, snapshotTexts } from './snapshot-texts.ts';
 /** What an audit can list besides its summary. */
 export const List = v.picklist(['servers', 'snapshots', 'page'], 'must be "servers", "snapshots" or "page"');
 
-/** A request for a list: of all servers, the report page, or of the snapshots that `of` selects; by default all. */
+/**
+ * A request for a list: of all servers, the report page, or of the snapshots that `of` selects; by
+ * default all.
+ */
 export interface ListRequest {
   list: v.InferOutput<typeof List>;
   /**

@@ -26,9 +26,9 @@ export interface TakenImage {
 export type ServerLists = Readonly<Record<string, readonly string[]>>;
 
 /**
- * Records when each ad-hoc request was made first, which servers it is for, and which images it has
- * made. The snapshots of a request show which servers are done, but only while they exist. A late retry must not make a
- * snapshot again after somebody has deleted or renamed it.
+ * Records when each ad-hoc request was made first, which servers it is for, and which images it
+ * has made. The snapshots of a request show which servers are done, but only while they exist. A
+ * late retry must not make a snapshot again after somebody has deleted or renamed it.
  */
 export interface RequestLog {
   /**

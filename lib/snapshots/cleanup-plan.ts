@@ -187,10 +187,10 @@ export function planCleanup(
 }
 
 /**
- * Keeps each good snapshot of which another part of the same set stays: one that is held or in use,
- * or, while the server is here, one that is good or not finished. And keeps the complete sets that the rules of the
- * policy keep among them. Otherwise, if the parts of different sets failed, the last complete set
- * would be deleted, because each series has a newer good snapshot.
+ * Keeps each good snapshot of which another part of the same set stays: one that is held or in
+ * use, or, while the server is here, one that is good or not finished. And keeps the complete sets
+ * that the rules of the policy keep among them. Otherwise, if the parts of different sets failed,
+ * the last complete set would be deleted, because each series has a newer good snapshot.
  */
 function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date): readonly SeriesPlan[] {
   // Large fleets without volumes need no sets.

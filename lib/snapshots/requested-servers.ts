@@ -31,8 +31,8 @@ export function selectRequested(
 
 /**
  * The servers to record for a request: the record, completed by the regions that were read only
- * now. Undefined if there is nothing to add, or if the selector selects nothing, so that a call with
- * a wrong name can be repeated.
+ * now. Undefined if there is nothing to add, or if the selector selects nothing, so that a call
+ * with a wrong name can be repeated.
  */
 export function serversToRecord(
   selected: readonly Server[],

@@ -41,8 +41,8 @@ interface VolumePlanOptions {
 /**
  * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
  * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
- * fails in a status that only an operator ends, and when an earlier run of the same ad-hoc call has made
- * a snapshot that failed.
+ * fails in a status that only an operator ends, and when an earlier run of the same ad-hoc call
+ * has made a snapshot that failed.
  */
 export function planVolumes(
   server: Server,

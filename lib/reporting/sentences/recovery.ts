@@ -23,8 +23,8 @@ export function serverRestorableText(
 }
 
 /**
- * The worst of all servers: "Each server is restorable to 4 days ago or later; the oldest is db-2; the
- * longest drill took 4 minutes, of web-1".
+ * The worst of all servers: "Each server is restorable to 4 days ago or later; the oldest is db-2;
+ * the longest drill took 4 minutes, of web-1".
  */
 export function worstRecoveryText(
   { point, time }: { point: ServerRecovery | undefined; time: ServerRecovery | undefined },
