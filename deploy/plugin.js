@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { configurationProblems, refusalText, stageProblems, warningsIn } from './check.ts';
 import { madeOf } from './limits.ts';
 import { functionsOf, policiesOf } from './policies.ts';
+import { remainsText } from './remains.ts';
 import { addOwnStatements } from './role.ts';
 import { eventsOf } from './rules.ts';
 import { alertWarnings } from './settings.ts';
@@ -20,7 +21,9 @@ import { alertWarnings } from './settings.ts';
  * @typedef {{ service: Service, configurationInput: Service, extendConfiguration(path: string[],
  *   value: unknown): void, config: { servicePath: string }, classes: { Error: new (message: string)
  *   => Error }, pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void>
- *   }[] }, getProvider(name: 'aws'): { getStage(): string, getRegion(): string }, }} Serverless
+ *   }[] }, getProvider(name: 'aws'): { getStage(): string, getRegion(): string, naming: {
+ *   getStackName(): string }, request(service: string, method: string, input: object): Promise<{
+ *   Stacks?: { Outputs?: object[] }[] }> }, }} Serverless
  */
 
 /**
@@ -33,7 +36,7 @@ export default class Deployment {
   /**
    * @param {Serverless} serverless
    * @param {unknown} _options
-   * @param {{ log: { warning(text: string): void } }} utils
+   * @param {{ log: { warning(text: string): void, notice(text: string): void } }} utils
    */
   constructor(serverless, _options, { log }) {
     const { service } = serverless;
@@ -102,6 +105,15 @@ export default class Deployment {
       checkConfiguration();
       return addPolicies();
     };
+    /** @type {object[]} */
+    let outputs = [];
+    const readOutputs = async () => {
+      const StackName = provider.naming.getStackName();
+      const { Stacks = [] } = await provider
+        .request('CloudFormation', 'describeStacks', { StackName })
+        .catch(() => ({ Stacks: [] }));
+      outputs = Stacks[0]?.Outputs ?? [];
+    };
     copyProductionOnly(serverless);
     this.hooks = {
       'before:package:initialize': prepare,
@@ -111,6 +123,11 @@ export default class Deployment {
       'before:invoke:local:invoke': checkAndAddPolicies,
       'after:deploy:deploy': () => {
         for (const warning of alertWarnings(service.custom)) log.warning(warning);
+      },
+      'before:remove:remove': readOutputs,
+      'after:remove:remove': () => {
+        const removed = { service, stage: provider.getStage(), region: provider.getRegion() };
+        log.notice(remainsText(removed, outputs));
       },
       'before:offline:start:init': checkAndAddPolicies,
       'before:invoke:invoke': () => invokeOnce(process.env),

@@ -36,7 +36,8 @@ const leases = leasesAt(bucket);
  * Audits what all policies of the deployment protect. The result is published as metrics, as the
  * report page and, with `{"digest": "always"}` or `"on-trouble"`, as a daily digest. The audit
  * creates and deletes nothing in the cloud. With `{"list": "servers"}` or `{"list": "snapshots",
- * "of": "web-1"}` it publishes and records nothing, and returns the list, too.
+ * "of": "web-1"}` it publishes and records nothing, and returns the list, too; with `{"list":
+ * "page"}` the report page.
  */
 export const handler = invocation(
   async (event, job): Promise<AuditSummary & Listing> => {
@@ -75,14 +76,14 @@ export const handler = invocation(
     });
     const found = compared.audit;
     if (isReadOnly) {
-      return { ...summaryOf(found, unknown), ...listingOf(found, { list, of }) };
+      return { ...summaryOf(found, unknown), ...listingOf(found, { list, of }, stage) };
     }
     const failures = [
       ...unknown,
       ...compared.failures,
       ...(await publishAudit(
         found,
-        { store, topic, reportLink, notify: () => notifyIncidents(found, runs, job) },
+        { store, topic, reportLink, stage, notify: () => notifyIncidents(found, runs, job) },
         { digest, now: job.now },
       )),
     ];
@@ -90,7 +91,7 @@ export const handler = invocation(
     await pingHeartbeat({ job: 'audit', policy: 'all' }, failures.length === 0);
     return summaryOf(found, failures, compared.accepted);
   },
-  ({ servers: _, snapshots: __, ...summary }) => ({
+  ({ servers: _, snapshots: __, page: ___, ...summary }) => ({
     logged: summary,
     failure:
       summary.failures.length > 0

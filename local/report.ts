@@ -17,12 +17,17 @@ const DRILL = { schedule: 'cron(0 3 * * ? *)' };
  * The report page of an embedded cloud at `now`, for the first policy of serverless.yml with drills
  * added.
  */
-export async function reportOf(cloud: Cloud, owner: string, now = cloud.now()): Promise<string> {
+export async function reportOf(
+  cloud: Cloud,
+  owner: string,
+  now = cloud.now(),
+  stage = 'local',
+): Promise<string> {
   const policies = [parsePolicy({ ...(await demoPolicy()), drill: DRILL })];
   const credentials = parseSecret('embedded', cloud.secret('rackspace'));
   const login = () => connect(async () => credentials, { remainingMs: () => 60_000 });
   const run = { owner, now, requestId: 'report', policies };
-  return reportPage(await audit(policies, run, login, { pricePerGb: PRICE_PER_GB }));
+  return reportPage(await audit(policies, run, login, { pricePerGb: PRICE_PER_GB }), stage);
 }
 
 /**

@@ -56,6 +56,7 @@ Next steps:
   how well all is protected:      npx autosnap status --stage local
   an ad-hoc snapshot:             npx autosnap take --stage local --server web-1 --wait
   what would be deleted:          npx autosnap plan --stage local
+  the report page, in a browser:  npx autosnap report --stage local --open
   schedules firing, until Ctrl-C: npm run dev
   for real, see the README:       npx serverless deploy --stage prod`);
   await cloud.close();

@@ -10,6 +10,9 @@ const MARKS: Partial<Record<Outcome, readonly [mark: string, color: 'red' | 'yel
   skipped: ['!', 'yellow'],
 };
 
+/** The outcomes in other words: the cloud has accepted the request for a snapshot. */
+const OUTCOMES: Partial<Record<Outcome, string>> = { taken: 'asked for' };
+
 /** The outcomes that the reason says alone. */
 const SAID_BY_REASON: readonly Outcome[] = ['held', 'released'];
 
@@ -33,7 +36,8 @@ function entryLines(entry: Entry, { style }: Pick<Terminal, 'style'>): string[] 
   const { name, server, region, volumes = [] } = entry;
   const lineOf = (what: string, { outcome, reason }: Pick<Entry | VolumeLine, 'outcome' | 'reason'>) => {
     const [mark, color] = MARKS[outcome] ?? (['✓', 'green'] as const);
-    const result = reason && SAID_BY_REASON.includes(outcome) ? [reason] : [outcome, reason];
+    const result =
+      reason && SAID_BY_REASON.includes(outcome) ? [reason] : [OUTCOMES[outcome] ?? outcome, reason];
     return `${style(color, mark)} ${[what, ...result].filter(Boolean).join(': ')}`;
   };
   return [

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { NoSuchKey } from '@aws-sdk/client-s3';
+import type { Listing } from '../../lib/audit/listing.ts';
 import { fetchReport } from '../report.ts';
 import { type Command, EXIT } from './command.ts';
 
@@ -11,18 +13,25 @@ export const report: Command = {
   example: 'npx autosnap report --stage prod --open',
   options: { open: { type: 'boolean', help: 'show the page in the browser' } },
   needs: 'functions',
-  isLocalToo: false,
+  isLocalToo: true,
   async run(values, { deployment, client, invoke, terminal, isJson }) {
     const { service, stage } = deployment;
     const name = `${service.service}-${stage}`;
     const stack = typeof service.provider?.stackName === 'string' ? service.provider.stackName : name;
     const file = join('reports', `${name}.html`);
     const fetch = () => fetchReport(client, stack, file);
-    await fetch().catch(async (error: unknown) => {
-      if (!(error instanceof NoSuchKey)) throw error;
-      await invoke('audit', {}, 'No audit has run yet: one is made');
-      await fetch();
-    });
+    if (stage === 'local') {
+      // There is no bucket, and nothing else makes audits there.
+      const { page = '' } = await invoke<Listing>('audit', { list: 'page' }, 'An audit is made');
+      await mkdir(dirname(file), { recursive: true });
+      await writeFile(file, page);
+    } else {
+      await fetch().catch(async (error: unknown) => {
+        if (!(error instanceof NoSuchKey)) throw error;
+        await invoke('audit', {}, 'No audit has run yet: one is made');
+        await fetch();
+      });
+    }
     terminal.print(isJson ? JSON.stringify({ file }) : file);
     if (values.open !== true || (await openFile(file))) return EXIT.good;
     terminal.note(`The browser could not be started: open ${file}`);

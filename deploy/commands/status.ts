@@ -37,7 +37,17 @@ export function statusText(
   found: AuditSummary & Listing,
   terminal: Pick<Terminal, 'columns' | 'style'>,
 ): string {
-  const { sentence, at, servers = [], omittedItems = 0, policies, dropped, warnings, failures } = found;
+  const {
+    sentence,
+    recovery,
+    at,
+    servers = [],
+    omittedItems = 0,
+    policies,
+    dropped,
+    warnings,
+    failures,
+  } = found;
   const hasSeveral = new Set(servers.map(({ account }) => account)).size > 1;
   const head = [
     'server',
@@ -47,6 +57,7 @@ export function statusText(
     'next run',
     'proven',
     'volumes',
+    'restorable',
     'region',
     'account',
   ];
@@ -54,6 +65,7 @@ export function statusText(
   const problems = policies.flatMap((one) => one.problems.map((text) => `${one.policy}: ${text}`));
   return [
     `${sentence}.`,
+    ...(recovery ? [`${recovery}.`] : []),
     ...(rows.length > 0 ? ['', tableText(head, rows, terminal), 'Times are in UTC.'] : []),
     ...(omittedItems > 0 ? [`… and ${omittedItems} more servers: see the report page.`] : []),
     ...findingLines([...problems, ...dropped, ...failures, ...warnings], terminal),
@@ -67,12 +79,16 @@ function rowOf(
   const { newestGood, ageSeconds, nextRun, proven, volumes, lateVolumes, state } = one;
   return [
     one.name || one.server,
-    style(COLORS[SERIES_STATES[state].color], state === 'protected' ? 'protected' : `${one.standing}`),
+    style(
+      state === 'uncovered' ? 'dim' : COLORS[SERIES_STATES[state].color],
+      state === 'protected' ? 'protected' : `${one.standing}`,
+    ),
     newestGood ? dayAndTime(newestGood) : '-',
     ageSeconds === undefined ? '-' : durationText(ageSeconds * 1000),
     nextRun ? dayAndTime(nextRun) : '-',
     proven ? `${durationText(Date.parse(at) - Date.parse(proven))} ago` : '-',
     volumes === 0 ? '-' : `${volumes}${lateVolumes > 0 ? `, ${lateVolumes} late` : ''}`,
+    `${one.restorable}`,
     one.region,
     hasSeveral ? one.account : '',
   ];

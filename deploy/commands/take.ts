@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ListedSnapshot, Listing } from '../../lib/audit/listing.ts';
 import { failureOf } from '../../lib/reporting/failure.ts';
 import type { Report } from '../../lib/reporting/report.ts';
+import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
 import { ACCOUNT, accountOf, type Command, type Context, EXIT, SERVER, textOf, textsOf } from './command.ts';
 import { reportText } from './report-text.ts';
 import { type Progress, progressOf, progressText } from './take-progress.ts';
@@ -45,7 +46,7 @@ export const take: Command = {
     };
     context.lookAgain = [
       `npx autosnap take --stage ${context.deployment.stage}`,
-      ...names.map((name) => `--server ${quoted(name)}`),
+      ...names.map((name) => `--server ${shellWord(name)}`),
       ...(expires === undefined ? [] : [`--expires ${expires}`]),
       ...(event.account === undefined ? [] : [`--account ${event.account}`]),
       `--request ${request} --wait`,
@@ -88,9 +89,4 @@ async function waitUntilGood(first: Report, event: Asked, context: Context): Pro
     }
   };
   return terminal.during(() => progressText(progress), follow());
-}
-
-/** A name for a shell: quoted if it has other characters than most names. */
-function quoted(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,6 +6,7 @@ import type { Entry, Report } from '../reporting/report.ts';
 import { DIGEST, type PageLinks, unlistedText } from '../reporting/sentences/digest.ts';
 import { droppedText } from '../reporting/sentences/dropped.ts';
 import { CLAUSES, headlineText } from '../reporting/sentences/headline.ts';
+import { serverRestorableText, worstRecoveryText } from '../reporting/sentences/recovery.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { findingText, sentenceOf } from '../reporting/sentences.ts';
 import { copiedServers } from './copy-freshness.ts';
@@ -14,6 +15,7 @@ import { failuresIn } from './failures.ts';
 import { clausesOf } from './headline.ts';
 import type { Audit, AuditedSeries } from './model.ts';
 import { type Naming, namingOf } from './naming.ts';
+import { recoveries, worstRecoveries } from './recovery.ts';
 import { unreportedWarnings } from './reported-warnings.ts';
 import { isExpected, worstFirst } from './series-states.ts';
 import { hasOtherTrouble, isLate, SERIES_TROUBLES, type SeriesTrouble } from './troubles.ts';
@@ -121,6 +123,7 @@ export function digest(
       ...audit.unlisted.map((place) => unlistedText(place, naming)),
     ]),
     section('Deleted', runs.flatMap(deletedLines)),
+    section('Restorable', recoveryLines(audit, naming)),
     provenLine(audit, naming),
     copiesLine(audit, naming),
     DIGEST.storage(audit),
@@ -218,6 +221,20 @@ function section(title: string, lines: readonly Sentence[]): string | undefined 
 function provenLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {
   const proven = provenServers(series);
   return proven.count === 0 ? undefined : DIGEST.proven(proven, provenWithoutVolumes(series), at, suffixOf);
+}
+
+/**
+ * The worst recovery of all servers, and that of each server, the worst first; empty if no drill
+ * has measured any.
+ */
+function recoveryLines({ at, series }: Audit, { suffixOf }: Naming): Sentence[] {
+  const all = recoveries(series, at);
+  const worst = worstRecoveries(all);
+  if (!worst.time) return [];
+  return [
+    worstRecoveryText(worst, suffixOf),
+    ...all.map((server) => serverRestorableText(server, at, suffixOf)),
+  ];
 }
 
 function copiesLine({ at, series }: Audit, { suffixOf }: Naming): string | undefined {

@@ -18,12 +18,14 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
   if (!asked && drilled.length === 0) return undefined;
   const passed = drilled.filter(hasPassed);
   const proven = latest(passed.flatMap((s) => s.proven ?? []));
-  const volumes = passed.find((s) => s.proven === proven)?.provenVolumes;
+  const { provenVolumes: volumes, recovery } = passed.find((s) => s.proven === proven) ?? {};
+  const recoverySeconds = recovery && (recovery.answeredSeconds ?? recovery.activeSeconds);
   const failed = latest(drilled.filter((s) => !hasPassed(s)).flatMap((s) => s.drilled ?? []));
   const good = snapshots.filter(({ state, slot }) => state === 'good' && slot <= now);
   const since = proven ?? good.map(({ slot }) => slot).sort(byTime)[0];
   return {
     ...(proven ? { proven: isoSeconds(proven), ...(volumes ? { provenVolumes: volumes } : {}) } : {}),
+    ...(recoverySeconds === undefined ? {} : { recoverySeconds }),
     ...(since ? { unprovenSeconds: Math.floor((now.getTime() - since.getTime()) / 1000) } : {}),
     ...(failed && (!proven || proven < failed) ? { failed: isoSeconds(failed) } : {}),
   };

@@ -1,7 +1,8 @@
+import { byTime } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { orphanFloor } from '../snapshots/cleanup-plan.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
-import { endOf, FAILED_FOR_MS, hasPassed } from '../snapshots/retention.ts';
+import { endOf, FAILED_FOR_MS, failedAdhocEnd, hasPassed, staysBecause } from '../snapshots/retention.ts';
 import { type Expiry, forecastExpiry } from './expiry-forecast.ts';
 import { gaps } from './missing-snapshots.ts';
 import type { Gap } from './model.ts';
@@ -104,8 +105,16 @@ export function forecastOrphan(
       : undefined;
 }
 
-/** When an ad-hoc snapshot will be deleted at the earliest, from its expiry and its hold. */
-export function forecastAdhoc(snapshot: Snapshot): Expiry | undefined {
-  const at = endOf(snapshot);
+/**
+ * When an ad-hoc snapshot will be deleted at the earliest, from its expiry and its hold; a failed
+ * one of which a newer one is good, a day after its creation.
+ */
+export function forecastAdhoc(
+  snapshot: Snapshot,
+  series: readonly Snapshot[],
+  now: Date,
+): Expiry | undefined {
+  const failedEnd = staysBecause(snapshot, now) ? undefined : failedAdhocEnd(snapshot, series, now);
+  const [at] = [endOf(snapshot), failedEnd].filter((end) => end !== undefined).sort(byTime);
   return at && { at, ...(snapshot.state === 'pending' ? { condition: 'PENDING' } : {}) };
 }

@@ -1,18 +1,26 @@
 import * as v from 'valibot';
 import { printableIn } from '../openstack/printable.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
-import { standingText } from '../reporting/sentences/page.ts';
+import { STANDINGS, standingText } from '../reporting/sentences/page.ts';
+import { restorableText, worstRecoveryText } from '../reporting/sentences/recovery.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { matchesCriteria } from '../snapshots/selector.ts';
 import { digest } from './digest.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot, SeriesState } from './model.ts';
+import { namingOf } from './naming.ts';
+import { reportPage } from './page.ts';
+import { type Recovery, recoveries, recoveryOf, worstRecoveries } from './recovery.ts';
 import { isExpected, SERIES_STATES, worstFirst } from './series-states.ts';
+import { serverKey } from './server-sets.ts';
 import { type SnapshotTexts, snapshotTexts } from './snapshot-texts.ts';
 
 /** What an audit can list besides its summary. */
-export const List = v.picklist(['servers', 'snapshots'], 'must be "servers" or "snapshots"');
+export const List = v.picklist(['servers', 'snapshots', 'page'], 'must be "servers", "snapshots" or "page"');
 
-/** A request for a list: of all servers, or of the snapshots that `of` selects; by default all. */
+/**
+ * A request for a list: of all servers, the report page, or of the snapshots that `of` selects; by
+ * default all.
+ */
 export interface ListRequest {
   list: v.InferOutput<typeof List>;
   /**
@@ -32,19 +40,19 @@ const LARGEST_BYTES = 4_000_000;
  * A server with snapshots, or one that should have some. Times are ISO, in UTC. A server is as
  * protected as the worst of its series.
  */
-export interface ListedServer {
+export interface ListedServer extends Recovery {
   account: string;
   region: string;
   server: string;
   /** Empty if it is not known. */
   name: string;
-  state: SeriesState;
+  /** `uncovered`: no policy selects the server, and it has no snapshots of one. */
+  state: SeriesState | 'uncovered';
   /** The state in words, such as how late the server is. */
   standing: Sentence;
   policies: string[];
-  /** The newest time of which there is a good snapshot of each part of the server. */
-  newestGood?: string;
-  ageSeconds?: number;
+  /** What it can be restored to, and in which time, in words. */
+  restorable: Sentence;
   nextRun?: string;
   /** When a snapshot last passed a drill. */
   proven?: string;
@@ -73,16 +81,27 @@ export interface Listing {
   /** Whether nothing is wrong, by the same rule as a digest `on-trouble`. */
   isGood?: boolean;
   servers?: ListedServer[];
+  /** The worst point and the longest time of all servers, in words. */
+  recovery?: Sentence;
   snapshots?: ListedSnapshot[];
+  /** The report page. Without a bucket, as on this machine, nothing else has it. */
+  page?: string;
   /** How many items the list lacks, because the answer would be too long. */
   omittedItems?: number;
 }
 
 /** Lists what an audit has found, the servers in trouble first. */
-export function listingOf(audit: Audit, { list, of }: ListRequest): Listing {
+export function listingOf(audit: Audit, { list, of }: ListRequest, stage: string): Listing {
+  if (list === 'page') return { page: reportPage(audit, stage) };
   if (list === 'servers') {
-    const { items, omitted } = fitting(serversOf(audit));
-    return { isGood: digest(audit, [], undefined).good, servers: items, ...omitted };
+    const { items, omitted } = fitting([...serversOf(audit), ...uncoveredServers(audit)]);
+    const worst = worstRecoveries(recoveries(audit.series, audit.at));
+    return {
+      isGood: digest(audit, [], undefined).good,
+      recovery: worstRecoveryText(worst, namingOf(audit).suffixOf),
+      servers: items,
+      ...omitted,
+    };
   }
   const { items, omitted } = fitting(snapshotsOf(audit, of));
   return { snapshots: items, ...omitted };
@@ -103,14 +122,31 @@ function sharedOf(series: AuditedSeries): AuditedSeries[] {
   return (series.alsoOf ?? []).map((other) => ({ ...series, ...other }));
 }
 
+/** The servers that no policy selects, without those that still have snapshots of one. */
+function uncoveredServers({ uncovered, series }: Audit): ListedServer[] {
+  const known = new Set(series.map(serverKey));
+  return uncovered
+    .filter((one) => !known.has(serverKey(one)))
+    .map(({ account, region, server, name }) =>
+      printableIn({
+        ...{ account, region, server, name },
+        state: 'uncovered' as const,
+        standing: STANDINGS.uncovered(),
+        policies: [],
+        restorable: restorableText({}, ''),
+        volumes: 0,
+        lateVolumes: 0,
+      }),
+    );
+}
+
 /** @param all the series of a server, the worst first. */
 function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], at: string): ListedServer {
   const all = [worst, ...others];
   const expected = all.filter(isExpected);
   const its = expected.length > 0 ? expected : all;
   const parts = [...Map.groupBy(its, ({ volume }) => volume?.id).values()];
-  const newest = parts.map((part) => newestOf(part.flatMap(({ newestGood }) => newestGood ?? [])));
-  const newestGood = newest.every((one) => one !== undefined) ? newest.sort()[0] : undefined;
+  const recovery = recoveryOf(its, at);
   const nextRun = its.flatMap((one) => one.nextRun ?? []).sort()[0];
   const proven = newestOf(its.flatMap(({ proof }) => proof?.proven ?? []));
   const volumes = parts.filter(([first]) => first?.volume !== undefined);
@@ -123,9 +159,8 @@ function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], a
     state,
     standing: standingText(worst, SERIES_STATES[state].label),
     policies: [...new Set(its.map(({ policy }) => policy))].sort(),
-    ...(newestGood
-      ? { newestGood, ageSeconds: Math.floor((Date.parse(at) - Date.parse(newestGood)) / 1000) }
-      : {}),
+    ...recovery,
+    restorable: restorableText(recovery, at),
     ...(nextRun ? { nextRun } : {}),
     ...(proven ? { proven } : {}),
     volumes: volumes.length,

@@ -234,6 +234,8 @@ export interface AuditedSeries {
   gaps?: Gap[];
   /** The results of drills; absent if no snapshot had a drill and the policy has no drills. */
   proof?: Proof;
+  /** The objectives of the policy that the series misses, in milliseconds. */
+  missed?: { point?: number; time?: number };
   /** The copies; absent if the policy makes none, or they can't be listed. */
   copied?: Copied;
   /** Newest first. */
@@ -264,6 +266,8 @@ export interface Proof {
    * snapshot.
    */
   unprovenSeconds?: number;
+  /** How long that drill took until the check answered, or else until the server was ACTIVE. */
+  recoverySeconds?: number;
   /** When the last drill ended, if it failed. */
   failed?: string;
 }

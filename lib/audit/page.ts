@@ -26,8 +26,10 @@ const SCRIPT = `(${pageScript})()`;
  * The report page: one self-contained HTML file, whose content security policy forbids all
  * requests. Without JavaScript, it lacks only the filters and the details of the rows. All text
  * from a cloud is escaped.
+ *
+ * @param stage the stage of the deployment, for the commands on the page.
  */
-export function reportPage(audit: Audit): string {
+export function reportPage(audit: Audit, stage = 'prod'): string {
   const { owner, at, series } = audit;
   const groups = groupsOf(series);
   const rows = groups.flatMap((group) => group.rows);
@@ -73,7 +75,7 @@ ${groupList(groups, { now: at, scale, naming: namingOf(audit) })}
 ${appendix(audit)}
 </main>
 <div class="tip" hidden></div>
-<script type="application/json" id="data">${escapeJson(pageData(shown, audit))}</script>
+<script type="application/json" id="data">${escapeJson(pageData(shown, audit, stage))}</script>
 <script>${SCRIPT}</script>
 </body>
 </html>

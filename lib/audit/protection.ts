@@ -33,6 +33,7 @@ import { forecastAdhoc, forecastOrphan, forecastRuns, type RunForecast } from '.
 import { beginsTooLate, latenessOf } from './lateness.ts';
 import { type AuditedSeries, type AuditedSnapshot, LATE, type LateCause } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
+import { missedObjectives } from './objectives.ts';
 
 /** Since when a policy selects a server, of which the oldest snapshot has the slot `oldest`. */
 export type SelectedSince = (server: string, policy: string, oldest: Date | undefined) => Date;
@@ -180,6 +181,10 @@ export function protectionOf(
       ...facts,
     };
   });
+  const withObjectives = (one: AuditedSeries): AuditedSeries => {
+    const missed = missedObjectives(one, policy.objectives);
+    return missed ? { ...one, missed } : one;
+  };
   const adhocSeries = plan.series.filter((s) => adhoc && s.policy === ADHOC);
   const ofVolumes = volumeSeries(plan.series, {
     ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
@@ -191,8 +196,7 @@ export function protectionOf(
   });
   return {
     series: [
-      ...series,
-      ...ofVolumes.map((one) => ({ ...common, ...one })),
+      ...[...series, ...ofVolumes.map((one) => ({ ...common, ...one }))].map(withObjectives),
       ...adhocSeries.map(
         ({ server, name, volume, items }): AuditedSeries => ({
           ...common,
@@ -205,7 +209,14 @@ export function protectionOf(
           ...snapshotFacts(items, {
             server: serverOf.get(server),
             now,
-            expiryOf: serverOf.has(server) ? forecastAdhoc : undefined,
+            expiryOf: serverOf.has(server)
+              ? (snapshot) =>
+                  forecastAdhoc(
+                    snapshot,
+                    items.map((item) => item.snapshot),
+                    now,
+                  )
+              : undefined,
           }),
         }),
       ),

@@ -63,6 +63,8 @@ interface PublishTargets {
   topic: string | undefined;
   /** The kind of link to the report page in the digest. */
   reportLink: FunctionSettings['reportLink'];
+  /** The stage of the deployment, for the commands on the page. */
+  stage: string;
   /** Notifies people of incidents. @returns when the last mail was sent, if any was. */
   notify(): Promise<Date | undefined>;
 }
@@ -83,7 +85,7 @@ type PublishFailureCode =
  */
 export async function publishAudit(
   audit: Audit,
-  { store, topic, reportLink, notify }: PublishTargets,
+  { store, topic, reportLink, stage, notify }: PublishTargets,
   { digest: when, now }: { digest: DigestTiming; now: Date },
 ): Promise<Reason[]> {
   const failures: Reason[] = [];
@@ -96,7 +98,7 @@ export async function publishAudit(
     }
   };
   publishMetrics(audit);
-  await attempt('PAGE_NOT_WRITTEN', async () => store?.putPage(reportPage(audit)));
+  await attempt('PAGE_NOT_WRITTEN', async () => store?.putPage(reportPage(audit, stage)));
   const lastMail = await attempt('INCIDENTS_NOT_SENT', notify);
   if (when === 'never' || !topic) return failures;
 

@@ -39,7 +39,11 @@ export function setsOf(all: readonly AuditedSeries[]): ServerSet[] {
 }
 
 /** Identifies the server of a series. */
-export function serverKey({ account, region, server }: AuditedSeries): string {
+export function serverKey({
+  account,
+  region,
+  server,
+}: Pick<AuditedSeries, 'account' | 'region' | 'server'>): string {
   return `${account} ${region} ${server}`;
 }
 

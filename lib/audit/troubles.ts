@@ -8,13 +8,14 @@ import { drillFailed, hasFailedDrill } from './drill-results.ts';
 import { failedSnapshotsOf, isHeld } from './failed-snapshots.ts';
 import type { Audit, AuditedPolicy, AuditedSeries, AuditedSnapshot, Dropped } from './model.ts';
 import type { Naming } from './naming.ts';
+import { pointMissed, timeMissed } from './objectives.ts';
 import { POLICY_TROUBLES, type PolicyTrouble } from './policy-troubles.ts';
 import { isWatched } from './series-states.ts';
 
 const MOST_NAMED = 5;
 
 /** The kinds of trouble of which the summary lists the series. */
-export type ListedTrouble = 'late' | 'unproven' | 'behind' | 'notRotating';
+export type ListedTrouble = 'late' | 'unproven' | 'pointMissed' | 'timeMissed' | 'behind' | 'notRotating';
 
 /**
  * The kinds of trouble that a series can be in. All reports of trouble use this list: the headline,
@@ -69,6 +70,26 @@ export const SERIES_TROUBLES: readonly SeriesTrouble[] = [
     digest: { title: 'Drills that failed', reasonOf: drillFailed },
     noticesOf: (all, naming) => all.map((one) => drillFailed(one, naming)),
     noteOf: NOTES.drillFailed,
+    isCounted: true,
+    isListed: true,
+  },
+  {
+    name: 'pointMissed',
+    isIn: ({ missed }) => missed?.point !== undefined,
+    job: 'snapshot',
+    clauseOf: CLAUSES.troubles.pointMissed,
+    digest: { title: 'Older than objectives.point', reasonOf: pointMissed },
+    noticesOf: (all, naming) => all.map((one) => pointMissed(one, naming)),
+    isCounted: true,
+    isListed: true,
+  },
+  {
+    name: 'timeMissed',
+    isIn: ({ missed }) => missed?.time !== undefined,
+    job: 'drill',
+    clauseOf: CLAUSES.troubles.timeMissed,
+    digest: { title: 'Drills longer than objectives.time', reasonOf: timeMissed },
+    noticesOf: (all, naming) => all.map((one) => timeMissed(one, naming)),
     isCounted: true,
     isListed: true,
   },

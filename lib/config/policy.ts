@@ -1,5 +1,5 @@
 import * as v from 'valibot';
-import { DAY_MS, HOUR_MS, parseDate, parseEnd } from './dates.ts';
+import { DAY_MS, HOUR_MS, MINUTE_MS, parseDate, parseEnd } from './dates.ts';
 import { eachPeriod, KEEP_RULES } from './keep-rules.ts';
 import { parseSchedule } from './schedule.ts';
 import { anyOf, field, isPlainWord, problemsOf, quotable, recordOf, strict, UUID } from './schema.ts';
@@ -52,6 +52,20 @@ const duration = v.pipe(
   v.regex(/^[1-9]\d*[hdw]$/, durationRemedy),
   v.transform((text) => Number.parseInt(text, 10) * (DURATION_UNITS[text.at(-1)!] ?? Number.NaN)),
   v.maxValue(MAX_DURATION_MS, 'must be at most 99999w'),
+);
+
+const shortRemedy = withUnit(
+  'must be a whole number of minutes, hours or days with its unit, such as 15m, 30h or 2d',
+  'h',
+);
+
+/** "15m", "30h" or "2d" -> milliseconds. */
+const shortDuration = v.pipe(
+  v.string(shortRemedy),
+  v.regex(/^[1-9]\d{0,6}[mhd]$/, shortRemedy),
+  v.transform(
+    (text) => Number.parseInt(text, 10) * ({ m: MINUTE_MS, ...DURATION_UNITS }[text.at(-1)!] ?? Number.NaN),
+  ),
 );
 
 const schedule = v.pipe(
@@ -409,11 +423,35 @@ export const PolicyFields = strict({
   drill: v.optional(
     field('Boots snapshots as throw-away servers, to verify that they can be restored.', Drill),
   ),
+  objectives: v.optional(
+    field(
+      'How well the servers must be restorable. What misses an objective is a trouble, as a late server is.',
+      anyOf(
+        strict({
+          point: v.optional(
+            field('The recovery point: how old the newest good snapshot may be.', shortDuration),
+          ),
+          time: v.optional(
+            field('The recovery time: how long a drill may take. Needs `drill`.', shortDuration),
+          ),
+        }),
+        ['point', 'time'],
+        'must have an objective: point, such as {"point": "30h"}, or time: {"time": "15m"}',
+      ),
+    ),
+  ),
 });
 
 /** A policy with its schedules parsed in its time zone. */
 const PolicyEvent = v.pipe(
   PolicyFields,
+  v.forward(
+    v.check(
+      ({ objectives, drill }) => objectives?.time === undefined || drill !== undefined,
+      'time is measured by drills: add drill, or leave time out',
+    ),
+    ['objectives'],
+  ),
   v.transform(({ schedule, cleanup, offsite, drill, ...policy }) => {
     const inZone = (expression: string) => parseSchedule(expression, policy.timezone);
     return {

@@ -26,7 +26,8 @@ type Subject =
   | 'schedule'
   | 'cleanup'
   | 'offsite'
-  | 'drill';
+  | 'drill'
+  | 'objectives';
 
 /** The result of a check. */
 export interface CheckResult {

@@ -20,6 +20,7 @@ import {
 import {
   checkAdoption,
   checkDrill,
+  checkObjectives,
   checkOffsite,
   checkOverlap,
   checkRegions,
@@ -128,6 +129,8 @@ async function* checkAccount(
     const ahead = await forecastRegionQuotas(session, region, { policies: growing, images, owner, now });
     yield* ahead.map((reason) => (reason.days === 0 ? fail : warn)('quota', reason));
   }
+  // Only one policy can adopt them.
+  const adopts = policies.some(({ adopt }) => adopt !== undefined);
   const localDisks = localDisksFinder(session);
   for (const [i, target] of targets.entries()) {
     const its = [...new Set(target.selection.servers.map(({ region }) => region))].sort();
@@ -135,12 +138,15 @@ async function* checkAccount(
       checkRegions(target.policy, regions),
       ...checkServers(target, provider),
       ...(await localDisks(target.selection.servers, target.policy)).map((reason) => warn('data', reason)),
-      ...checkAdoption(target.policy, listed, { owner, projectId: session.projectId }),
+      ...(target.policy.adopt || !adopts
+        ? checkAdoption(target.policy, listed, { owner, projectId: session.projectId })
+        : []),
       ...checkSchedules(target.policy, now),
       ...checkOffsite(target.policy, session, now),
       ...(await checkContainer(session, target.policy, { regions: its, owner })),
       ...(await checkBackups(session, target.policy, its)),
       ...checkDrill(target.policy, provider, now),
+      ...checkObjectives(target.policy, now),
       ...(await checkDrillParts(session, target.policy.drill, its)),
       ...targets.slice(0, i).flatMap((earlier) => checkOverlap(target, earlier, now)),
     ]);

@@ -119,29 +119,27 @@ export function checkUnselected(
   });
 }
 
-/** Reports how many images of autosnap.py a policy with `adopt` takes over in each region. */
+/**
+ * Reports how many images of autosnap.py a policy with `adopt` takes over in each region, and how
+ * many one without it would take over.
+ */
 export function checkAdoption(
   policy: Policy,
   regions: ReadonlyMap<string, RegionContents>,
   options: { owner: string; projectId: string },
 ): CheckResult[] {
-  if (!policy.adopt) return [];
   return [...regions].flatMap(([where, contents]) => {
     if (policy.regions?.includes(where) === false) return [];
-    const read = readerOf(contents, policy, options);
+    const read = readerOf(contents, { ...policy, adopt: 'autosnap.py' }, options);
     const adopted = contents.images
       .map((image) => read(image, []))
       .filter((snapshot) => isSnapshot(snapshot) && snapshot.adopted) as Snapshot[];
     const of = new Set(adopted.map(({ server }) => server));
     const names = serverNames(contents.servers.filter(({ id }) => of.has(id)));
-    return [
-      (adopted.length > 0 ? pass : warn)('adopt', {
-        code: 'IMAGES_ADOPTED',
-        where,
-        count: adopted.length,
-        names,
-      }),
-    ];
+    const facts = { where, count: adopted.length, names };
+    if (!policy.adopt)
+      return adopted.length > 0 ? [warn('adopt', { code: 'IMAGES_ADOPTABLE', ...facts })] : [];
+    return [(adopted.length > 0 ? pass : warn)('adopt', { code: 'IMAGES_ADOPTED', ...facts })];
   });
 }
 
@@ -191,6 +189,23 @@ export function checkDrill(
   const problem = drillProblem(drill, provider);
   if (problem) return [fail('drill', problem)];
   return [checkSchedule('drill', drill.schedule, timezone, now)];
+}
+
+/** Warns about objectives that the schedule or the drills of a policy can't meet or measure. */
+export function checkObjectives(
+  { schedule, drill, objectives }: Pick<Policy, 'schedule' | 'drill' | 'objectives'>,
+  now: Date,
+): CheckResult[] {
+  const { point, time } = objectives ?? {};
+  const everyMs = intervalMs(schedule, now) ?? 0;
+  return [
+    ...(point !== undefined && point < everyMs
+      ? [warn('objectives', { code: 'OBJECTIVE_POINT_SHORT', objectiveMs: point, intervalMs: everyMs })]
+      : []),
+    ...(time !== undefined && drill?.check === undefined
+      ? [warn('objectives', { code: 'OBJECTIVE_TIME_TO_ACTIVE' })]
+      : []),
+  ];
 }
 
 /** The reasons for a schedule that fires, and for one that is dormant, without their facts. */

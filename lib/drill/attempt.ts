@@ -6,7 +6,7 @@ import { deleteServer, getServer, type ServerDetail } from '../openstack/servers
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot, type RecoveryTime } from '../snapshots/marker.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
 import { probe } from './probe.ts';
 import { DRILL_KEY, type DrillRecord, readRecords, withRecord } from './record.ts';
@@ -51,6 +51,8 @@ interface DrillStep extends DrillResult {
 export interface DrillResult {
   outcome: Outcome;
   reasons: [Reason, ...Reason[]];
+  /** How long a passed drill took. */
+  recovery?: RecoveryTime | undefined;
 }
 
 const RUNNING: DrillStep = {
@@ -138,16 +140,17 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<D
       reasons: [{ code: 'DRILL_IMAGE_FOREIGN' }],
     });
   }
-  const { passed, reason } = await verdictOn(context.drill, detail, Date.now() - server.createdAt.getTime());
+  const beganAt = attempt.record?.at ?? server.createdAt;
+  const { passed, reason, recovery } = await verdictOn(context.drill, detail, server.createdAt, beganAt);
   if (passed === undefined) return { ...step, reasons: [reason] };
   const booted = bootedVolumes(attempt, detail);
-  const problem = await writeVerdict(context.session, image, passed, booted);
+  const problem = await writeVerdict(context.session, image, passed, booted, recovery);
   const reasons: DrillResult['reasons'] = [reason, ...verdictFacts(booted)];
   return deleteThrowAway(
     context,
     attempt,
     problem === undefined
-      ? { outcome: passed ? 'proven' : 'failed', reasons }
+      ? { outcome: passed ? 'proven' : 'failed', reasons, recovery }
       : { outcome: 'failed', reasons: [...reasons, problem] },
   );
 }
@@ -237,12 +240,16 @@ export async function writeRecord(session: Session, image: Source, record: Drill
 /**
  * The verdict on a snapshot, from the state of its throw-away server. `passed` is undefined while
  * the server may still boot.
+ *
+ * @param beganAt when the drill requested the server, or before that its volumes.
  */
 async function verdictOn(
   { hours, check }: Drill,
-  { status, fault, addresses }: ServerDetail,
-  ageMs: number,
-): Promise<{ passed?: boolean; reason: Reason }> {
+  { status, fault, addresses, launchedAt }: ServerDetail,
+  createdAt: Date,
+  beganAt: Date,
+): Promise<{ passed?: boolean; reason: Reason; recovery?: RecoveryTime }> {
+  const ageMs = Date.now() - createdAt.getTime();
   const minutes = Math.round(ageMs / MINUTE_MS);
   const late = (reason: Reason<'DRILL_NOT_ACTIVE' | 'DRILL_SILENT'>) =>
     ageMs < hours * HOUR_MS ? { reason } : { passed: false, reason: { ...reason, limitHours: hours } };
@@ -253,10 +260,14 @@ async function verdictOn(
     };
   }
   if (status !== 'ACTIVE') return late({ code: 'DRILL_NOT_ACTIVE', status, minutes });
-  if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED' } };
+  const since = (at: Date) => Math.max(0, Math.round((at.getTime() - beganAt.getTime()) / 1000));
+  // Without the time from the cloud, the server was ACTIVE by now.
+  const recovery = { activeSeconds: since(launchedAt && launchedAt >= createdAt ? launchedAt : new Date()) };
+  if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED', ...recovery }, recovery };
   const answer = await probe(addresses, check);
+  const answered = { ...recovery, answeredSeconds: since(new Date()) };
   return 'good' in answer
-    ? { passed: true, reason: { code: 'DRILL_ANSWERED', ...answer.good } }
+    ? { passed: true, reason: { code: 'DRILL_ANSWERED', ...answer.good, ...answered }, recovery: answered }
     : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });
 }
 

@@ -6,9 +6,9 @@ import type { DrillTarget } from './targets.ts';
 import type { VolumeDrill } from './volume-drill.ts';
 
 /** The report entry of a drill, under the server whose snapshot is booted. */
-export function drillEntry(target: DrillTarget, { outcome, reasons }: DrillResult): Entry {
+export function drillEntry(target: DrillTarget, { outcome, reasons, recovery }: DrillResult): Entry {
   const { server, region, policy, id, serverName: name } = target;
-  return { server, name, region, policy, image: id, outcome, ...reasonOf(...reasons) };
+  return { server, name, region, policy, image: id, outcome, ...reasonOf(...reasons), ...recovery };
 }
 
 /** The report entries of the throw-away servers, except those that no drill provably made. */

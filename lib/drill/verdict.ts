@@ -3,7 +3,7 @@ import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
 import { setVolumeSnapshotMetadata } from '../openstack/volume-snapshots.ts';
 import type { MissingVolume, Reason } from '../reporting/reasons.ts';
-import { verdictMarks } from '../snapshots/marker.ts';
+import { type RecoveryTime, verdictMarks } from '../snapshots/marker.ts';
 import { leftOut } from './disks.ts';
 import { type Source, setSourceProperty } from './source.ts';
 import type { DrillTarget } from './targets.ts';
@@ -76,11 +76,12 @@ export async function writeVerdict(
   source: Source,
   passed: boolean,
   { names, without, snapshots }: BootedVolumes,
+  recovery?: RecoveryTime,
 ): Promise<Reason | undefined> {
   const [now, { region }] = [new Date(), source];
   const volumes = without.length > 0 ? 'without' : names.length > 0 ? 'with' : undefined;
   try {
-    for (const [key, value] of verdictMarks(source.id, passed, now, volumes)) {
+    for (const [key, value] of verdictMarks(source.id, passed, now, volumes, recovery)) {
       await setSourceProperty(session, source, key, value);
     }
     for (const id of snapshots.filter((one) => one !== source.id)) {

@@ -1,4 +1,5 @@
 import * as v from 'valibot';
+import { parseDate } from '../config/dates.ts';
 import { NovaServer, type Server, serverFromNova } from './compute.ts';
 import { isCloudError } from './errors.ts';
 import { unreadableAnswer } from './pages.ts';
@@ -12,6 +13,8 @@ export interface ServerDetail extends Server {
   fault: string | undefined;
   /** Undefined if the cloud does not say. */
   locked?: boolean | undefined;
+  /** When the server last became ACTIVE after a build; undefined if the cloud does not say. */
+  launchedAt?: Date | undefined;
 }
 
 const Detail = v.looseObject({
@@ -21,6 +24,7 @@ const Detail = v.looseObject({
   addresses: v.fallback(v.record(v.string(), v.array(v.looseObject({ addr: v.string() }))), {}),
   fault: v.nullish(v.looseObject({ message: v.optional(v.string()) })),
   locked: v.fallback(v.optional(v.boolean()), undefined),
+  'OS-SRV-USG:launched_at': v.fallback(v.nullish(v.string()), undefined),
 });
 
 /**
@@ -54,11 +58,17 @@ export async function getServer(
       addresses: Object.values(server.addresses).flatMap((its) => its.map(({ addr }) => addr)),
       fault: server.fault?.message,
       locked: server.locked,
+      launchedAt: launchTime(server['OS-SRV-USG:launched_at']),
     };
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return undefined;
     throw error;
   }
+}
+
+/** "2026-11-23T00:00:00.000000", in UTC; undefined for anything else. */
+function launchTime(text: string | null | undefined): Date | undefined {
+  return parseDate(text?.replace(/(\.\d*)?Z?$/, 'Z'));
 }
 
 /** A volume of a new server. */

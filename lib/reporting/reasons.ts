@@ -49,6 +49,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   WOULD_TAKE: { name: string };
   ALREADY_TAKEN: SnapshotId & { status: string; until?: string };
   REQUEST_ENDS_SOONER: { image: string; until: string };
+  REQUEST_FAILED: SnapshotId & { status: string };
   REQUEST_OVER: { since: string };
   REQUEST_TOOK_IT_BEFORE: { image: string };
   SERVER_IN_STATE: { status: string };
@@ -209,8 +210,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_TO_JUDGE: None;
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_CHECKED: None;
-  DRILL_BOOTED: None;
-  DRILL_ANSWERED: CheckAnswer;
+  DRILL_BOOTED: { activeSeconds: number };
+  DRILL_ANSWERED: CheckAnswer & { activeSeconds: number; answeredSeconds: number };
   DRILL_ERROR: { fault?: string };
   DRILL_NOT_ACTIVE: { status: string; minutes: number; limitHours?: number };
   DRILL_SILENT: { answers: readonly CheckAnswer[]; minutes: number; limitHours?: number };
@@ -500,6 +501,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVERS_IN_STATE: { status: string; names: readonly string[] };
   SERVERS_ON_VOLUMES: { names: readonly string[] };
   SERVERS_ON_IMAGE_SCHEDULE: { names: readonly string[] };
+  IMAGES_ADOPTABLE: { where: string; count: number; names: readonly string[] };
   IMAGES_ADOPTED: { where: string; count: number; names: readonly string[] };
   SCHEDULE_NEXT: NextFire;
   SCHEDULE_OVER: Dormancy;
@@ -517,6 +519,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_PART_UNKNOWN: OfDrillPart & { error: string; message: string };
   DRILL_NETWORK_PUBLIC: { where: string; networks: readonly string[] };
   /** `gap` is the time between both runs and `wait` how long the second one waits, in minutes. */
+  OBJECTIVE_POINT_SHORT: { objectiveMs: number; intervalMs: number };
+  OBJECTIVE_TIME_TO_ACTIVE: None;
   SCHEDULES_OVERLAP: { gap: number; wait: number; other: string; at: string; names: readonly string[] };
 
   // Which image a restore uses, and why.
@@ -727,6 +731,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     failed: string;
     proven?: string;
   };
+  /** The snapshots are older, or the drill took longer, than the policy's objectives allow. */
+  SERIES_POINT_MISSED: OfSeries & { ageSeconds: number; objectiveMs: number };
+  SERIES_TIME_MISSED: OfSeries & { seconds: number; objectiveMs: number };
   SERIES_BEHIND: OfSeries & { newest?: string; ageSeconds?: number };
   COPIES_BEHIND: { servers: readonly { server: string; where: string; policy: string }[]; more: number };
   /** `held` are those of the images that are held or protected. */
@@ -946,6 +953,8 @@ export type Reason<C extends ReasonCode = ReasonCode> = { [K in C]: { code: K } 
 export type SeriesProblem = Reason<
   | 'SERIES_LATE'
   | 'SERIES_DRILL_FAILED'
+  | 'SERIES_POINT_MISSED'
+  | 'SERIES_TIME_MISSED'
   | 'SERIES_BEHIND'
   | 'SERIES_FAILED'
   | 'SERIES_ADHOC_FAILED'

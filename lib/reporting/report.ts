@@ -101,6 +101,9 @@ export interface Entry {
   delaySeconds?: number;
   /** The results for the volumes of the server that get snapshots of their own. */
   volumes?: VolumeLine[];
+  /** Of a passed drill: the time until its server was ACTIVE, and until the check answered. */
+  activeSeconds?: number;
+  answeredSeconds?: number | undefined;
   /**
    * The time between the first and the last request for a part of the server, also if earlier runs
    * took some parts. The parts are not from one moment.

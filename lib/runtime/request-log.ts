@@ -22,19 +22,28 @@ export interface TakenImage {
   expires?: Date;
 }
 
+/** The ids of the servers of a request, by region. A region that could not be read is absent. */
+export type ServerLists = Readonly<Record<string, readonly string[]>>;
+
 /**
- * Records when each ad-hoc request was made first, and which images it has made. The snapshots of a
- * request show which servers are done, but only while they exist. A late retry must not make a
- * snapshot again after somebody has deleted or renamed it.
+ * Records when each ad-hoc request was made first, which servers it is for, and which images it
+ * has made. The snapshots of a request show which servers are done, but only while they exist. A
+ * late retry must not make a snapshot again after somebody has deleted or renamed it.
  */
 export interface RequestLog {
   /**
-   * The time at which the request was made first, `now` for a new request; and whether the log knew
-   * the request.
+   * The time at which the request was made first, `now` for a new request; whether the log knew the
+   * request; and the servers that the request is for, if they are recorded.
    *
    * @throws the storage's errors: then the time is unknown.
    */
-  firstAsked(key: RequestKey, now: Date): Promise<{ at: Date; isKnown: boolean }>;
+  firstAsked(key: RequestKey, now: Date): Promise<{ at: Date; isKnown: boolean; servers?: ServerLists }>;
+  /**
+   * Records which servers a request is for.
+   *
+   * @throws the storage's errors.
+   */
+  putServers(key: RequestKey, at: Date, servers: ServerLists): Promise<void>;
   /**
    * The last image that a request has made of each server, by the server's id.
    *
@@ -49,7 +58,11 @@ export interface RequestLog {
   addTaken(key: RequestKey, server: string, taken: TakenImage): Promise<void>;
 }
 
-const Asked = v.pipe(v.string(), v.parseJson(), v.object({ at: isoDate }));
+const Asked = v.pipe(
+  v.string(),
+  v.parseJson(),
+  v.object({ at: isoDate, servers: v.exactOptional(v.record(v.string(), v.array(v.string()))) }),
+);
 const Taken = v.pipe(
   v.string(),
   v.parseJson(),
@@ -82,8 +95,12 @@ export function requestLogIn(bucket: string): RequestLog {
       } catch (error) {
         // The object exists. This try may have written it itself, if its first response was lost.
         if (!isRefused(error)) throw error;
-        return { at: v.parse(Asked, await read(Key)).at, isKnown: true };
+        return { ...v.parse(Asked, await read(Key)), isKnown: true };
       }
+    },
+    async putServers(key, at, servers) {
+      const Body = JSON.stringify({ at, servers });
+      await client.send(new PutObjectCommand({ Bucket: bucket, Key: `${folderOf(key)}.json`, Body }));
     },
     async takenBy(key) {
       const Prefix = `${folderOf(key)}/`;

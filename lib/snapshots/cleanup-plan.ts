@@ -135,7 +135,9 @@ export function planCleanup(
       ...{ server: id, name: serverName, region, policy: name, floor: policy.keep.atLeast },
       ...(volume === undefined ? {} : { volume: { id: volume, name: volumeName || volume } }),
     };
-    if (name === ADHOC) return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, now), server)) };
+    if (name === ADHOC) {
+      return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, snapshots, now), server)) };
+    }
     if (server) {
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
       return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
@@ -264,6 +266,15 @@ function lastNameIn(snapshots: readonly Snapshot[]): string {
   return serverNameIn(newestOf(snapshots));
 }
 
+/**
+ * The name of the server of a series. The images of a server that is gone know its last name; the
+ * snapshots of a volume have the name of the volume.
+ */
+function nameIn(series: readonly Snapshot[], server: Server | undefined): string {
+  const { volume, server: id } = series[0]!;
+  return server?.name ?? ((volume === undefined && lastNameIn(series)) || id);
+}
+
 /** The minimum number of good snapshots that stay of a deleted server. */
 export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>): number {
   return Math.max(orphans?.keep ?? 0, keep.atLeast);
@@ -334,7 +345,7 @@ function snapshotWarnings(
   server: Server | undefined,
   now: Date,
 ): Reason[] {
-  const which = { ...snapshotId(s), of: server?.name ?? s.server };
+  const which = { ...snapshotId(s), of: nameIn(series, server) };
   const warnings: Reason[] = [];
   const stuck = s.volume === undefined ? isStuck(s, server?.taskState ?? null, now) : isStuckCreating(s, now);
   if (stuck) {
@@ -369,7 +380,7 @@ function doubleSlotWarnings(snapshots: Snapshot[], server: Server | undefined): 
     .filter(([, same]) => same.length > 1)
     .map(([slot, same]) => ({
       code: 'SLOT_TAKEN_TWICE',
-      of: server?.name ?? same[0]!.server,
+      of: nameIn(snapshots, server),
       slot,
       images: same.map(({ id }) => id),
     }));

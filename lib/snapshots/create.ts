@@ -26,8 +26,9 @@ import { inheritedMakers } from './own-image.ts';
 import { type ReadingPolicy, readerOf } from './ownership.ts';
 import { volumesIfReadable } from './quota-finder.ts';
 import { otherDoubts, type UncertainServer, unreadableVolumes, unservedVolumes } from './region-inventory.ts';
+import { selectRequested, serversToRecord } from './requested-servers.ts';
 import { roundRobin } from './round-robin.ts';
-import { maySelect, type Selection, selectServers } from './selector.ts';
+import { maySelect, type Selection } from './selector.ts';
 import { planSnapshots, type SnapshotStep } from './snapshot-plan.ts';
 import { plannedSet, type TakeContext, takeSet } from './take-set.ts';
 
@@ -49,12 +50,13 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const due = isAdhoc(event) ? dueAdhoc(event, run, request) : dueBySchedule(event, run);
   const { projectId, provider } = session;
   const { ids = [], only }: Selector = event.servers;
+  const requestedIds = Object.values(request.servers ?? {}).flat();
   const rule = isAdhoc(event) ? 'attached' : event.volumes;
 
   const since = recentSince(event, now);
   const { regions, unsure, ...found } = await listInventory(session, event.regions, {
     owner,
-    ids: [...ids, ...(only?.ids ?? [])],
+    ids: [...ids, ...(only?.ids ?? []), ...requestedIds],
     since,
     volumes: rule === 'none' ? undefined : 'attached',
   });
@@ -70,7 +72,12 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     )
     .filter(isSnapshot);
   const servers = regions.flatMap((r) => r.servers);
-  const selection = selectServers(servers, event.servers);
+  const selection = selectRequested(
+    servers,
+    event.servers,
+    request.servers,
+    (id) => request.taken?.has(id) === true,
+  );
   const recent = snapshots.filter(
     ({ policy, createdAt }) => (isAdhoc(event) || policy === due.policy) && createdAt >= since,
   );
@@ -85,7 +92,13 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       problem: { code: 'REGION_NOT_IN_CATALOGUE', known: session.regions } as const,
     })),
   ];
-  const unknown = unknownServers(unsure, recent, event.servers);
+  const unknown = unknownServers(unsure, recent, request.servers ? { ids: requestedIds } : event.servers);
+  const toRecord = serversToRecord(
+    selection.servers,
+    regions.filter(({ region }) => !unsure.some((one) => one.region === region)).map(({ region }) => region),
+    request.servers,
+  );
+  if (toRecord) await request.recordServers?.(toRecord);
   const readVolume = volumeReaderOf({
     owner,
     policies: [...(policies ?? []), ...(isAdhoc(event) ? [] : [event])],
@@ -136,6 +149,7 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     entryOfSet(images[i]!, its, isBusyCode),
   );
 
+  const idCode = only === undefined ? 'ID_UNKNOWN' : 'ID_NOT_IN_POLICY';
   const isByHand = isAdhoc(event) || only !== undefined;
   const unmatched: Finding[] = selection.unmatched.map((selector) => ({
     code: 'SELECTOR_UNMATCHED',
@@ -199,8 +213,8 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
       ...unknown,
       ...missingEntries(
         selection.missingIds.filter((id) => !unknown.some(({ server }) => server === id)),
-        only !== undefined,
-        unreadable.length > 0,
+        snapshots,
+        unreadable.length > 0 ? 'ID_UNREADABLE' : request.servers ? 'SERVER_GONE_BY_NOW' : idCode,
       ),
       ...entries,
     ],
@@ -259,15 +273,20 @@ function unknownServers(
   });
 }
 
+/** The failed entries of servers that do not exist. Their snapshots know their last names. */
 function missingEntries(
   missingIds: Selection['missingIds'],
-  isPart: boolean,
-  someUnreadable: boolean,
+  snapshots: readonly Snapshot[],
+  code: 'ID_UNREADABLE' | 'SERVER_GONE_BY_NOW' | 'ID_NOT_IN_POLICY' | 'ID_UNKNOWN',
 ): Entry[] {
-  const code = someUnreadable ? 'ID_UNREADABLE' : isPart ? 'ID_NOT_IN_POLICY' : 'ID_UNKNOWN';
+  const nameOf = (id: string) => {
+    const its = snapshots.filter(({ server }) => server === id);
+    const newest = its.toSorted((a, b) => b.slot.getTime() - a.slot.getTime())[0];
+    return newest ? serverNameIn(newest) : id;
+  };
   return missingIds.map((server) => ({
     server,
-    name: server,
+    name: nameOf(server),
     region: NOWHERE,
     outcome: 'failed',
     ...reasonOf({ code }),

@@ -174,7 +174,9 @@ export async function rotate(
     if ('code' in current) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: current }] };
     // Deleting a failed snapshot loses no data, so one good snapshot must remain.
     const needed = snapshot.state === 'failed' ? 1 : floor;
-    if (snapshot.policy !== ADHOC && !(await enoughRemain(others, needed))) {
+    const isOver = snapshot.expires !== undefined && snapshot.expires <= options.now;
+    const mayGoAlone = snapshot.policy === ADHOC && (isOver || snapshot.state !== 'failed');
+    if (!mayGoAlone && !(await enoughRemain(others, needed))) {
       return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_LEFT', needed }] };
     }
     if (snapshot.state === 'good' && current.proven && !(await provenRemains(current, others))) {

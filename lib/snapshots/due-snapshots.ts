@@ -4,7 +4,7 @@ import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Finding } from '../reporting/reasons.ts';
-import type { TakenImage } from '../runtime/request-log.ts';
+import type { ServerLists, TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
 import { ADHOC_MS, type MarkerFields, type Snapshot } from './marker.ts';
 import { endOf } from './retention.ts';
@@ -34,6 +34,8 @@ export interface DueSnapshots {
    * the image is not among the server's snapshots.
    */
   lostImage?(server: Server, snapshots: readonly Snapshot[]): string | undefined;
+  /** Ad-hoc snapshots: whether this is a snapshot that an earlier run of the same call has made. */
+  isOfSameCall?(snapshot: Snapshot): boolean;
   /** The fields of the marker of a new snapshot, without the blueprint. */
   marker(server: Server): MarkerFields;
 }
@@ -99,6 +101,7 @@ export function dueAdhoc(
       if (!before || before.requestId === requestId || snapshots.some(isOfRequest)) return undefined;
       return before.expires && before.expires <= now ? undefined : before.image;
     },
+    isOfSameCall: (snapshot) => isOfRequest(snapshot) && isOfThisRun(snapshot),
     isMet: (snapshot) => isOfRequest(snapshot) && (isOfThisRun(snapshot) || !hasEnded(snapshot)),
     // Compared with the end as requested at the snapshot's slot, because a retry of the same call
     // requests the same end.
@@ -117,6 +120,10 @@ export interface RequestRecord {
   firstAskedAt?: Date;
   /** The images that earlier calls of the request have made, by the id of the server. */
   taken?: ReadonlyMap<string, TakenImage>;
+  /** The servers that the request is for. Regions that could not be read yet are absent. */
+  servers?: ServerLists;
+  /** Records the servers that the request is for. A failure becomes a warning. */
+  recordServers?: (servers: ServerLists) => Promise<void>;
   /** Records an image that this run has made of a server. A failure becomes a warning. */
   recordTaken?: ((server: Server, image: string) => Promise<void>) | undefined;
   warnings: Finding[];
@@ -144,8 +151,10 @@ export async function requestOf(
   const record: RequestRecord = { warnings };
   // An extra snapshot does no harm; a missing one may.
   try {
-    const { at, isKnown } = await requests.firstAsked(key, since);
+    const { at, isKnown, servers } = await requests.firstAsked(key, since);
     record.firstAskedAt = at;
+    if (servers) record.servers = servers;
+    record.recordServers = (lists) => requests.putServers(key, at, lists).catch(warn);
     if (isKnown) record.taken = await requests.takenBy(key);
   } catch (error) {
     warn(error);

@@ -103,6 +103,8 @@ export interface Snapshot {
   proven: Date | undefined;
   /** Whether that drill booted the data volumes of the server; absent if the server has none. */
   provenVolumes?: DrilledVolumes;
+  /** How long that drill took; absent if it was not measured. */
+  recovery?: RecoveryTime;
   /**
    * When a drill of the snapshot last had a result. If this is later than `proven`, that drill
    * failed.
@@ -350,21 +352,37 @@ export function isStuck(
 export type DrilledVolumes = 'with' | 'without';
 
 /**
+ * How long a drill took, in seconds from the request for its server, or for its volumes if it makes
+ * some.
+ */
+export interface RecoveryTime {
+  /** Until the server was ACTIVE. */
+  activeSeconds: number;
+  /** Until the check answered; absent if the policy has none. */
+  answeredSeconds?: number | undefined;
+}
+
+/**
  * The properties to set on a snapshot after a drill. Their values contain the image's id, because
  * the snapshots of a server that was restored from this snapshot inherit the properties, which does
  * not prove these snapshots.
  *
  * @param volumes undefined if the server has no data volumes.
+ * @param recovery how long a passed drill took; undefined if it is unknown.
  */
 export function verdictMarks(
   id: string,
   passed: boolean,
   at: Date,
   volumes?: DrilledVolumes,
+  recovery?: RecoveryTime,
 ): [key: string, value: string][] {
   const value = `${id} ${isoSeconds(at)}`;
+  const { activeSeconds, answeredSeconds } = recovery ?? {};
+  const seconds = [activeSeconds, answeredSeconds].filter((one) => one !== undefined).join(' ');
   return passed
     ? [
+        ...(recovery ? [['autosnap_recovery', `${value} ${seconds}`] as [string, string]] : []),
         ['autosnap_proven', volumes === undefined ? value : `${value} ${volumes}-volumes`],
         ['autosnap_drilled', value],
       ]
@@ -374,10 +392,30 @@ export function verdictMarks(
 /** The drill results in the properties of an image or the metadata of a volume snapshot. */
 export function drillResultsIn(
   source: Pick<Image, 'id' | 'properties'>,
-): Pick<Snapshot, 'proven' | 'provenVolumes' | 'drilled'> {
+): Pick<Snapshot, 'proven' | 'provenVolumes' | 'recovery' | 'drilled'> {
   const { at: proven, volumes } = readVerdict(source, 'autosnap_proven');
   const { at: drilled } = readVerdict(source, 'autosnap_drilled');
-  return { proven, ...(volumes && proven ? { provenVolumes: volumes } : {}), drilled };
+  const recovery = proven && readRecovery(source, proven);
+  return {
+    proven,
+    ...(volumes && proven ? { provenVolumes: volumes } : {}),
+    ...(recovery ? { recovery } : {}),
+    drilled,
+  };
+}
+
+/** How long the drill took that ended at `proven`; undefined if it was not measured. */
+function readRecovery(
+  { id, properties }: Pick<Image, 'id' | 'properties'>,
+  proven: Date,
+): RecoveryTime | undefined {
+  const found = /^(\S+) (\S+) (\d{1,7})(?: (\d{1,7}))?$/.exec(properties.autosnap_recovery ?? '');
+  const [, of, time, active, answered] = found ?? [];
+  if (of !== id || parseDate(time)?.getTime() !== proven.getTime()) return undefined;
+  return {
+    activeSeconds: Number(active),
+    ...(answered === undefined ? {} : { answeredSeconds: Number(answered) }),
+  };
 }
 
 /**

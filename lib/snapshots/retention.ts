@@ -161,15 +161,20 @@ export function staysBecause(snapshot: Snapshot, now: Date): Reason | undefined 
 /**
  * Decides whether to keep one ad-hoc snapshot. Ad-hoc snapshots belong to no series, so they never
  * displace each other. An ad-hoc snapshot with an end is deleted after it, once the snapshot is
- * good or failed.
+ * good or failed. A failed one is deleted once it is a day old and a newer one of the server is
+ * good, as in a series.
+ *
+ * @param series the ad-hoc snapshots of the same server or volume.
  */
-export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
+export function retainAdhoc(snapshot: Snapshot, series: readonly Snapshot[], now: Date): Decision {
   const { expires, state } = snapshot;
   const kept =
     staysBecause(snapshot, now) ??
     (state === 'pending' || state === 'unknown' ? notFinished(snapshot) : undefined);
   if (kept) return { snapshot, keep: true, reasons: [kept] };
   const ends = expires && { until: isoSeconds(expires) };
+  const goesAt = failedAdhocEnd(snapshot, series, now);
+  if (goesAt && goesAt <= now) return { snapshot, keep: false, reasons: [{ code: 'FAILED' }] };
   const failed: Reason | undefined =
     state === 'failed' ? { code: 'ADHOC_FAILED', status: snapshot.status, ...ends } : undefined;
   if (!ends) return { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC' }] };
@@ -177,6 +182,20 @@ export function retainAdhoc(snapshot: Snapshot, now: Date): Decision {
   return now < expires!
     ? { snapshot, keep: true, reasons: [failed ?? { code: 'ADHOC_UNTIL', until }] }
     : { snapshot, keep: false, reasons: [{ code: 'ADHOC_ENDED', until }] };
+}
+
+/**
+ * When a failed ad-hoc snapshot is deleted because a newer one of the server is good; undefined if
+ * none is, or if the snapshot has not failed.
+ */
+export function failedAdhocEnd(
+  { state, partial, slot, createdAt }: Snapshot,
+  series: readonly Snapshot[],
+  now: Date,
+): Date | undefined {
+  const isReplaced = series.some((other) => counts(other, now) && other.slot > slot);
+  if (state !== 'failed' || partial || !isReplaced) return undefined;
+  return new Date(createdAt.getTime() + FAILED_FOR_MS);
 }
 
 /**

@@ -35,7 +35,8 @@ interface SnapshotPlanOptions {
  * A server is skipped when the snapshot that is due exists and is neither failed nor empty, when a
  * snapshot of its series is pending, or when the server is busy. A server fails when the existing
  * snapshot expires earlier than requested now, when the image that the same request has made is
- * gone, or when the cloud makes no image of the server until an operator acts.
+ * gone, when an earlier run of the same call has made an image that
+ * failed, or when the cloud makes no image of the server until an operator acts.
  */
 export function planSnapshots(
   servers: readonly Server[],
@@ -63,6 +64,11 @@ export function planSnapshots(
             reason: { code: 'ALREADY_TAKEN', image, status, ...(until ? { until } : {}) },
             takenAt: taken.createdAt,
           };
+    }
+    const failed = seriesOf(server).find((one) => due.isOfSameCall?.(one));
+    if (failed) {
+      const { id, status } = failed;
+      return { action: 'fail', server, reason: { code: 'REQUEST_FAILED', image: id, status } };
     }
     if (due.overSince) {
       return { action: 'fail', server, reason: { code: 'REQUEST_OVER', since: isoSeconds(due.overSince) } };

@@ -30,7 +30,7 @@ const BROKEN = /^error|^maintenance$|^awaiting-transfer$/;
 const STUCK_AFTER_MS = DAY_MS;
 
 interface VolumePlanOptions {
-  due: Pick<DueSnapshots, 'policy' | 'slot' | 'isMet' | 'endsTooSoon' | 'marker'>;
+  due: Pick<DueSnapshots, 'policy' | 'slot' | 'isMet' | 'isOfSameCall' | 'endsTooSoon' | 'marker'>;
   now: Date;
   /** The deployment's snapshots of the policy by the id of their volume. */
   seriesOf(volume: Volume): readonly Snapshot[];
@@ -46,7 +46,8 @@ interface VolumePlanOptions {
 /**
  * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
  * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
- * fails in a status that only an operator ends, or that is unknown.
+ * fails in a status that only an operator ends or that is unknown, and when an earlier run of the
+ * same ad-hoc call has made a snapshot that failed.
  */
 export function planVolumes(
   server: Server,
@@ -66,6 +67,11 @@ export function planVolumes(
       }
       const reason = { code: 'ALREADY_TAKEN', ...snapshotId(taken), status: taken.status } as const;
       return { action: 'skip', volume, reason, takenAt: taken.createdAt };
+    }
+    const failed = seriesOf(volume).find((one) => due.isOfSameCall?.(one));
+    if (failed) {
+      const reason = { code: 'REQUEST_FAILED', ...snapshotId(failed), status: failed.status } as const;
+      return { action: 'fail', volume, reason };
     }
     const { status } = volume;
     // Cinder v1 makes a snapshot with `force` of a volume in any status, also of a broken one.

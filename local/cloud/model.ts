@@ -58,6 +58,8 @@ export interface CloudServer {
   locked?: boolean;
   /** Present during a build or rebuild, which ends in `vmState`, active by default. */
   building?: { status: 'BUILD' | 'REBUILD'; endsAt: Date; vmState?: string };
+  /** When the last build ended; by default when the server was created. */
+  launchedAt?: Date;
   /** Rackspace's image schedule, if the server has one. */
   imageSchedule?: ImageSchedule;
 }

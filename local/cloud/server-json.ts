@@ -50,7 +50,8 @@ export function serverJson(c: Context<Env>, server: CloudServer, region: Region)
     'OS-EXT-STS:task_state': region.taskState(server),
     'OS-EXT-STS:vm_state': status === 'BUILD' ? 'building' : server.vmState,
     'OS-EXT-STS:power_state': POWER_STATES[server.vmState] ?? 1,
-    'OS-SRV-USG:launched_at': seconds(createdAt).replace('Z', '.000000'),
+    'OS-SRV-USG:launched_at':
+      status === 'BUILD' ? null : seconds(server.launchedAt ?? createdAt).replace('Z', '.000000'),
     'OS-SRV-USG:terminated_at': null,
     ...(imageSchedule ? { 'RAX-SI:image_schedule': imageSchedule } : {}),
     'os-extended-volumes:volumes_attached': server.volumeIds.map((id) =>

@@ -271,6 +271,7 @@ export class Region {
     if (building && this.now() < building.endsAt) return building.status;
     if (building) {
       delete server.building;
+      if (!buildFault) server.launchedAt = building.endsAt;
       server.vmState = buildFault ? 'error' : (building.vmState ?? 'active');
     }
     // Looking up the task state also applies the due changes of images, which may change the

@@ -20,6 +20,8 @@ const EXAMPLES: Record<SeriesTrouble['name'], AuditedSeries> = {
   behind: seriesOf([shown(0)], {
     copied: { newest: '2026-11-20T00:00:00Z', ageSeconds: 9, behind: true },
   }),
+  pointMissed: seriesOf([shown(0)], { missed: { point: 3_600_000 } }),
+  timeMissed: seriesOf([shown(0)], { missed: { time: 60_000 } }),
   notRotating: seriesOf([shown(0)], { notRotating: 3 }),
   failed: seriesOf([shown(0), shown(1, { state: 'failed' })]),
   stuck: seriesOf([shown(0), shown(1, { state: 'stuck' })]),
@@ -75,13 +77,17 @@ test.each<[string, (trouble: SeriesTrouble) => unknown, SeriesTrouble['name'][]]
   [
     'are counted by the metric',
     ({ isCounted }) => isCounted,
-    ['late', 'unproven', 'failed', 'stuck', 'unknown'],
+    ['late', 'unproven', 'pointMissed', 'timeMissed', 'failed', 'stuck', 'unknown'],
   ],
-  ['are listed in the summary', ({ isListed }) => isListed, ['late', 'unproven', 'behind', 'notRotating']],
+  [
+    'are listed in the summary',
+    ({ isListed }) => isListed,
+    ['late', 'unproven', 'pointMissed', 'timeMissed', 'behind', 'notRotating'],
+  ],
   [
     'stand above the servers of the page',
     ({ noticesOf }) => noticesOf,
-    ['unproven', 'behind', 'failed', 'stuck', 'unknown'],
+    ['unproven', 'pointMissed', 'timeMissed', 'behind', 'failed', 'stuck', 'unknown'],
   ],
   ['stand at the row of a series', ({ noteOf }) => noteOf, ['unproven', 'behind']],
 ])('the troubles that %s', (_, has, names) => {

@@ -105,7 +105,7 @@ test.each([
     lines.findIndex((line) => line.startsWith('server')),
     lines.indexOf('Times are in UTC.'),
   );
-  expect(rows).toHaveLength(9);
+  expect(rows).toHaveLength(10);
   expect(rows.filter((row) => row.length > 72)).toEqual([]);
   expect(plain).toMatch(/db-2 +\d days late/);
 });
@@ -113,13 +113,29 @@ test.each([
 test('take waits until the snapshot is good, and its line repeats it safely', async () => {
   const { cloud, env } = await fleet({ timing: { queuedMs: 100, savingMs: 100 } });
   const first = await autosnap(['take', '--server', 'web-1', '--expires', '14d', '--wait'], { env });
-  expect(first.stdout).toMatch(/^✓ web-1 in DFW: taken: .*\n1 of 1 snapshots are good\n$/);
+  expect(first.stdout).toMatch(/^✓ web-1 in DFW: asked for: .*\n1 of 1 snapshots are good\n$/);
   expect(first.code).toBe(0);
   const [, again = ''] = /^To repeat this safely, or to look again: npx autosnap (.*)$/m.exec(first.stderr)!;
   const second = await autosnap(again.replace('--stage local ', '').split(' '), { env });
   expect(second.stdout).toMatch(/^! web-1 in DFW: skipped: already taken: .*\n1 of 1 snapshots are good\n$/);
   expect(second.code).toBe(0);
   expect(adhocImages(cloud, 'web-1')).toHaveLength(1);
+});
+
+test('report --stage local writes the page, with the command that restores each server', async () => {
+  const { env } = await fleet();
+  const { code, stdout } = await autosnap(['report'], { env });
+  expect(code).toBe(0);
+  const file = join(ROOT, stdout.trim());
+  onTestFinished(() => rmSync(file));
+  expect(readFileSync(file, 'utf8')).toContain('npx autosnap restore --stage local --server web-1');
+});
+
+test('status has the servers that no policy selects', async () => {
+  const { cloud, env } = await fleet();
+  cloud.region('DFW').addServer({ name: 'bare' });
+  const { stdout } = await autosnap(['status'], { env });
+  expect(stdout).toMatch(/\nbare +in no policy .* DFW\n/);
 });
 
 test('take says that a snapshot has failed, and that no server has the name', async () => {

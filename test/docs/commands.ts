@@ -15,7 +15,7 @@ export type Runner = { here: RegExp } | { local: RegExp } | { event: true } | { 
 
 /** What `status` shows of the demo fleet. */
 const STATUS =
-  /^\d of 7 servers protected; .*\n\nserver +state +newest good [\s\S]*\nweb-1 +protected .* DFW\n/;
+  /^\d of 7 servers protected; .*\n.*; the longest drill took .*\n\nserver +state +newest good [\s\S]*\nweb-1 +protected .* DFW\n/;
 
 /**
  * Every command of the docs and of the texts that the product prints or sends, and how it is
@@ -46,7 +46,15 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ['npx autosnap doctor --stage prod', { local: /\d+ checks: \d+ good, 2 to look at, 0 failed\.\n$/ }],
   [
     /^npx autosnap take --stage (prod|local) --server web-1( --expires 14d)?( --request before-upgrade)?( --wait)?$/,
-    { local: /^✓ web-1 in DFW: taken: web-1-adhoc-/ },
+    { local: /^✓ web-1 in DFW: asked for: web-1-adhoc-/ },
+  ],
+  [
+    /^npx autosnap restore --stage prod --server <shellWord\(name \|\| server\)>( --account <shellWord\(account\)>)?$/,
+    { by: 'test/reporting/restore-command.test.ts', text: 'can be copied' },
+  ],
+  [
+    'npx autosnap report --stage local --open',
+    { by: 'test/cli/commands.test.ts', text: "'report --stage local writes the page" },
   ],
   [
     'npx autosnap snapshots --server <name>',

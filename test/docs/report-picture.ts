@@ -14,7 +14,7 @@ export async function picturedPage(): Promise<string> {
   const cloud = await startCloud();
   cloud.advance(Date.parse(NOW) - Date.now());
   addFleet(cloud, OWNER, 0);
-  const html = await reportOf(cloud, OWNER, new Date(NOW));
+  const html = await reportOf(cloud, OWNER, new Date(NOW), 'prod');
   await cloud.close();
   return html;
 }

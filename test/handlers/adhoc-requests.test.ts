@@ -85,15 +85,62 @@ describe('a repeated request', () => {
     expect((await again(h, '2026-11-23T08:00:00Z')).report?.totals).toEqual({ taken: 1 });
   });
 
-  test('takes the servers that were not taken yet, but not those whose snapshots were deleted', async () => {
+  test('takes no server that was created after the request, such as a restored one', async () => {
     const h = await takenAndGone(true);
     h.dfw.addServer({ name: 'db' });
     const second = await again(h, '2026-11-23T07:00:00Z', BY_HAND, 'second');
-    expect(second.report?.totals).toEqual({ taken: 1, failed: 1 });
-    h.dfw.removeImage(h.dfw.images[0]!.id);
-    h.dfw.addServer({ name: 'new' });
-    const third = await again(h, '2026-11-23T08:00:00Z', BY_HAND, 'third');
-    expect(third.report?.totals).toEqual({ taken: 1, failed: 2 });
+    expect(reasonsOf(second.report)).toEqual([`failed: ${tookBefore(h.image)}`]);
+    expect(h.dfw.images).toEqual([]);
+  });
+
+  test('takes the servers that it was made for, whatever their names are now', async () => {
+    const h = await takenAndGone(true);
+    const names = { ...BY_HAND, request: 'by-name', servers: { names: ['app-*'] } };
+    const app = h.dfw.addServer({ name: 'app-1', taskState: 'resize_migrating' });
+    expect((await again(h, '2026-11-23T07:00:00Z', names)).report?.totals).toEqual({ skipped: 1 });
+    Object.assign(app, { name: 'renamed', taskState: null });
+    h.dfw.addServer({ name: 'app-2' });
+    const { report } = await again(h, '2026-11-23T08:00:00Z', names, 'second');
+    expect(report?.entries.map(({ name, outcome }) => `${name} ${outcome}`)).toEqual(['renamed taken']);
+  });
+
+  test('fails for a server that is gone by now, with its name, and not for one that it has taken', async () => {
+    const h = await takenAndGone(true);
+    const both = { ...BY_HAND, request: 'both' };
+    const db = h.dfw.addServer({ name: 'db', taskState: 'resize_migrating' });
+    expect((await again(h, '2026-11-23T07:00:00Z', both)).report?.totals).toEqual({ taken: 1, skipped: 1 });
+    for (const server of [...h.dfw.servers]) h.dfw.removeServer(server);
+    const { report } = await again(h, '2026-11-23T08:00:00Z', both, 'second');
+    expect(report?.entries.map(({ server, outcome, code }) => `${server} ${outcome} ${code}`)).toEqual([
+      `${db.id} failed SERVER_GONE_BY_NOW`,
+    ]);
+  });
+
+  test('adds the servers of a region that could not be read before', async () => {
+    const h = await takenAndGone(true);
+    const ord = h.cloud.region('ORD');
+    ord.addServer({ name: 'ord-1' });
+    const all = { ...BY_HAND, request: 'all-regions' };
+    h.cloud.faults.push({ service: 'compute', region: 'ORD', times: 99, answer: { status: 404, body: {} } });
+    await again(h, '2026-11-23T07:00:00Z', all);
+    h.cloud.faults.length = 0;
+    h.dfw.addServer({ name: 'later' });
+    const { report } = await again(h, '2026-11-23T08:00:00Z', all, 'second');
+    const taken = report?.entries.filter(({ outcome }) => outcome === 'taken').map(({ name }) => name);
+    expect(taken).toEqual(['ord-1']);
+  });
+
+  test('that a queue resumes gives up a server whose image has failed', async () => {
+    const h = await takenAndGone(true);
+    const request = { ...BY_HAND, request: 'gives-up' };
+    await again(h, '2026-11-23T07:00:00Z', request);
+    const [image] = h.dfw.images;
+    image!.status = 'killed';
+    const { report } = await again(h, '2026-11-23T07:00:00Z', request, 'second');
+    expect(report?.entries.map(({ outcome, code }) => `${outcome} ${code}`)).toEqual([
+      'failed REQUEST_FAILED',
+    ]);
+    expect(h.dfw.images).toEqual([image]);
   });
 
   test.each([

@@ -31,6 +31,7 @@ test('an audit lists each server with the state of its worst part, those in trou
     'web-2',
     'web-3',
     'shop',
+    'build-scratch',
   ]);
   expect(servers![0]).toMatchObject({ state: 'late', standing: '4 days late', volumes: 0, region: 'DFW' });
   expect(servers![1]).toMatchObject({
@@ -43,7 +44,8 @@ test('an audit lists each server with the state of its worst part, those in trou
     lateVolumes: 0,
     proven: expect.any(String),
   });
-  expect(servers!.at(-1)).toMatchObject({ state: 'orphaned', standing: 'server gone' });
+  expect(servers!.at(-2)).toMatchObject({ state: 'orphaned', standing: 'server gone' });
+  expect(servers!.at(-1)).toMatchObject({ state: 'uncovered', standing: 'in no policy', policies: [] });
 });
 
 test('a list of servers counts the snapshots of their volumes, and their sizes', async () => {
@@ -118,7 +120,7 @@ test('an audit that lists before the first audit records nothing either', async 
 });
 
 test.each([
-  [{ list: 'all' }, 'list: must be "servers" or "snapshots"'],
+  [{ list: 'all' }, 'list: must be "servers", "snapshots" or "page"'],
   [{ of: 'web-1' }, 'of: selects snapshots: send "list": "snapshots", too'],
   [{ list: 'servers', digest: 'always' }, 'list: an audit that lists sends and records nothing'],
   [{ list: 'servers', acceptDropped: true }, 'list: an audit that lists sends and records nothing'],

@@ -49,6 +49,11 @@ test('doctor says how many images adopt takes over, and that it finds none', asy
     'pass DFW: 2 images of autosnap.py would count and rotate, of web',
   ]);
   expect(await found(h, { policies: [policy({ regions })] }, 'IMAGES_ADOPTED')).toEqual([]);
+  const others = [policy({ regions }), { ...adopting, policy: 'old' }];
+  expect(await found(h, { policies: others }, 'IMAGES_ADOPTABLE')).toEqual([]);
+  expect(await found(h, { policies: [policy({ regions })] }, 'IMAGES_ADOPTABLE')).toEqual([
+    'warn DFW: nothing rotates 2 images of autosnap.py, of web',
+  ]);
 });
 
 test.each([

@@ -63,6 +63,19 @@ describe('a snapshot that boots', () => {
     expect(h.logs()).toMatch(/"Proven": ?1/);
   });
 
+  test('has the time until its server was ACTIVE by the cloud, however late that is seen', async () => {
+    const h = await world();
+    const [newest] = h.newest;
+    const building = { status: 'BUILD', endsAt: new Date('2026-11-23T05:10:00Z') } as const;
+    const at = '2026-11-23T05:00:00Z';
+    record(newest!, addLookalike(h, newest!, { createdAt: new Date(at), building }).id, at);
+    const report = await h.run('drill', event());
+    expect(report.entries).toMatchObject([{ outcome: 'proven', activeSeconds: 600 }]);
+    expect(report.entries[0]).not.toHaveProperty('answeredSeconds');
+    expect(newest!.properties.autosnap_recovery).toBe(`${newest!.id} 2026-11-23T06:00:00Z 600`);
+    expect(reasons(report)).toContain('became ACTIVE after 10 minutes');
+  });
+
   test('one snapshot is drilled each night, the longest untested first, and none again without a newer one', async () => {
     const h = await world(['a', 'b', 'c']);
     const drilled: string[] = [];
@@ -199,6 +212,10 @@ describe('a check of the booted server', () => {
     expect(error.message).toBe('the run did not fail');
     expect(report?.totals).toEqual({ proven: 1 });
     expect(reasons(report)).toContain('127.0.0.1');
+    expect(report?.entries[0]).toMatchObject({
+      activeSeconds: expect.any(Number),
+      answeredSeconds: expect.any(Number),
+    });
   });
 
   test.each([

@@ -121,7 +121,9 @@ describe('one slot, one snapshot', () => {
       h.cloud.advance(ms);
       const again = await h.run('snapshot', policy());
       expect(again.totals).toEqual({ skipped: 4 });
-      expect(again.entries[0]?.reason).toMatch(new RegExp(`^already taken: image .* is ${status}$`));
+      expect(again.entries[0]?.reason).toMatch(
+        new RegExp(`^already (taken|asked for): image .* is ${status}$`),
+      );
     }
     expect(createRequests(h)).toHaveLength(4);
   });

@@ -402,6 +402,9 @@ export function mayGo(known: Known, { event }: World): boolean {
   const { ours, state, held, exposed, future, adhoc, series, image, gone, elsewhere } = known;
   if (!ours || held || exposed || !['good', 'failed'].includes(state)) return false;
   if (elsewhere || (gone && (adhoc || !event.orphans || image.properties.block_device_mapping))) return false;
-  if (adhoc) return image.properties.autosnap_expires?.startsWith('2026-11-22T00:00:00Z') ?? false;
+  if (adhoc)
+    return (
+      state === 'failed' || (image.properties.autosnap_expires?.startsWith('2026-11-22T00:00:00Z') ?? false)
+    );
   return series.startsWith('daily') && !future;
 }

@@ -285,7 +285,7 @@ describe('a plan warns', () => {
     expect(plan([twins[0], snapshot(slot, { id: 'c', state: 'failed' })]).warnings).toEqual([]);
     expect(plan(twins.map((s) => ({ ...s, policy: 'adhoc' }))).warnings).toEqual([]);
     expect(plan(twins, {}, []).warnings[0]).toBe(
-      'DFW: s has 2 snapshots of 2026-11-23T00:00:00Z, which count as one: a, b',
+      'DFW: web-1 has 2 snapshots of 2026-11-23T00:00:00Z, which count as one: a, b',
     );
   });
 

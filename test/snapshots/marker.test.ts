@@ -166,6 +166,27 @@ describe('the result of a drill', () => {
     expect(read(image({}, { ...passed, ...failed }))).toMatchObject({ proven: at, drilled: later });
   });
 
+  const recovery = (value: string) =>
+    read(image({}, { ...Object.fromEntries(verdictMarks('i1', true, at)), autosnap_recovery: value }));
+
+  test('has the recovery time of the drill', () => {
+    const both = { activeSeconds: 150, answeredSeconds: 240 };
+    const marks = Object.fromEntries(verdictMarks('i1', true, at, 'with', both));
+    expect(marks.autosnap_recovery).toBe('i1 2026-11-23T05:00:00Z 150 240');
+    expect(read(image({}, marks))).toMatchObject({ proven: at, provenVolumes: 'with', recovery: both });
+    expect(recovery('i1 2026-11-23T05:00:00Z 150')).toMatchObject({ recovery: { activeSeconds: 150 } });
+  });
+
+  test.each([
+    ['of another image', 'i0 2026-11-23T05:00:00Z 150'],
+    ['of another drill', 'i1 2026-11-24T05:00:00Z 150'],
+    ['without a time', 'i1 2026-11-23T05:00:00Z'],
+    ['with no number', 'i1 2026-11-23T05:00:00Z soon'],
+  ])('a recovery time %s does not count', (_, value) => {
+    expect(recovery(value)).toMatchObject({ proven: at });
+    expect(recovery(value)).not.toHaveProperty('recovery');
+  });
+
   test.each([
     ['of the image that its server was restored from', 'i0 2026-11-23T05:00:00Z'],
     ['without an image', '2026-11-23T05:00:00Z'],

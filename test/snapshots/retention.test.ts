@@ -363,8 +363,9 @@ test('an outage has no effect: years later the same snapshots are kept', () => {
 });
 
 describe('an ad-hoc snapshot', () => {
-  const adhoc = (changes: Partial<Snapshot>) => {
-    const decision = retainAdhoc(snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc', ...changes }), NOW);
+  const adhoc = (changes: Partial<Snapshot>, others: readonly Snapshot[] = []) => {
+    const one = snapshot('2026-11-01T00:00:00Z', { policy: 'adhoc', ...changes });
+    const decision = retainAdhoc(one, [...others, one], NOW);
     return { ...decision, reasons: decision.reasons.map(sentenceOf) };
   };
   const ended = new Date(NOW.getTime() - 1);
@@ -407,9 +408,25 @@ describe('an ad-hoc snapshot', () => {
       'has to be deleted by hand if it failed and has no end',
       { expires: undefined, state: 'failed', status: 'killed' },
       true,
-      'ad hoc, failed (killed): it holds nothing that can be restored; it never expires: delete it by hand',
+      'ad hoc, failed (killed): it holds nothing that can be restored; it never expires: delete it by hand, or take another: a later cleanup then deletes it',
     ],
   ])('%s', (_, changes, keep, reason) => {
     expect(adhoc(changes)).toMatchObject({ keep, reasons: [reason] });
+  });
+
+  const failed = { state: 'failed', status: 'killed' } as const;
+  const newer = (changes: Partial<Snapshot> = {}) =>
+    snapshot('2026-11-02T00:00:00Z', { policy: 'adhoc', ...changes });
+  test.each<[string, Partial<Snapshot>, Partial<Snapshot>, boolean]>([
+    ['goes if it failed and a newer one is good', failed, {}, false],
+    ['stays if it failed and the newer one failed, too', failed, failed, true],
+    ['stays if it failed and the newer one is held, which does not count', failed, { hold: 'forever' }, true],
+    ['stays if it failed less than a day ago', { ...failed, createdAt: NOW }, {}, true],
+    ['stays if it failed and is held', { ...failed, hold: 'forever' }, {}, true],
+    ['stays if it is good, whatever is newer', {}, {}, true],
+    ['stays if it failed and has data of a volume', { ...failed, partial: true }, {}, true],
+    ['stays if its status is unknown', { state: 'unknown', status: 'odd' }, {}, true],
+  ])('%s', (_, changes, other, keep) => {
+    expect(adhoc(changes, [newer(other)]).keep).toBe(keep);
   });
 });

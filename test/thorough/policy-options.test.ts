@@ -122,6 +122,8 @@ const networks = ['11111111-1111-1111-1111-111111111111'];
 const keep = { last: 1 };
 const orphans = { after: '30d', keep: 1 };
 
+const DRILL = { schedule: FIVE };
+
 const totals = (result: unknown) => (result as { totals: object }).totals;
 
 /** What each option changes. An option that nothing reads changes nothing. */
@@ -182,6 +184,8 @@ const EFFECTS: Record<string, Effect> = {
   'drill.check.port': judged({ check: { port: 1 } }, { check: { port: 2 } }),
   'drill.check.path': judged({ check: { port: 1 } }, { check: { port: 1, path: '/health' } }),
   'drill.volumes': { ...begun({}, { volumes: true }), world: drillsWithVolumes },
+  'objectives.point': diagnosed({}, { objectives: { point: '1h' } }),
+  'objectives.time': diagnosed({ drill: DRILL }, { drill: DRILL, objectives: { time: '15m' } }),
   account: snapshot({}, { account: 'other' }),
 };
 

@@ -1,5 +1,6 @@
 import { minuteText, sizeText } from '../../reporting/sentences/format.ts';
 import { copiesText } from '../../reporting/sentences/page.ts';
+import { restoreCommand } from '../../reporting/sentences/restore-command.ts';
 import type { Sentence } from '../../reporting/sentences/sentence.ts';
 import { textIndex } from '../../reporting/sentences/text-index.ts';
 import type { Audit, AuditedSeries } from '../model.ts';
@@ -24,10 +25,15 @@ export interface PageData {
   rows: Line[][];
   /** A text about the copies of each row; empty without copies. */
   notes: Sentence[];
+  /** The command that restores the server of each row; empty without a good snapshot. */
+  restores: Sentence[];
 }
 
 /** Creates the data of the page's script. A thousand servers need a few megabytes. */
-export function pageData(rows: readonly AuditedSeries[], audit: Audit): PageData {
+export function pageData(rows: readonly AuditedSeries[], audit: Audit, stage: string): PageData {
+  const serversNamed = Map.groupBy(audit.series, ({ account, name }) => JSON.stringify([account, name]));
+  const isOnly = ({ account, name, server }: AuditedSeries) =>
+    serversNamed.get(JSON.stringify([account, name]))?.every((one) => one.server === server) ?? false;
   const { indexOf, texts } = textIndex();
   const textsOf = snapshotTexts(audit);
   const lines = rows.map((series) =>
@@ -44,5 +50,15 @@ export function pageData(rows: readonly AuditedSeries[], audit: Audit): PageData
       ];
     }),
   );
-  return { text: texts(), rows: lines, notes: rows.map(copiesText) };
+  return {
+    text: texts(),
+    rows: lines,
+    notes: rows.map(copiesText),
+    restores: rows.map((series) => {
+      const { account, server, name, good } = series;
+      return good > 0
+        ? restoreCommand(stage, { account, server, name: isOnly(series) ? name : undefined })
+        : '';
+    }),
+  };
 }

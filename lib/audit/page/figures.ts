@@ -4,6 +4,7 @@ import { copiedServers } from '../copy-freshness.ts';
 import { provenServers } from '../drill-results.ts';
 import { worstSeriesOfServers } from '../headline.ts';
 import type { Audit } from '../model.ts';
+import { recoveries, worstRecoveries } from '../recovery.ts';
 import type { ServerCount } from '../server-count.ts';
 
 /** The key figures below the sentence, each with a note in small print. */
@@ -16,12 +17,18 @@ export function figures(audit: Audit): string {
     0,
   );
   const nextRun = audit.policies.flatMap((policy) => policy.nextRun ?? []).sort()[0];
+  // The figures Late and Waiting have the servers without a good snapshot.
+  const restorable = recoveries(audit.series, audit.at).filter((one) => one.ageSeconds !== undefined);
+  const { point, time } = worstRecoveries(restorable);
   const [late, never, waiting] = [having('late'), having('never'), having('waiting')];
   return [
     figure('Protected', `${having('protected')}`, FIGURES.protected(servers.length)),
     figure('Late', `${late}`, FIGURES.late(never), late + never > 0 ? 'trouble' : ''),
     ...(waiting > 0 ? [figure('Waiting', `${waiting}`, FIGURES.waiting())] : []),
     ...agedFigure('Proven', provenServers(audit.series), audit),
+    ...(point?.ageSeconds !== undefined && time
+      ? [figure('Restorable to', FIGURES.ago(point.ageSeconds), FIGURES.restorable(time.recoverySeconds))]
+      : []),
     ...agedFigure('Copied', copiedServers(audit.series), audit),
     figure('Snapshots', `${good}`, FIGURES.snapshots(others)),
     figure('Stored', sizeText(audit.bytes), FIGURES.stored(audit)),

@@ -70,8 +70,11 @@ function behindNote(set: ServerSet | undefined): string {
   return set && set.behind.length > 0 ? `<span>${escapeHtml(NOTES.partsBehind(set))}</span>` : '';
 }
 
-function proofNote({ proof }: AuditedSeries): string {
-  return proof?.unprovenSeconds === undefined || proof.failed ? '' : `<span>${NOTES.proven(proof)}</span>`;
+function proofNote(series: AuditedSeries): string {
+  const { proof } = series;
+  if (proof?.unprovenSeconds === undefined || proof.failed) return '';
+  const note = proof.recoverySeconds === undefined ? NOTES.proven(proof) : NOTES.recovery(series);
+  return `<span>${note}</span>`;
 }
 
 /** A note about a snapshot that can't be copied. The timeline shows the copies. */

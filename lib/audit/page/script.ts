@@ -95,6 +95,10 @@ export function pageScript(): void {
       ` in the account ${account}${data.notes[numberOf(row)]}`,
     );
     if (body.length === 0) return panel(row, where, make('p', {}, 'It has no snapshots.'));
+    const command = data.restores[numberOf(row)]!;
+    // A click selects the whole command, so that it can be copied.
+    const restore =
+      command === '' ? [] : [make('p', {}, 'To restore it: ', make('code', { class: 'command' }, command))];
     const head = make(
       'tr',
       { role: 'row' },
@@ -110,7 +114,7 @@ export function pageScript(): void {
       make('thead', { role: 'rowgroup' }, head),
       make('tbody', { role: 'rowgroup' }, ...body),
     );
-    return panel(row, where, table);
+    return panel(row, where, ...restore, table);
   }
 
   /** A copy of a timeline's mark as an SVG of its own. */

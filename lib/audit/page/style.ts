@@ -110,6 +110,7 @@ ${BARS.map((bar) => `.${bar}`).join()}{fill:var(--good)}
 .next{stroke:var(--good);stroke-width:1.5;stroke-dasharray:3 3}
 
 .details{grid-column:1/-1;padding:.75rem 0 1.25rem 1.625rem;cursor:auto}
+.details .command{user-select:all}
 .details p{color:var(--soft);font-size:.8125rem;overflow-wrap:anywhere}
 table{width:100%;border-collapse:collapse;margin-top:.75rem;font-size:.875rem}
 th{font-weight:400;color:var(--soft);font-size:.8125rem}

@@ -1,6 +1,14 @@
 import type { Dormancy } from '../../config/dormancy.ts';
 import { dormantFieldText } from './doctor.ts';
-import { copyText, counted, durationText, minuteText, uncountedText } from './format.ts';
+import {
+  copyText,
+  counted,
+  durationText,
+  minuteText,
+  policyDuration,
+  timeText,
+  uncountedText,
+} from './format.ts';
 import type { Sentences } from './makers.ts';
 
 const MOST_IMAGES = 3;
@@ -27,6 +35,16 @@ export const auditSentences = {
       `the snapshot of ${minuteText(slot)} failed its drill ${minuteText(failed)}; ${
         proven ? `one passed ${minuteText(proven)}` : 'none has passed'
       }`,
+    ),
+  SERIES_POINT_MISSED: ({ ageSeconds, objectiveMs, ...series }) =>
+    ofSeries(
+      series,
+      `restorable to ${durationText(1000 * ageSeconds)} ago, and objectives.point is ${policyDuration(objectiveMs)}`,
+    ),
+  SERIES_TIME_MISSED: ({ seconds, objectiveMs, ...series }) =>
+    ofSeries(
+      series,
+      `its last drill took ${timeText(seconds)}, and objectives.time is ${policyDuration(objectiveMs)}`,
     ),
   SERIES_BEHIND: (series) => ofSeries(series, copyText(series)),
   COPIES_BEHIND: ({ servers, more }) => {

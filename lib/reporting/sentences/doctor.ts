@@ -1,6 +1,14 @@
 import type { Dormancy } from '../../config/dormancy.ts';
 import type { Rights } from '../reasons.ts';
-import { counted, firstNames, joinedBy, joinedByAnd, minuteText } from './format.ts';
+import {
+  counted,
+  durationText,
+  firstNames,
+  joinedBy,
+  joinedByAnd,
+  minuteText,
+  policyDuration,
+} from './format.ts';
 import type { Sentences } from './makers.ts';
 import { remedyForStatus } from './snapshot.ts';
 
@@ -86,6 +94,8 @@ export const doctorSentences = {
     `Rackspace makes no images of these servers, and the policy takes no snapshots of their volumes: ${firstNames(names)}`,
   SERVERS_ON_IMAGE_SCHEDULE: ({ names }) =>
     `Rackspace's own image schedule takes these too: ${firstNames(names)}`,
+  IMAGES_ADOPTABLE: ({ where, count, names }) =>
+    `${where}: nothing rotates ${counted(count, 'image')} of autosnap.py, of ${firstNames(names)}`,
   IMAGES_ADOPTED: ({ where, count, names }) =>
     count === 0
       ? `${where}: there is no image of autosnap.py of the selected servers`
@@ -112,6 +122,10 @@ export const doctorSentences = {
     `${where}: drill.${part}: the available values could not be read: ${message}`,
   DRILL_NETWORK_PUBLIC: ({ where, networks }) =>
     `${where}: drill.networks: ${firstNames(networks)} can be reached from outside: the throw-away server would be, too, with its data and its services`,
+  OBJECTIVE_POINT_SHORT: ({ objectiveMs, intervalMs }) =>
+    `objectives.point is ${policyDuration(objectiveMs)}, and ${durationText(intervalMs)} pass between two snapshots: it is missed before each of them`,
+  OBJECTIVE_TIME_TO_ACTIVE: () =>
+    'objectives.time is compared with the time until a server is ACTIVE, because drill.check is missing',
   SCHEDULES_OVERLAP: ({ gap, other, at, names, wait }) =>
     `it fires ${gap} minutes from ${other} at ${at} UTC, and both take ${firstNames(names)}: whichever is second waits for ${wait} minutes at most, and a snapshot may take an hour`,
 } satisfies Partial<Sentences>;
@@ -169,6 +183,8 @@ export const doctorRemedies = {
   SERVERS_IN_STATE: ({ status }) => `Of each, ${remedyForStatus(status)}, or name it in servers.except.`,
   SERVERS_ON_VOLUMES: () => 'Set volumes: attached in the policy, or name them in servers.except.',
   SERVERS_ON_IMAGE_SCHEDULE: () => 'Disable it there: the two schedules block each other.',
+  IMAGES_ADOPTABLE: () =>
+    'Set adopt: autosnap.py in one policy, so that they count and rotate, or delete them by hand.',
   SCHEDULE_OVER: CORRECT_YEAR,
   CLEANUP_OVER: CORRECT_YEAR,
   CLEANUP_TOO_RARE: () => 'Let cleanup run more often, or raise maxDeletes.',
@@ -178,6 +194,8 @@ export const doctorRemedies = {
   DRILL_PART_MISSING: ({ part }) => `Correct drill.${part}, or leave the region out of regions.`,
   DRILL_NETWORK_PUBLIC: () => 'Name an isolated network, or none.',
   DRILL_WITHOUT_NETWORK: () => 'Name it in drill.networks.',
+  OBJECTIVE_POINT_SHORT: () => 'Take snapshots more often, or raise objectives.point.',
+  OBJECTIVE_TIME_TO_ACTIVE: () => 'Add drill.check, so that the time until the service answers is measured.',
   SCHEDULES_OVERLAP: () => 'Set them hours apart: a server makes one snapshot at a time.',
 } satisfies Partial<Sentences>;
 

@@ -1,5 +1,5 @@
 import type { MissingVolume } from '../reasons.ts';
-import { counted, firstNames } from './format.ts';
+import { counted, firstNames, timeText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** The results of drills. */
@@ -9,9 +9,10 @@ export const drillSentences = {
   DRILL_TO_JUDGE: () => 'would be judged, then deleted',
   DRILL_TO_DELETE: ({ because }, say) => `would be deleted: ${say(because)}`,
   DRILL_NOT_CHECKED: () => 'not checked yet',
-  DRILL_BOOTED: () => 'the server booted, and became ACTIVE',
-  DRILL_ANSWERED: ({ target, status }) =>
-    `the server booted, and ${target} answered${status === undefined ? '' : ` with status ${status}`}`,
+  DRILL_BOOTED: ({ activeSeconds }) =>
+    `the server booted, and became ACTIVE after ${timeText(activeSeconds)}`,
+  DRILL_ANSWERED: ({ target, status, activeSeconds, answeredSeconds }) =>
+    `the server booted, became ACTIVE after ${timeText(activeSeconds)}, and ${target} answered${status === undefined ? '' : ` with status ${status}`} after ${timeText(answeredSeconds)}`,
   DRILL_ERROR: ({ fault = 'the cloud does not say why' }) => `the server does not boot: ${fault}`,
   DRILL_NOT_ACTIVE: ({ status, ...waited }) => `the server is still in ${status} ${waitedText(waited)}`,
   DRILL_SILENT: ({ answers, ...waited }) =>

@@ -24,6 +24,11 @@ export function durationText(ms: number): string {
   return counted(Math.floor(Math.max(0, ms) / unitMs), unit);
 }
 
+/** A short time: "45 seconds", or as {@link durationText} from two minutes on. */
+export function timeText(seconds: number): string {
+  return seconds < 120 ? counted(seconds, 'second') : durationText(seconds * 1000);
+}
+
 /** "1 server", "2 servers" */
 export function counted(n: number, what: string): string {
   return `${n} ${what}${n === 1 ? '' : 's'}`;
@@ -85,6 +90,7 @@ export function shortName(name: string, longest = LONGEST_NAME): string {
 /** "30d", "6h", as a policy has it */
 export function policyDuration(ms: number): string {
   const hours = ms / HOUR_MS;
+  if (!Number.isInteger(hours)) return `${ms / MINUTE_MS}m`;
   return hours % 24 === 0 ? `${hours / 24}d` : `${hours}h`;
 }
 

@@ -23,6 +23,8 @@ export const CLAUSES = {
     `no ${job} run of ${policy} has succeeded in time`,
   troubles: {
     unproven: (servers: string) => `the last drill of ${servers} failed`,
+    pointMissed: (servers: string) => `the snapshots of ${servers} are older than the objective`,
+    timeMissed: (servers: string) => `a drill of ${servers} took longer than the objective`,
     behind: (servers: string) => `the copies of ${servers} are behind`,
     failed: (servers: string) => `a snapshot of ${servers} failed`,
     stuck: (servers: string) => `a snapshot of ${servers} is stuck`,
@@ -65,7 +67,10 @@ export function seriesNameText(
  * "web-1 in DFW", with a `suffix` that may be empty. The names of the server and of its volume are
  * truncated each, so that an id in place of a name is complete.
  */
-export function serverNameText({ name, server, volume }: AuditedSeries, suffix: string): string {
+export function serverNameText(
+  { name, server, volume }: Pick<AuditedSeries, 'name' | 'server' | 'volume'>,
+  suffix: string,
+): string {
   const short = {
     ...{ name: shortName(name), server },
     ...(volume ? { volume: { ...volume, name: shortName(volume.name) } } : {}),

@@ -65,6 +65,8 @@ const TROUBLES: Record<SeriesProblem['code'], (ageSeconds: number | undefined) =
   SERIES_LATE: (ageSeconds) =>
     ageSeconds === undefined ? 'no good snapshot' : `no good snapshot for ${durationText(1000 * ageSeconds)}`,
   SERIES_DRILL_FAILED: () => 'its last drill failed',
+  SERIES_POINT_MISSED: () => 'its newest snapshot is older than objectives.point',
+  SERIES_TIME_MISSED: () => 'its last drill took longer than objectives.time',
   SERIES_BEHIND: () => 'its copies are behind',
   SERIES_FAILED: () => 'a snapshot failed',
   SERIES_ADHOC_FAILED: () => 'an ad-hoc snapshot failed',
@@ -95,6 +97,10 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_LATE:
     "Look at the failures of the policy's snapshot runs. If there are none, somebody deleted its snapshots: invoke snapshot with the policy, which takes one now.",
   SERIES_DRILL_FAILED: "Look at the drill's report: the snapshot may be unusable.",
+  SERIES_POINT_MISSED:
+    "Look at the failures of the policy's snapshot runs. If there are none, take snapshots more often, or raise objectives.point.",
+  SERIES_TIME_MISSED:
+    "Look at the drill's report. Use a larger flavor or a smaller disk, or raise objectives.time.",
   SERIES_BEHIND: "Look at the failures of the policy's offsite runs.",
   SERIES_FAILED:
     "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
@@ -129,6 +135,8 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   SERVER_UNKNOWN: "Ask the cloud's support if it lasts: a cell may be down.",
   ID_UNKNOWN: 'Correct the id, or remove it.',
   REQUEST_ENDS_SOONER: 'Hold the image that is named, or give the request another name.',
+  REQUEST_FAILED:
+    "Look at the server in the cloud's console, then send the request again, which takes another one.",
   REQUEST_OVER: 'If you want one, give the request another name.',
   REQUEST_TOOK_IT_BEFORE:
     'Find out what happened to the image that is named. If you want another one, give the request another name.',

@@ -10,7 +10,16 @@ import type {
 import type { ServerCount } from '../../audit/server-count.ts';
 import type { ServerSet } from '../../audit/server-sets.ts';
 import { sentenceOf } from '../sentences.ts';
-import { copyText, counted, durationText, firstNames, minuteText, shortName, sizeText } from './format.ts';
+import {
+  copyText,
+  counted,
+  durationText,
+  firstNames,
+  minuteText,
+  shortName,
+  sizeText,
+  timeText,
+} from './format.ts';
 import { lateText } from './headline.ts';
 import type { Sentence } from './sentence.ts';
 
@@ -24,6 +33,9 @@ export function standingText(series: AuditedSeries, state: string): Sentence {
   if (series.state !== 'protected' || ageSeconds === undefined) return state.toLowerCase();
   return `${durationText(ageSeconds * 1000)} old`;
 }
+
+/** The state of a server without series. */
+export const STANDINGS = { uncovered: (): Sentence => 'in no policy' };
 
 /** What the snapshots of a series are, and their size. */
 export function holdingText({ good, pending, stuck, failed, unknown, bytes }: AuditedSeries): Sentence {
@@ -48,6 +60,9 @@ export const NOTES = {
     proven
       ? `proven ${durationText(unprovenSeconds * 1000)} ago${withVolumes(provenVolumes)}`
       : 'not proven yet',
+  /** "restorable to 9 hours ago, in about 4 minutes (drilled 3 days ago with volumes)" */
+  recovery: ({ ageSeconds = 0, proof }: AuditedSeries) =>
+    `restorable to ${durationText(1000 * ageSeconds)} ago, in about ${timeText(proof?.recoverySeconds ?? 0)} (drilled ${durationText(1000 * (proof?.unprovenSeconds ?? 0))} ago${withVolumes(proof?.provenVolumes)})`,
   /** "without volume db-data since 2026-11-23 00:00" */
   partsBehind: ({ behind }: Pick<ServerSet, 'behind'>) => {
     const volumes = behind.flatMap(({ volume }) => (volume ? [shortName(volume.name)] : []));
@@ -168,6 +183,10 @@ export const FIGURES = {
   waiting: () => 'for the first',
   aged: ({ count, oldest }: ServerCount, at: string) =>
     `of ${count}${oldest ? `, oldest ${durationText(Date.parse(at) - Date.parse(oldest.since))}` : ''}`,
+  ago: (seconds: number) => `${durationText(1000 * seconds)} ago`,
+  /** At the oldest recovery point of all servers. */
+  restorable: (time: number | undefined) =>
+    `at worst${time === undefined ? '' : `, in about ${timeText(time)}`}`,
   snapshots: (notGood: number) => (notGood > 0 ? `and ${notGood} not good` : 'all good'),
   stored: ({ unlisted, unmanagedBytes, monthlyCost }: Audit) =>
     [

@@ -12,7 +12,7 @@ const INSTEAD = {
   networks: "the cloud's default",
   keyName: 'none, but the keys on the disk are still there',
   securityGroups: "the cloud's default",
-  metadata: 'none, so no policy takes it by a tag',
+  metadata: `none, so no policy takes it by a tag; once it exists, set one: ${tagCommand('<server id>')}`,
 };
 
 const QUOTA = 'if a quota is used up, free some of it, or have it raised';
@@ -71,7 +71,7 @@ export const restoreSentences = {
       Object.entries(metadata)
         .map((pair) => pair.join('='))
         .join(', ') || 'none'
-    }${FROM[from]}${Object.keys(metadata).length > 0 ? '; a policy that selects servers by this metadata takes snapshots of the new one, too' : ''}`,
+    }${FROM[from]}${Object.keys(metadata).length > 0 ? '; a policy that selects servers by this metadata takes snapshots of the new one, too' : ''}; to set a tag: ${tagCommand('<server id>')}`,
   RESTORE_NAME_TAKEN: ({ name, server }) =>
     `there is a server "${name}" already (${server}), so two servers will have this name: "name" gives another`,
   RESTORE_PART_UNCHECKED: ({ field, message }) =>
@@ -244,6 +244,11 @@ export const restoreSentences = {
   RESTORE_FLAVOR_MISSING: ({ fitting }) =>
     `flavor: the original is gone and the snapshot does not say which it had: ${fittingText(fitting)}`,
 } satisfies Partial<Sentences>;
+
+/** The command that sets the metadata by which a policy selects servers with `tagged`. */
+function tagCommand(server: string): string {
+  return `openstack server set --property autosnap=daily ${server}`;
+}
 
 function whichText({
   id,

@@ -59,7 +59,7 @@ export const retentionSentences = {
 
   // Ad-hoc snapshots.
   ADHOC_FAILED: ({ status, until }) =>
-    `ad hoc, failed (${statusText(status)}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand' : `it expires at ${until}`}`,
+    `ad hoc, failed (${statusText(status)}): it holds nothing that can be restored; ${until === undefined ? 'it never expires: delete it by hand, or take another: a later cleanup then deletes it' : `it expires at ${until}`}`,
   ADHOC: () => 'ad-hoc snapshot without an expiry date',
   ADHOC_UNTIL: ({ until }) => `ad hoc, until ${until}`,
   ADHOC_ENDED: ({ until }) => `ad hoc, ended ${until}`,

@@ -29,9 +29,11 @@ export const snapshotSentences = {
   TAKEN: ({ name }) => name,
   WOULD_TAKE: ({ name }) => `would be taken as ${name}`,
   ALREADY_TAKEN: ({ status, until, ...one }) =>
-    `already taken: ${idText(one)} is ${statusText(status)}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
+    `already ${status === 'active' || status === 'available' ? 'taken' : 'asked for'}: ${idText(one)} is ${statusText(status)}${until === undefined ? '' : `, and is deleted once ${until} has passed`}`,
   REQUEST_ENDS_SOONER: ({ image, until }) =>
     `this request already made image ${image}, which expires at ${until}, earlier than you now ask: hold it, or use another request name`,
+  REQUEST_FAILED: ({ status, ...one }) =>
+    `${idText(one)} failed (${statusText(status)}), and the request takes no other one of this server: find the cause, and send the request again`,
   REQUEST_OVER: ({ since }) =>
     `the request of ${since} is more than a day old, so it takes no more snapshots; it has no snapshot of this server, or no longer has one: use another request name`,
   REQUEST_TOOK_IT_BEFORE: ({ image }) =>

@@ -20,16 +20,18 @@ async function audited(event: object) {
 test('the status is the sentence of the audit, a line for each server, and its other problems', async () => {
   expect(statusText(await audited({ list: 'servers' }), terminal)).toBe(
     `5 of 7 servers protected; db-2 in DFW is 4 days late; 1 waits for its first snapshot; the last drill of db-1 in DFW failed; a snapshot of 2 servers failed.
+web-3 in ORD can't be restored yet; the longest drill took 4 minutes, of db-2 in DFW.
 
-server  state        newest good  age       next run     proven       volumes  region
-db-2    4 days late  11-18 00:00  5 days    11-24 00:00  21 days ago  -        DFW
-db-1    protected    11-22 00:00  33 hours  11-24 00:00  6 days ago   2        DFW
-mail-1  protected    11-22 00:00  33 hours  11-24 00:00  -            -        ORD
-new-1   protected    11-22 00:00  33 hours  11-24 00:00  2 days ago   -        ORD
-web-1   protected    11-22 00:00  33 hours  11-24 00:00  3 days ago   -        DFW
-web-2   protected    11-22 00:00  33 hours  11-24 00:00  4 days ago   -        DFW
-web-3   none yet     -            -         11-24 00:00  -            -        ORD
-shop    server gone  10-14 00:00  40 days   -            -            -        ORD
+server         state         newest good  age       next run     proven       volumes  restorable                                                region
+db-2           4 days late   11-18 00:00  5 days    11-24 00:00  21 days ago  -        to 5 days ago, in about 4 minutes (drilled 21 days ago)   DFW
+db-1           protected     11-22 00:00  33 hours  11-24 00:00  6 days ago   2        to 33 hours ago, in about 4 minutes (drilled 6 days ago)  DFW
+mail-1         protected     11-22 00:00  33 hours  11-24 00:00  -            -        to 33 hours ago                                           ORD
+new-1          protected     11-22 00:00  33 hours  11-24 00:00  2 days ago   -        to 33 hours ago, in about 4 minutes (drilled 2 days ago)  ORD
+web-1          protected     11-22 00:00  33 hours  11-24 00:00  3 days ago   -        to 33 hours ago, in about 4 minutes (drilled 3 days ago)  DFW
+web-2          protected     11-22 00:00  33 hours  11-24 00:00  4 days ago   -        to 33 hours ago, in about 4 minutes (drilled 4 days ago)  DFW
+web-3          none yet      -            -         11-24 00:00  -            -        to no time yet                                            ORD
+shop           server gone   10-14 00:00  40 days   -            -            -        to 40 days ago                                            ORD
+build-scratch  in no policy  -            -         -            -            -        to no time yet                                            DFW
 Times are in UTC.
 
 ! ORD: the local data disks of mail-1 are in no snapshot: back them up in another way, then set localDisks: accepted in the policy daily
@@ -83,7 +85,7 @@ test('a report has a line for each server and volume, and what resumes later', (
     failures: [{ code: 'CLOUD', text: 'ORD: down' }],
     warnings: [],
   } as unknown as Report;
-  expect(reportText(report, terminal)).toBe(`✓ web-1 in DFW: taken: web-1-adhoc-1
+  expect(reportText(report, terminal)).toBe(`✓ web-1 in DFW: asked for: web-1-adhoc-1
   ✗ volume data: failed: no quota
 ! web-2 in DFW: skipped: busy
 ✓ web-3-daily in DFW: held forever

@@ -1,0 +1,73 @@
+import type { AuditedSeries } from './model.ts';
+import { isExpected, worstFirst } from './series-states.ts';
+import { serverKey } from './server-sets.ts';
+
+/**
+ * How well a server can be restored: to which point, and in which time, as the last drill has
+ * measured it. Times are ISO, in UTC.
+ */
+export interface Recovery {
+  /** The newest time of which there is a good snapshot of each part; absent without one. */
+  newestGood?: string;
+  ageSeconds?: number;
+  /** How long its last passed drill took; absent if that was not measured. */
+  recoverySeconds?: number;
+  /** When that drill ended. */
+  drilled?: string;
+}
+
+/** The recovery of a server and its names. */
+export interface ServerRecovery
+  extends Recovery,
+    Pick<AuditedSeries, 'account' | 'region' | 'server' | 'name'> {}
+
+/**
+ * The recovery of one server.
+ *
+ * @param its the series of the server.
+ */
+export function recoveryOf(its: readonly AuditedSeries[], at: string): Recovery {
+  const parts = [...Map.groupBy(its, ({ volume }) => volume?.id).values()];
+  const newest = parts.map((part) => newestOf(part.flatMap(({ newestGood }) => newestGood ?? [])));
+  const newestGood = newest.every((one) => one !== undefined) ? newest.sort()[0] : undefined;
+  const measured = its
+    .flatMap(({ proof }) => (proof?.recoverySeconds === undefined ? [] : proof))
+    .sort((a, b) => (a.proven! < b.proven! ? 1 : -1))[0];
+  return {
+    ...(newestGood
+      ? { newestGood, ageSeconds: Math.floor((Date.parse(at) - Date.parse(newestGood)) / 1000) }
+      : {}),
+    ...(measured ? { recoverySeconds: measured.recoverySeconds!, drilled: measured.proven! } : {}),
+  };
+}
+
+/** The recovery of each server that is expected to have snapshots, the worst first. */
+export function recoveries(series: readonly AuditedSeries[], at: string): ServerRecovery[] {
+  return [...Map.groupBy(series.filter(isExpected), serverKey).values()]
+    .map((its) => its.toSorted(worstFirst))
+    .map((its) => {
+      const [{ account, region, server, name }] = its as [AuditedSeries];
+      return { account, region, server, name, ...recoveryOf(its, at) };
+    })
+    .sort(
+      (a, b) =>
+        (b.ageSeconds ?? Infinity) - (a.ageSeconds ?? Infinity) ||
+        (b.recoverySeconds ?? -1) - (a.recoverySeconds ?? -1) ||
+        0,
+    );
+}
+
+/** The servers with the oldest point and with the longest time; undefined where none is known. */
+export function worstRecoveries(all: readonly ServerRecovery[]): {
+  point: ServerRecovery | undefined;
+  time: ServerRecovery | undefined;
+} {
+  const [time] = all
+    .filter(({ recoverySeconds }) => recoverySeconds !== undefined)
+    .sort((a, b) => b.recoverySeconds! - a.recoverySeconds!);
+  return { point: all[0], time };
+}
+
+function newestOf(times: readonly string[]): string | undefined {
+  return times.toSorted().at(-1);
+}
