@@ -136,6 +136,8 @@ function uncoveredServers({ uncovered, series }: Audit): ListedServer[] {
         restorable: restorableText({}, ''),
         volumes: 0,
         lateVolumes: 0,
+        good: 0,
+        bytes: 0,
       }),
     );
 }

@@ -293,7 +293,9 @@ function missingEntries(
   }));
 }
 
-/** {@link withinQuotas} for each region. Requests the quotas only where volume snapshots are due. */
+/**
+ * {@link withinQuotas} for each region. Requests the quotas only where volume snapshots are due.
+ */
 async function setsWithinQuotas(
   session: Session,
   images: readonly SnapshotStep[],

@@ -60,7 +60,9 @@ export interface Snapshot {
   server: string;
   /** For a volume snapshot, the id of its volume; undefined for an image. */
   volume?: string;
-  /** For a volume snapshot, the other servers that had the volume: it is a part of their sets, too. */
+  /**
+   * For a volume snapshot, the other servers that had the volume: it is a part of their sets, too.
+   */
   alsoOf?: readonly SharingServer[];
   policy: string;
   /**

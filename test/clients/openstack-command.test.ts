@@ -43,7 +43,8 @@ test('the openstack command makes a snapshot of a volume by its name, and a volu
     let status = '';
     while (status !== 'available') ({ status } = await cloud.openstack(...command));
   };
-  // By default the command asks for version 3.0 without `force`, which Cinder refuses for a volume in use.
+  // By default the command asks for version 3.0 without `force`, which Cinder refuses for a volume
+  // in use.
   const take = ['snapshot', 'create', '--volume', 'db-1-data', 'by-command'];
   const { volume_id: volume } = await cloud.openstack('--os-volume-api-version', '3.66', 'volume', ...take);
   expect(await cloud.openstack('volume', 'show', 'db-1-data')).toMatchObject({ id: volume });

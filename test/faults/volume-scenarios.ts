@@ -23,8 +23,8 @@ const drilledIn = ({ dfw }: World) =>
   [...dfw.servers, ...dfw.volumes].filter(({ metadata }) => metadata.autosnap_drill);
 
 /**
- * Whether a drill has its result and nothing of it is left. What is left of a request that the cloud
- * has carried out and denied is never deleted, but named in each run.
+ * Whether a drill has its result and nothing of it is left. What is left of a request that the
+ * cloud has carried out and denied is never deleted, but named in each run.
  */
 function isDrilled(world: World): boolean {
   const { dfw, logged } = world;

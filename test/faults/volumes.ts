@@ -129,7 +129,7 @@ export function allBackedUp(world: World): boolean {
   );
 }
 
-/** What identifies each snapshot, backup and drill's copy of a volume; two of one are one too many. */
+/** What identifies each volume snapshot, backup and volume of a drill; there may be one of each. */
 export function volumeMarks({ dfw }: World): string[][] {
   const snapshots = dfw.volumeSnapshots.filter(
     ({ status, description }) => status !== 'error' && description?.startsWith(OURS),

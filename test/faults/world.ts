@@ -19,7 +19,7 @@ export interface World {
   home: Cloud;
   account: string;
   web: CloudServer;
-  /** The images, volume snapshots and backups that the job should delete; all others have to stay. */
+  /** Everything that the job should delete; all other snapshots and backups have to stay. */
   mayGo: Set<string>;
   /** Everything of {@link everything} that existed before the job. */
   before: string[];
