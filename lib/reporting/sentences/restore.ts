@@ -146,6 +146,10 @@ export const restoreSentences = {
   RESTORE_CALL_AGAIN: () =>
     'call again with "next": the call first checks whether the request was carried out',
   RESTORE_BEGIN_ANEW: () => 'start a new restore, without "request"',
+  RESTORE_GIVEN_UP: ({ hours }) => `given up: the restore has not ended within ${hours} hours`,
+  RESTORE_NOT_RECORDED: ({ message }) =>
+    `the record of the restore could not be read or written, so its steps can't be watched: ${message}`,
+  RESTORE_END_NOT_SENT: ({ message }) => `the e-mail about the end of the restore was not sent: ${message}`,
 
   // Why a restore is refused.
   RESTORE_PART_MISSING: ({ field, where, missing, known }) =>
