@@ -3,6 +3,7 @@ import type { ListedSnapshot, Listing } from '../../lib/audit/listing.ts';
 import { failureOf } from '../../lib/reporting/failure.ts';
 import type { Report } from '../../lib/reporting/report.ts';
 import { ACCOUNT, accountOf, type Command, type Context, EXIT, SERVER, textOf, textsOf } from './command.ts';
+import { quoted } from './quoted.ts';
 import { reportText } from './report-text.ts';
 import { type Progress, progressOf, progressText } from './take-progress.ts';
 
@@ -88,9 +89,4 @@ async function waitUntilGood(first: Report, event: Asked, context: Context): Pro
     }
   };
   return terminal.during(() => progressText(progress), follow());
-}
-
-/** A name for a shell: quoted if it has other characters than most names. */
-function quoted(name: string): string {
-  return /^[\w.-]+$/.test(name) ? name : `'${name.replaceAll("'", `'\\''`)}'`;
 }

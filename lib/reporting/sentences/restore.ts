@@ -116,8 +116,7 @@ export const restoreSentences = {
   RESTORE_VOLUME_ATTACHED: ({ volume, name }) => `the volume "${name}" (${volume}) is attached`,
   RESTORE_VOLUME_NOT_ATTACHED: ({ volume, name, message }) =>
     `the volume "${name}" (${volume}) is not attached yet: ${message}. Call again with "next"`,
-  RESTORE_VOLUMES_BY_OTHER_CALL: () =>
-    'another call of this request is making volumes: call again with "next" in a while',
+  RESTORE_VOLUMES_BY_OTHER_CALL: () => 'another call of this request is making volumes',
   RESTORED_VOLUME: ({ volume, name }) =>
     `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server id> ${volume}`,
 
@@ -125,8 +124,7 @@ export const restoreSentences = {
 
   // How far a restore is.
   RESTORE_RUNNING: ({ name, server, status }) => `${name} (${server}) is in ${status}`,
-  RESTORE_STATE_UNKNOWN: ({ name, server }) =>
-    `the cloud does not say how far ${name} (${server}) is: call again later`,
+  RESTORE_STATE_UNKNOWN: ({ name, server }) => `the cloud does not say how far ${name} (${server}) is`,
   RESTORED: ({ name, server, status, addresses }) =>
     `${name} (${server}) is ${status}, at ${addresses.join(', ') || 'no address'}`,
   RESTORED_SHUTOFF: ({ name, server }) =>
