@@ -19,9 +19,10 @@ const NO_DETAILS = { flavorId: undefined, keyName: undefined, securityGroups: []
  * golden image of the operator, a failed, a held and an ad-hoc snapshot, and snapshots that passed
  * or failed a drill. The same time always gives the same fleet, including its ids.
  *
- * @param newest the age of the newest snapshots, in days before the last midnight (UTC).
+ * @param newest the age of the newest snapshots, in days before the last midnight (UTC): 0 where
+ *   the run of today has been, 1 where it is still to come.
  */
-export function addFleet(cloud: Cloud, owner: string, newest = 1): void {
+export function addFleet(cloud: Cloud, owner: string, newest: 0 | 1 = 1): void {
   const [dfw, ord] = [cloud.region('DFW'), cloud.region('ORD')];
   const daily = { autosnap: 'daily' };
   const golden = addForeign(cloud, dfw, 'golden-web-2026');
@@ -111,7 +112,7 @@ function addSnapshot(
     id: snapshotId(server, slot),
     name,
     owner: cloud.account.projectId,
-    createdAt: new Date(slot.getTime() + 20_000),
+    createdAt: atLatestNow(cloud, slot.getTime() + 20_000),
     properties: {
       ...madeFrom(server),
       ...markerOf({ owner, policy: 'daily', server: server.id, slot, blueprint }),
@@ -131,7 +132,7 @@ function addVolumeSnapshot(
   const device = server.volumeIds.indexOf(id) === 0 ? '/dev/xvdb' : '/dev/xvdc';
   const marker = { owner, policy: 'daily', server: server.id, slot };
   const made = newVolumeSnapshot({ id, name, type, device }, marker);
-  const createdAt = new Date(slot.getTime() + 22_000);
+  const createdAt = atLatestNow(cloud, slot.getTime() + 22_000);
   region.addVolumeSnapshot({ id: idOf(`${id} ${slot.toISOString()}`), ...made, createdAt });
 }
 
@@ -144,7 +145,7 @@ function madeFrom({ id }: CloudServer): Record<string, string> {
 function addVerdict(cloud: Cloud, region: Region, server: CloudServer, age: number, passed: boolean): void {
   const slot = daysAgo(cloud, age);
   const { id, properties } = region.images.find((image) => image.id === snapshotId(server, slot))!;
-  const marks = verdictMarks(id, passed, new Date(slot.getTime() + 4 * HOUR_MS));
+  const marks = verdictMarks(id, passed, atLatestNow(cloud, slot.getTime() + 4 * HOUR_MS));
   Object.assign(properties, Object.fromEntries(marks));
 }
 
@@ -159,6 +160,11 @@ function idOf(name: string): string {
 }
 
 /** The time `age` days before the last midnight (UTC). */
+/** A time of the fleet's history: what happened today may not have happened later than now. */
+function atLatestNow(cloud: Cloud, ms: number): Date {
+  return new Date(Math.min(ms, cloud.now().getTime()));
+}
+
 function daysAgo(cloud: Cloud, age: number): Date {
   return new Date(Math.floor(cloud.now().getTime() / DAY_MS) * DAY_MS - age * DAY_MS);
 }

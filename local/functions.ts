@@ -39,7 +39,7 @@ export async function localFunctions(service: Pick<Service, 'service' | 'custom'
   const deployed = { service: service.service, stage: 'local' };
   const running = await runningEnvironment(deployed);
   const cloud = running ? undefined : await startCloud({ timing: TIMING });
-  if (cloud) addFleet(cloud, OWNER);
+  if (cloud) addFleet(cloud, OWNER, 0);
   const environment = running ?? environmentOf(cloud!, { ...deployed, accounts: accountsFor(service) });
   const folder = await mkdtemp(join(tmpdir(), 'autosnap-'));
   const policies = join(folder, 'policies.json');

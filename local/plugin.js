@@ -13,8 +13,9 @@ export default class EmbeddedCloud {
    *   },
    *   getProvider(name: 'aws'): { getStage(): string },
    * }} serverless
+   * @param {{ function?: string }} options
    */
-  constructor(serverless) {
+  constructor(serverless, options) {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
       if (!isLocal()) return;
@@ -24,7 +25,8 @@ export default class EmbeddedCloud {
       const { startCloud } = await import('./cloud/cloud.ts');
       const { addFleet } = await import('./fleet.ts');
       const cloud = await startCloud();
-      addFleet(cloud, 'autosnap-local');
+      // A snapshot run takes the snapshots of today; for the other functions they are there.
+      addFleet(cloud, 'autosnap-local', options.function === 'snapshot' ? 1 : 0);
       const { accountsFor } = await import('./policies.ts');
       pointAt(cloud, { service, stage: 'local', accounts: accountsFor(serverless.service) });
       // Without unref, the listening cloud would keep the command from ending.

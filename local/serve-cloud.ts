@@ -12,7 +12,7 @@ const OWNER = 'autosnap-local';
 async function main(): Promise<void> {
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
   const cloud = await startCloud({ timing: TIMING });
-  addFleet(cloud, OWNER);
+  addFleet(cloud, OWNER, 0);
   const { service } = await readDeployment({ stage: 'local' });
   const deployed = { service: service.service, stage: 'local', accounts: accountsFor(service) };
   for (const [name, value] of Object.entries(settingsOf(cloud, deployed)))

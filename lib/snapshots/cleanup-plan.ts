@@ -186,7 +186,7 @@ export function planCleanup(
 
 /**
  * Keeps each good snapshot of which another part of the same set stays: one that is held or in use,
- * or, while the server is here, one that is good. And keeps the complete sets that the rules of the
+ * or, while the server is here, one that is good or not finished. And keeps the complete sets that the rules of the
  * policy keep among them. Otherwise, if the parts of different sets failed, the last complete set
  * would be deleted, because each series has a newer good snapshot.
  */
@@ -198,7 +198,8 @@ function keepWholeSets(series: readonly SeriesPlan[], policy: Policy, now: Date)
   for (const plan of series) {
     for (const { snapshot, action, reasons } of plan.items) {
       const isPinned = reasons.some(({ code }) => PINNING.includes(code));
-      if (action !== 'keep' || !(isPinned || (snapshot.state === 'good' && !plan.isOrphaned))) continue;
+      const isOrBecomesGood = snapshot.state === 'good' || snapshot.state === 'pending';
+      if (action !== 'keep' || !(isPinned || (isOrBecomesGood && !plan.isOrphaned))) continue;
       const set = setOf(snapshot);
       keptIn.set(set, [...(keptIn.get(set) ?? []), plan]);
     }

@@ -1,7 +1,7 @@
 import {
   CreateSecretCommand,
   ListSecretsCommand,
-  PutSecretValueCommand,
+  UpdateSecretCommand,
 } from '@aws-sdk/client-secrets-manager';
 import { inject, onTestFinished } from 'vitest';
 import { imageName } from '../../lib/snapshots/image-name.ts';
@@ -23,7 +23,7 @@ export async function cloudAccount(): Promise<Cloud> {
 export async function putSecret(Name: string, SecretString: string, KmsKeyId?: string): Promise<void> {
   const { SecretList = [] } = await aws.secrets.send(new ListSecretsCommand());
   if (SecretList.some((secret) => secret.Name === Name)) {
-    await aws.secrets.send(new PutSecretValueCommand({ SecretId: Name, SecretString }));
+    await aws.secrets.send(new UpdateSecretCommand({ SecretId: Name, SecretString, KmsKeyId }));
   } else {
     await aws.secrets.send(new CreateSecretCommand({ Name, SecretString, KmsKeyId }));
   }

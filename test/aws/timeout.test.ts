@@ -19,8 +19,13 @@ beforeAll(async () => {
   const project = await copyProject();
   const hour = (new Date().getUTCHours() + 12) % 24;
   project.edit((yml) => replaceOnce(yml, 'timeout: 900', 'timeout: 10'), 'deploy/functions.yml');
-  project.edit((yml) => yml.replace(/last: 7.*\n.*weekly: 4.*\n.*monthly: 12.*/, 'last: 2'));
-  project.edit((yml) => replaceOnce(yml, 'schedule: cron(0 0 * * ? *)', `schedule: cron(0 ${hour} * * ? *)`));
+  project.edit((yml) =>
+    replaceOnce(
+      yml.replace(/last: 7.*\n.*weekly: 4.*\n.*monthly: 12.*/, 'last: 2'),
+      'schedule: cron(0 0 * * ? *)',
+      `schedule: cron(0 ${hour} * * ? *)`,
+    ),
+  );
   await project.deploy('hurry');
   daily = eventsFor(await stateOf('hurry'), 'snapshot').daily!;
 });

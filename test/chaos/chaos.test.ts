@@ -8,7 +8,7 @@ import { type CinderSnapshot, eventually, type GlanceImage } from '../real/opens
 import { seeded } from '../real/seeded.ts';
 import { type ServerWithVolume, serverWithVolume } from '../real/server-with-volume.ts';
 import { blowBy, mendAll } from './blows.ts';
-import { type Good, keptOf } from './rules.ts';
+import { keptOf, type Shown } from './rules.ts';
 import { type Witness, witness } from './witness.ts';
 
 const MINUTE_MS = 60_000;
@@ -41,7 +41,7 @@ function first(job: Job): Invocation {
 /** Everything that has happened to the snapshots so far. */
 interface History extends Witness {
   /** The snapshots that were ever good in Glance and Cinder. */
-  goods: Map<string, Good>;
+  goods: Map<string, Shown>;
   /** The snapshots that stayed queued until an operator deleted them. */
   swept: Set<string>;
 }
@@ -134,7 +134,8 @@ test('20 minutes while services are frozen, killed and restarted: Glance and Cin
   chronicle.push(...summary(history, present, stuck));
   expect(totals.deferred).toBeUndefined();
   for (const { id } of stuck) expect(textsOf(warnings).join()).toContain(`image ${id} of `);
-  expect(present).toEqual([...keptOf([...history.goods.values()], KEEP), ...idsOf(stuck)].sort());
+  const kept = keptOf([...history.goods.values()], KEEP, stuck.map(shown));
+  expect(present).toEqual([...kept, ...idsOf(stuck)].sort());
   expect(await Promise.all(foreign.map(({ id }) => cloud.image(id)))).toEqual(foreign);
 });
 
@@ -193,13 +194,12 @@ async function daily({ ours }: Bench): Promise<GlanceImage[]> {
  */
 async function look(running: Bench, fleet: Fleet, { goods, deleted }: History): Promise<GlanceImage[]> {
   const images = await daily(running);
-  for (const { id, status, autosnap_server, autosnap_slot } of images) {
-    if (status === 'active') goods.set(id, { id, of: String(autosnap_server), slot: String(autosnap_slot) });
-  }
+  for (const image of images) if (image.status === 'active') goods.set(image.id, shown(image));
   const parts = await dailyParts(fleet);
   for (const { id, status, metadata } of parts) {
-    if (status === 'available')
-      goods.set(id, { id, of: fleet.data.volume, slot: String(metadata.autosnap_slot) });
+    if (status !== 'available') continue;
+    const { server, volume: of } = fleet.data;
+    goods.set(id, { id, of, server, slot: String(metadata.autosnap_slot) });
   }
   const all = [...goods.values()];
   // Cinder does not refuse a second snapshot of a volume while it makes one. So if it was frozen
@@ -211,6 +211,11 @@ async function look(running: Bench, fleet: Fleet, { goods, deleted }: History): 
   expect([...kept].filter((id) => !present.has(id) || deleted.has(id))).toEqual([]);
   expect([...deleted].filter((id) => !goods.has(id))).toEqual([]);
   return images.filter(({ status }) => status !== 'active');
+}
+
+function shown({ id, autosnap_server, autosnap_slot }: GlanceImage): Shown {
+  const server = String(autosnap_server);
+  return { id, of: server, server, slot: String(autosnap_slot) };
 }
 
 /** What an operator does with snapshots that will never finish. */

@@ -42,6 +42,6 @@ export async function fleet(
 ): Promise<{ cloud: Cloud; env: Record<string, string> }> {
   const cloud = await startCloud({ timing: { queuedMs: 0, savingMs: 0 }, ...options });
   onTestFinished(() => cloud.close());
-  addFleet(cloud, 'autosnap-local');
+  addFleet(cloud, 'autosnap-local', 0);
   return { cloud, env: settingsOf(cloud, { stage: 'local' }) };
 }

@@ -78,6 +78,14 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(partDays()).toEqual([23, 25]);
   });
 
+  test('the image of a set stays while the snapshot of its volume is not finished', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    partOf(24).status = 'creating';
+    await h.run('cleanup', policy(LAST_ONE));
+    expect(imageDays()).toEqual([24, 25]);
+    expect(partDays()).toEqual(expect.arrayContaining([24, 25]));
+  });
+
   test('a hold reaches a part that one listing lacks', async () => {
     await takeDays(23, 25, LAST_ONE);
     const { id } = partOf(23);

@@ -19,7 +19,7 @@ function pluginOf(
     custom: { policies: { daily: { account: ['a', 'customer-*'] } } },
     functions,
   };
-  return new EmbeddedCloud({ service, getProvider: () => ({ getStage: () => stage }) });
+  return new EmbeddedCloud({ service, getProvider: () => ({ getStage: () => stage }) }, {});
 }
 
 test('in the stage local, the secrets of all accounts of the policies exist, under the name of the service', async () => {

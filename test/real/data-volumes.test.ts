@@ -3,8 +3,10 @@ import { setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeNow, takeSlots } from './bench.ts';
 import { environment } from './environment.ts';
-import type { CinderSnapshot } from './openstack.ts';
+import { invoke, killedOnItsWay } from './killing.ts';
+import { type CinderSnapshot, eventually } from './openstack.ts';
 import { untilDone } from './restoring.ts';
+import { seeded } from './seeded.ts';
 import { serverWithVolume } from './server-with-volume.ts';
 
 const { region, volumeServerId } = environment;
@@ -100,6 +102,32 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     expect(await snapshots()).toMatchObject([{ metadata: { autosnap_proven: expect.any(String) } }]);
     expect(idsOf(await cloud.servers())).toEqual(before.servers);
     expect(idsOf(await cloud.volumes())).toEqual(before.volumes);
+  });
+
+  test('killed at request after request, a drill with volumes leaves no server and no volume half an hour later', async () => {
+    const running = await withVolume();
+    const { cloud, ours, server, snapshots } = running;
+    const s3 = await reportBucket();
+    // The lease of a killed run would expire after a quarter of an hour.
+    s3.before = (request) => {
+      if (/^PUT .*leases/.test(request)) s3.objects.delete(request.slice('PUT '.length));
+    };
+    await takeNow(running, [server]);
+    const before = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
+    const event = policyOf([server], { drill: { schedule: 'rate(1 day)', volumes: true } });
+    const chance = seeded();
+    const remainingMs = 60_000;
+    await killedOnItsWay('drill', event, { chance, stride: 20, remainingMs });
+    // The cloud may still carry out a request for up to half an hour after the run was killed. Then
+    // a drill that was killed before its request is reported as failed.
+    const later = { job: 'drill', event, laterMs: 31 * 60_000, remainingMs } as const;
+    await eventually('nothing left', async () => {
+      await invoke({ ...later, requestId: crypto.randomUUID() }).catch(() => {});
+      const left = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
+      return JSON.stringify(left) === JSON.stringify(before) ? true : undefined;
+    });
+    expect(await ours(server)).toHaveLength(1);
+    expect(await snapshots()).toHaveLength(1);
   });
 
   test('the snapshots of a volume stay after its server was deleted', async () => {

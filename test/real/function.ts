@@ -4,7 +4,15 @@ import type { Call } from './killing.ts';
 
 // One invocation of a function, in a separate process as in Lambda; see killing.ts.
 
-const { job, event, requestId, kill } = JSON.parse(process.argv[2]!) as Call;
+const { job, event, requestId, kill, laterMs, remainingMs = 900_000 } = JSON.parse(process.argv[2]!) as Call;
+
+if (laterMs) {
+  const now = () => performance.timeOrigin + performance.now() + laterMs;
+  globalThis.Date = new Proxy(Date, {
+    construct: (Real, args) => (args.length === 0 ? new Real(now()) : Reflect.construct(Real, args)),
+    get: (Real, name) => (name === 'now' ? now : Reflect.get(Real, name)),
+  });
+}
 
 if (kill) {
   let left = kill.request;
@@ -15,7 +23,7 @@ if (kill) {
 }
 
 const { handler } = await import(`../../handlers/${job}.ts`);
-const answer = await handler(event, lambdaContext(job, 900_000, requestId)).then(
+const answer = await handler(event, lambdaContext(job, remainingMs, requestId)).then(
   (result: unknown) => ({ result }),
   ({ message }: Error) => ({ error: message }),
 );

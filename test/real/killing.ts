@@ -17,9 +17,13 @@ export interface Call {
    * answer.
    */
   kill?: { request: number; carriedOut: boolean };
+  /** How much later the process believes it is, in milliseconds. */
+  laterMs?: number;
+  /** The time that Lambda gives the function. */
+  remainingMs?: number | undefined;
 }
 
-interface Killing {
+interface Killing extends Pick<Call, 'remainingMs'> {
   chance: Chance;
   requestId?: string;
   /**
@@ -45,16 +49,21 @@ const FUNCTION = join(import.meta.dirname, 'function.ts');
 export async function killedOnItsWay<J extends AnyJob>(
   job: J,
   event: unknown,
-  { chance, requestId = crypto.randomUUID(), stride }: Killing,
+  { chance, requestId = crypto.randomUUID(), stride, remainingMs }: Killing,
 ): Promise<Result<J>> {
   for (let moment = 0; ; moment += Math.ceil(chance.between(0, stride))) {
     const kill = { request: Math.floor(moment / 2) + 1, carriedOut: moment % 2 === 1 };
-    const result = await invoke<J>({ job, event, requestId, kill });
+    const result = await invoke<J>({ job, event, requestId, kill, remainingMs });
     if (result !== 'killed') return result;
   }
 }
 
-async function invoke<J extends AnyJob>(call: Call): Promise<Result<J> | 'killed'> {
+/**
+ * Invokes a function once.
+ *
+ * @throws when it fails.
+ */
+export async function invoke<J extends AnyJob>(call: Call): Promise<Result<J> | 'killed'> {
   const child = fork(FUNCTION, [JSON.stringify(call)], {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
