@@ -50,7 +50,12 @@ export async function runCommandLine(args: readonly string[]): Promise<number> {
 function valuesOf({ options }: Command, args: string[]): Values {
   let values: Values;
   try {
-    values = parseArgs({ args, options: { ...COMMON, ...options }, allowPositionals: false }).values;
+    values = parseArgs({
+      args,
+      options: { ...COMMON, ...options },
+      allowPositionals: false,
+      allowNegative: true,
+    }).values;
   } catch (error) {
     throw new UsageError((error as Error).message);
   }

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
 
 type Format = Parameters<typeof styleText>[0];
@@ -22,14 +24,31 @@ export interface Terminal {
    * @param what what takes time, or the function that says it at any time.
    */
   during<T>(what: string | (() => string), work: Promise<T>): Promise<T>;
+  /** Asks a person, and returns the answer; undefined if nobody is there to answer. */
+  ask(question: string): Promise<string | undefined>;
 }
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
-  const { stdout, stderr } = process;
-  const note = (text: string) => void stderr.write(`${text}\n`);
+  const { stdin, stdout, stderr } = process;
+  let hasLine = false;
+  const deleteLine = () => {
+    if (hasLine) stderr.write('\r\u001b[2K');
+    hasLine = false;
+  };
+  const drawLine = (text: string) => {
+    stderr.write(`\r\u001b[2K${text}`);
+    hasLine = true;
+  };
+  const note = (text: string) => {
+    deleteLine();
+    stderr.write(`${text}\n`);
+  };
   return {
-    print: (text) => void stdout.write(`${text}\n`),
+    print(text) {
+      deleteLine();
+      stdout.write(`${text}\n`);
+    },
     note,
     columns: stdout.isTTY ? stdout.columns : undefined,
     style: (format, text) => styleText(format, text, { stream: stdout }),
@@ -40,17 +59,27 @@ export function processTerminal(): Terminal {
       const line = () => `${text()} … ${elapsed()} s`;
       if (!stderr.isTTY) note(`${text()} …`);
       const timer = setInterval(
-        () => (stderr.isTTY ? stderr.write(`\r\u001b[2K${line()}`) : note(line())),
+        () => (stderr.isTTY ? drawLine(line()) : note(line())),
         stderr.isTTY ? 1000 : LOG_EVERY_SECONDS * 1000,
       );
-      if (stderr.isTTY) stderr.write(line());
+      if (stderr.isTTY) drawLine(line());
       try {
         return await work;
       } finally {
         clearInterval(timer);
-        // Deletes the line.
-        if (stderr.isTTY) stderr.write('\r\u001b[2K');
+        deleteLine();
       }
+    },
+    async ask(question) {
+      if (!stdin.isTTY) return undefined;
+      const prompt = createInterface({ input: stdin, output: stderr });
+      // Without this, Ctrl-C would only end the question.
+      prompt.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
+      // Ctrl-D is no answer.
+      const closed = once(prompt, 'close').then(() => undefined);
+      const answer = await Promise.race([prompt.question(question), closed]);
+      prompt.close();
+      return answer?.trim();
     },
   };
 }

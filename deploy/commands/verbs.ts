@@ -6,6 +6,7 @@ import { hold, release } from './hold.ts';
 import { plan } from './plan.ts';
 import { report } from './report.ts';
 import { rerun } from './rerun.ts';
+import { restore } from './restore.ts';
 import { snapshots } from './snapshots.ts';
 import { status } from './status.ts';
 import { take } from './take.ts';
@@ -15,6 +16,7 @@ export const VERBS: Readonly<Record<string, Command>> = {
   status,
   snapshots,
   take,
+  restore,
   plan,
   hold,
   release,

@@ -638,6 +638,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_UNCERTAIN: { error: string; message: string };
   RESTORE_CALL_AGAIN: None;
   RESTORE_BEGIN_ANEW: None;
+  RESTORE_GIVEN_UP: { hours: number };
+  RESTORE_NOT_RECORDED: { message: string };
+  RESTORE_END_NOT_SENT: { message: string };
 
   // Why a restore is refused.
   RESTORE_PART_MISSING: {

@@ -2,12 +2,18 @@ import * as v from 'valibot';
 import { parseDate } from '../config/dates.ts';
 import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
 import { quotable, recordOf, strict, UUID } from '../config/schema.ts';
+import type { RestoreKey } from './restore-record.ts';
 
 const AT =
   'must be "latest", a date such as "2026-11-23" or "2026-11-23T08:00:00Z", or the id of an image, a volume snapshot or a backup';
 
 const id = (of: string) =>
   v.pipe(v.string(`must be the id of ${of}`), v.regex(UUID, `must be the id of ${of}`));
+
+const requestId = v.pipe(
+  v.string('must be the "request" of an earlier report'),
+  v.regex(/^[\w-]{1,64}$/, 'must be the "request" of an earlier report, or be left out'),
+);
 
 const common = {
   at: v.optional(
@@ -20,12 +26,7 @@ const common = {
   account,
   region: v.optional(text('a region')),
   policy: v.optional(text('the name of a policy')),
-  request: v.optional(
-    v.pipe(
-      v.string('must be the "request" of an earlier report'),
-      v.regex(/^[\w-]{1,64}$/, 'must be the "request" of an earlier report, or be left out'),
-    ),
-  ),
+  request: v.optional(requestId),
   dryRun,
 };
 const ofServer = {
@@ -112,4 +113,16 @@ export function parseRestore(event: unknown): RestoreEvent {
   if (isKeyOf('volume', event)) return readEvent(event, VolumeEvent);
   const inPlace = isKeyOf('to', event) && (event as { to: unknown }).to === 'in-place';
   return readEvent(event, inPlace ? InPlaceEvent : NewEvent);
+}
+
+const WatchEvent = strict({ watch: requestId, account });
+
+/**
+ * Reads `{"watch": "<request>"}`: a request for the record of a restore.
+ *
+ * @throws {ValidationError} that names every problem at once, each with its path and the remedy.
+ */
+export function parseWatch(event: unknown): RestoreKey {
+  const { watch, account } = readEvent(event, WatchEvent);
+  return { account, request: watch };
 }

@@ -43,6 +43,8 @@ export interface Restoration {
    * The event that carries out the plan of a dry run: it names the image that the plan has chosen.
    */
   apply?: object;
+  /** When the queue takes the next step, ISO; absent when the caller has to invoke `next`. */
+  resumesAt?: string;
 }
 
 /** The error that makes the invocation fail; undefined unless the restore has failed. */

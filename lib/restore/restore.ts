@@ -127,7 +127,8 @@ async function reportProgress(
   const { event, origin, inventory } = context;
   const unread = checkVolumesRead(session, context);
   const volumes = await findMadeVolumes(session, context);
-  const isReady = progress.state === 'done' && server !== undefined && event.volumes !== 'none';
+  const isReady =
+    progress.state === 'done' && server !== undefined && event.volumes !== 'none' && !event.dryRun;
   const attached = isReady
     ? await attachVolumes(session, server, volumes)
     : { state: progress.state, reasons: statusReasons(volumes) };

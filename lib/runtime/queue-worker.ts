@@ -1,5 +1,5 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { isoSeconds } from '../config/dates.ts';
+import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { isCloudError } from '../openstack/errors.ts';
@@ -13,7 +13,8 @@ import {
   afterRun,
   failureRecord,
   isExpired,
-  parseWorkItem,
+  parseMessage,
+  type RestoreItem,
   retryPlanOf,
   type WorkItem,
 } from './work-item.ts';
@@ -32,6 +33,18 @@ const MAX_CAUSES = 500;
 const MAX_DELIVERIES = 50;
 
 type JobDefinitions = Record<WorkItem['job'], JobDefinition>;
+
+/**
+ * Takes the next step of a restore.
+ *
+ * @returns the time until the step after it, in milliseconds; undefined when the restore has ended.
+ */
+export type ResumeRestore = (item: RestoreItem, job: JobContext) => Promise<number | undefined>;
+
+/** After this time, a restore whose steps can't even be recorded is left to the failed runs. */
+const MOST_RESTORE_MS = 2 * DAY_MS;
+/** The time until the next try of a restore whose record can't be read or written. */
+const RESTORE_RETRY_MS = MINUTE_MS;
 
 /** The result of a run for its work item. */
 interface RunResult {
@@ -53,7 +66,7 @@ interface RunResult {
  * recursive loop detection, which stops a function after about 16 calls of itself through a queue,
  * does not apply. A killed run has not deleted its message, so SQS delivers the message again.
  */
-export function queueWorker(tasks: JobDefinitions) {
+export function queueWorker(tasks: JobDefinitions, resumeRestore: ResumeRestore) {
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
@@ -63,21 +76,69 @@ export function queueWorker(tasks: JobDefinitions) {
     }
     const undone: string[] = [];
     for (const record of Records) {
-      if (!(await processRecord(record, tasks, job))) undone.push(record.messageId);
+      if (!(await processRecord(record, { tasks, resumeRestore }, job))) undone.push(record.messageId);
     }
     return { batchItemFailures: undone.map((itemIdentifier) => ({ itemIdentifier })) };
   });
 }
 
 /** @returns whether the message can be deleted. */
-async function processRecord(record: SQSRecord, tasks: JobDefinitions, job: JobContext): Promise<boolean> {
-  let work: WorkItem;
+async function processRecord(
+  record: SQSRecord,
+  { tasks, resumeRestore }: { tasks: JobDefinitions; resumeRestore: ResumeRestore },
+  job: JobContext,
+): Promise<boolean> {
+  let work: WorkItem | RestoreItem;
   try {
-    work = parseWorkItem(record.body);
+    work = parseMessage(record.body);
   } catch {
     return rejectMessage(record, job);
   }
-  return processWork(work, record, tasks, job);
+  return work.job === 'restore'
+    ? processRestore(work, record, resumeRestore, job)
+    : processWork(work, record, tasks, job);
+}
+
+/** @returns whether the message can be deleted. */
+async function processRestore(
+  item: RestoreItem,
+  record: SQSRecord,
+  resumeRestore: ResumeRestore,
+  job: JobContext,
+): Promise<boolean> {
+  try {
+    const waitMs = await resumeRestore(item, job);
+    return waitMs === undefined || keepWaiting(item, item, record, waitMs);
+  } catch (error) {
+    logFailure(error);
+    const isOver = job.now.getTime() - item.since.getTime() >= MOST_RESTORE_MS;
+    return isOver
+      ? keepFailure('restore', item, error as Error, job)
+      : keepWaiting(item, item, record, RESTORE_RETRY_MS);
+  }
+}
+
+/**
+ * Keeps a work item in the queue for a time: its message, unless the work item has changed.
+ *
+ * @returns whether the message can be deleted.
+ */
+async function keepWaiting<W extends WorkItem | RestoreItem>(
+  before: W,
+  work: W,
+  { receiptHandle, attributes }: Pick<SQSRecord, 'receiptHandle' | 'attributes'>,
+  waitMs: number,
+): Promise<boolean> {
+  try {
+    const reachedMaxDeliveries = Number(attributes.ApproximateReceiveCount) >= MAX_DELIVERIES;
+    const isSame = work === before && !reachedMaxDeliveries;
+    if (isSame) await queue?.holdBack(receiptHandle, waitMs);
+    else await queue?.send([work], waitMs);
+    return !isSame;
+  } catch (error) {
+    logReason('error', { code: 'MESSAGE_NOT_SETTLED', message: (error as Error).message });
+    return false;
+  }
 }
 
 /**
@@ -125,7 +186,7 @@ async function keepFailure(
 /** @returns whether the message can be deleted. */
 async function processWork(
   work: WorkItem,
-  { receiptHandle, attributes }: SQSRecord,
+  record: SQSRecord,
   tasks: JobDefinitions,
   job: JobContext,
 ): Promise<boolean> {
@@ -139,17 +200,9 @@ async function processWork(
   );
   if (failure && notify && !(await keepFailure(work.job, work, failure, job))) return false;
   if (!at) return true;
-  try {
-    const waitMs = Math.max(0, at.getTime() - Date.now());
-    const reachedMaxDeliveries = Number(attributes.ApproximateReceiveCount) >= MAX_DELIVERIES;
-    const isSame = tries === work.tries && !notify && !reachedMaxDeliveries;
-    if (isSame) await queue?.holdBack(receiptHandle, waitMs);
-    else await queue?.send([{ ...work, tries, notified: [...notified] }], waitMs);
-    return !isSame;
-  } catch (error) {
-    logReason('error', { code: 'MESSAGE_NOT_SETTLED', message: (error as Error).message });
-    return false;
-  }
+  const isSame = tries === work.tries && !notify;
+  const next = isSame ? work : { ...work, tries, notified: [...notified] };
+  return keepWaiting(work, next, record, Math.max(0, at.getTime() - Date.now()));
 }
 
 async function runWork(work: WorkItem, task: JobDefinition, job: JobContext): Promise<RunResult> {

@@ -6,7 +6,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { failureFor } from '../reporting/failure.ts';
-import type { WorkItem } from './work-item.ts';
+import type { RestoreItem, WorkItem } from './work-item.ts';
 
 const MAX_BATCH_SIZE = 10;
 /** The maximum delay of a new SQS message, in milliseconds. */
@@ -15,7 +15,7 @@ const MAX_DELAY_MS = 900_000;
 /** The queue of work items. */
 export interface WorkQueue {
   /** @throws when the queue did not accept all work items; some may have been sent. */
-  send(works: readonly WorkItem[], delayMs?: number): Promise<void>;
+  send(works: readonly (WorkItem | RestoreItem)[], delayMs?: number): Promise<void>;
   /**
    * Changes the visibility timeout of a message, so that SQS delivers the message again after `ms`.
    * `receipt` is the receipt handle of this delivery.

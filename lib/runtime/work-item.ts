@@ -51,12 +51,28 @@ const WorkItemSchema = v.object({
  */
 export type WorkItem = v.InferOutput<typeof WorkItemSchema>;
 
+const RestoreItemSchema = v.object({
+  job: v.literal('restore'),
+  event: v.record(v.string(), v.unknown()),
+  since: isoDate,
+  requestId: text('the id of an invocation'),
+});
+
+/**
+ * A restore as a message of the queue, which stays there until the restore has ended. The event
+ * names the request; the cloud and the record of the restore show which step is next.
+ *
+ * - since: when the restore was requested.
+ * - requestId: the id of the invocation that requested the restore.
+ */
+export type RestoreItem = v.InferOutput<typeof RestoreItemSchema>;
+
 /**
  * Parses a message of the queue, also one of the previous or next version. @throws if the message
- * is not a work item.
+ * is neither a work item nor a restore.
  */
-export function parseWorkItem(body: string): WorkItem {
-  return v.parse(WorkItemSchema, JSON.parse(body));
+export function parseMessage(body: string): WorkItem | RestoreItem {
+  return v.parse(v.union([WorkItemSchema, RestoreItemSchema]), JSON.parse(body));
 }
 
 /**

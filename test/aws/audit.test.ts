@@ -132,7 +132,7 @@ test('the bucket is private, encrypted, and its objects expire', async () => {
       RestrictPublicBuckets: true,
     },
     LifecycleConfiguration: {
-      Rules: ['runs/', 'leases/', 'requests/', 'rejected-messages/'].map((Prefix) => ({
+      Rules: ['runs/', 'leases/', 'restores/', 'requests/', 'rejected-messages/'].map((Prefix) => ({
         Status: 'Enabled',
         Prefix,
         ExpirationInDays: 30,

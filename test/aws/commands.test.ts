@@ -8,6 +8,7 @@ import { cloudAccount, ownerIn, putSecret, snapshotIdsOf } from './cloud-account
 import { type LambdaService, startLambdaService } from './lambda-service.ts';
 import { copyProject, type Project } from './project.ts';
 import { templateOf } from './template.ts';
+import { deliver } from './work-queue.ts';
 
 const OWNER = ownerIn('prod');
 const SECRET = 'autosnap/prod/rackspace';
@@ -53,6 +54,33 @@ test('take, status, snapshots, hold and plan work on a deployment, and invoke ea
   expect(plan.output).toContain('All: 1 stay, 0 to delete');
   expect([held.code, plan.code]).toEqual([0, 0]);
   expect(lambda.invoked).toEqual(['audit', 'audit', 'audit', 'hold', 'cleanup']);
+});
+
+test('restore is requested once, takes its steps by itself, and is made once by the same words', async () => {
+  const cloud = await account();
+  expect(await autosnap(['take', '--server', 'web-1', '--wait'])).toMatchObject({ code: 0 });
+  lambda.invoked.length = 0;
+  let isWatched = true;
+  const queue = (async () => {
+    while (isWatched) await deliver('prod');
+  })();
+  const restored = await autosnap(['restore', '--server', 'web-1', '--yes']);
+  isWatched = false;
+  await queue;
+  expect(restored.output).toMatch(/^\d\d:\d\d:\d\d {2}web-1-restored-\S+ \(\S+\) is ACTIVE/m);
+  expect(restored.output).toContain('web-1 in DFW is restored.');
+  expect(restored.code).toBe(0);
+  expect(cloud.region('DFW').servers).toHaveLength(2);
+  expect(new Set(lambda.invoked)).toEqual(new Set(['restore']));
+  const [, request = ''] = /--request (\S+)/.exec(restored.output)!;
+  const looked = await autosnap(['restore', '--request', request]);
+  expect(looked.output).toContain('web-1 in DFW is restored.');
+  expect(looked.code).toBe(0);
+  const again = await autosnap(['restore', '--server', 'web-1', '--yes']);
+  expect(again.output).toContain(`This was restored by ${request}, at `);
+  expect(again.output).toContain('Nothing was changed.');
+  expect(again.code).toBe(2);
+  expect(cloud.region('DFW').servers).toHaveLength(2);
 });
 
 test('doctor shows its whole list although checks fail', async () => {

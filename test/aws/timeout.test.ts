@@ -1,18 +1,13 @@
-import {
-  DeleteMessageCommand,
-  GetQueueAttributesCommand,
-  GetQueueUrlCommand,
-  ReceiveMessageCommand,
-} from '@aws-sdk/client-sqs';
-import type { SQSBatchResponse } from 'aws-lambda';
+import { GetQueueAttributesCommand, GetQueueUrlCommand } from '@aws-sdk/client-sqs';
 import { beforeAll, expect, test } from 'vitest';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { hangAfter } from '../hanging-requests.ts';
 import { aws } from './clients.ts';
 import { addSnapshot, cloudAccount, imagesOf, ownerIn, putSecret } from './cloud-account.ts';
 import { eventsFor, stateOf } from './deployed.ts';
-import { deployedFunction, type InvocationResult } from './lambda.ts';
+import { deployedFunction } from './lambda.ts';
 import { copyProject, replaceOnce } from './project.ts';
+import { deliver } from './work-queue.ts';
 
 const SERVERS = 12;
 const CREATE = { service: 'compute', method: 'POST' } as const;
@@ -45,31 +40,6 @@ async function fleet(): Promise<Cloud> {
   return cloud;
 }
 
-/**
- * Delivers the messages of the stage's queue like Lambda: passes each to `continue`, and deletes it
- * when it is done.
- */
-async function deliver(): Promise<InvocationResult | undefined> {
-  const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: 'autosnap-hurry-work' }));
-  const { Messages = [] } = await aws.sqs.send(
-    new ReceiveMessageCommand({
-      QueueUrl,
-      WaitTimeSeconds: 1,
-      MessageSystemAttributeNames: ['ApproximateReceiveCount'],
-    }),
-  );
-  const [message] = Messages;
-  if (!message) return undefined;
-  const { MessageId: messageId, ReceiptHandle, Body: body, Attributes: attributes } = message;
-  const record = { messageId, receiptHandle: ReceiptHandle, body, attributes, eventSource: 'aws:sqs' };
-  const outcome = await (await deployedFunction('hurry', 'continue')).invoke({ Records: [record] });
-  const { batchItemFailures } = outcome.payload as SQSBatchResponse;
-  if (batchItemFailures.length === 0)
-    await aws.sqs.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
-  else expect(batchItemFailures).toEqual([{ itemIdentifier: messageId }]);
-  return outcome;
-}
-
 test.for([
   ['its rule', () => daily],
   ['a person', () => ({ adhoc: true, servers: { tagged: { autosnap: 'daily' } } })],
@@ -92,11 +62,14 @@ test.for([
 
     cloud.faults.length = 0;
     hangAfter(cloud, 3, CREATE);
-    expect((await deliver())?.report).toMatchObject({ totals: { taken: 3, deferred: 5, skipped: 4 } });
+    expect((await deliver('hurry'))?.report).toMatchObject({ totals: { taken: 3, deferred: 5, skipped: 4 } });
     // The same message is visible at once.
     cloud.faults.length = 0;
-    expect((await deliver())?.report).toMatchObject({ totals: { taken: 5, skipped: 7 }, failures: [] });
-    expect(await deliver()).toBeUndefined();
+    expect((await deliver('hurry'))?.report).toMatchObject({
+      totals: { taken: 5, skipped: 7 },
+      failures: [],
+    });
+    expect(await deliver('hurry')).toBeUndefined();
 
     const taken = imagesOf(cloud).map(({ properties }) => properties.instance_uuid);
     const servers = cloud.region('DFW').servers.map(({ id }) => id);
@@ -124,8 +97,8 @@ test('a cleanup run stops before its deadline, and is resumed', async () => {
   expect(imagesOf(cloud)).toHaveLength(32);
 
   cloud.faults.length = 0;
-  expect((await deliver())?.report).toMatchObject({ totals: { deleted: 8, kept: 24 }, failures: [] });
-  expect(await deliver()).toBeUndefined();
+  expect((await deliver('hurry'))?.report).toMatchObject({ totals: { deleted: 8, kept: 24 }, failures: [] });
+  expect(await deliver('hurry')).toBeUndefined();
   expect(imagesOf(cloud)).toHaveLength(24);
 });
 
@@ -140,7 +113,7 @@ test('a snapshot run with a busy server takes it later', async () => {
     left: { busy: { servers: [{ name: 'web-0', region: 'DFW' }], more: 0 } },
   });
   // The message is still hidden for some minutes.
-  expect(await deliver()).toBeUndefined();
+  expect(await deliver('hurry')).toBeUndefined();
   const { QueueUrl } = await aws.sqs.send(new GetQueueUrlCommand({ QueueName: 'autosnap-hurry-work' }));
   const { Attributes } = await aws.sqs.send(
     new GetQueueAttributesCommand({ QueueUrl, AttributeNames: ['ApproximateNumberOfMessagesDelayed'] }),

@@ -43,6 +43,18 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
       local: /^\S+ in DFW, daily: \d+ stay[\s\S]* to delete because: [\s\S]*\nAll: \d+ stay, \d+ to delete/,
     },
   ],
+  [
+    /^npx autosnap restore --stage prod --server web-1 --list$/,
+    { local: /^web-1 in DFW \(\S+\)\ntaken .*\n2\d{3}-/ },
+  ],
+  [
+    /^npx autosnap restore --stage prod --(server web-1|volume db-data)( --in-place| --at "[^"]+"( --new-name web-1b)?)?$/,
+    { by: 'test/cli/restore.test.ts', text: 'documentedCommands(/^npx autosnap restore ' },
+  ],
+  [
+    /^npx autosnap restore --stage (prod|<context.deployment.stage>)( --request <request>)?( --account <account>)?$/,
+    { by: 'test/aws/commands.test.ts', text: "'restore', '--request'" },
+  ],
   ['npx autosnap doctor --stage prod', { local: /\d+ checks: \d+ good, 2 to look at, 0 failed\.\n$/ }],
   [
     /^npx autosnap take --stage (prod|local) --server web-1( --expires 14d)?( --request before-upgrade)?( --wait)?$/,

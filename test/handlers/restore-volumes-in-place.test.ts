@@ -464,7 +464,7 @@ describe('what happens meanwhile', () => {
     Object.assign(db, { vmState: 'active', taskState: 'powering-off' });
     const waiting = await h.run('restore', again(report));
     expect(waiting.state).toBe('waiting');
-    expect(waiting.lines[0]).toBe('db is busy (powering-off): call again in a while');
+    expect(waiting.lines[0]).toBe('db is busy (powering-off)');
     expect(db.volumeIds).toEqual([data.id, logs.id]);
     Object.assign(db, { vmState: 'stopped', taskState: null });
     expect((await finish(await h.run('restore', again(waiting)))).at(-1)!.state).toBe('done');

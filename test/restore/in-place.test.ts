@@ -209,7 +209,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     expect(second.state).toBe('waiting');
     expect(second).toMatchObject({
       codes: ['RESTORE_POSTPONED'],
-      lines: [`${why}: call again in a while`],
+      lines: [`${why}`],
     });
     expect(h.rebuilt).toHaveLength(0);
   });

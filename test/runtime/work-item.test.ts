@@ -5,7 +5,7 @@ import { sentenceOf } from '../../lib/reporting/sentences.ts';
 import {
   afterRun,
   isExpired,
-  parseWorkItem,
+  parseMessage,
   retryPlanOf,
   type WorkItem,
 } from '../../lib/runtime/work-item.ts';
@@ -47,18 +47,18 @@ function retryPlan(
 
 test('a work item is read from the queue unchanged', () => {
   const whole = work({ tries: 2 });
-  expect(parseWorkItem(JSON.stringify(whole))).toEqual(whole);
+  expect(parseMessage(JSON.stringify(whole))).toEqual(whole);
 });
 
 test('a work item of another version is read without the unknown keys', () => {
   const { servers, ...known } = { ...work(), servers: ['web-1'] };
-  expect(parseWorkItem(JSON.stringify({ ...known, servers }))).toEqual(known);
+  expect(parseMessage(JSON.stringify({ ...known, servers }))).toEqual(known);
 });
 
 test.each(['{"job": "restore"}', 'not JSON', '[]', 'null', '{"job": "cleanup", "event": {}}'])(
   '%s is not a work item',
   (body) => {
-    expect(() => parseWorkItem(body)).toThrow();
+    expect(() => parseMessage(body)).toThrow();
   },
 );
 

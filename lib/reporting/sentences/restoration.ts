@@ -1,4 +1,5 @@
 import { printable, printableJson } from '../../openstack/printable.ts';
+import { minuteText, subjectText } from './format.ts';
 import type { Sentence } from './sentence.ts';
 
 const HEADS = {
@@ -17,14 +18,17 @@ interface RestorationText {
   lines: readonly Sentence[];
   next?: object;
   apply?: object;
+  resumesAt?: string;
 }
 
 /** A restoration as text for people. */
-export function restorationText({ name, region, state, lines, next, apply }: RestorationText): Sentence {
+export function restorationText(restoration: RestorationText): Sentence {
+  const { lines, next, apply, resumesAt } = restoration;
   return [
-    `${printable(name)} in ${region} ${HEADS[state]}`,
+    restorationHead(restoration),
     ...lines.map((line) => `  ${line}`),
-    ...(next ? [`  next: invoke restore with ${printableJson(next)}`] : []),
+    ...(resumesAt ? [`  the restore goes on by itself, at ${minuteText(resumesAt)} UTC`] : []),
+    ...(next && !resumesAt ? [`  next: invoke restore with ${printableJson(next)}`] : []),
     ...(apply ? [`  to carry this out: invoke restore with ${printableJson(apply)}`] : []),
   ].join('\n');
 }
@@ -32,4 +36,41 @@ export function restorationText({ name, region, state, lines, next, apply }: Res
 /** The error of a restore that has failed. */
 export function failedRestorationText(restoration: RestorationText): Sentence {
   return `restore: ${restorationText(restoration)}`;
+}
+
+/** How far a restoration is, in one line: "web-1 in DFW is restored". */
+export function restorationHead({
+  name,
+  region,
+  state,
+}: Pick<RestorationText, 'name' | 'region' | 'state'>): Sentence {
+  return `${printable(name)}${region ? ` in ${printable(region)}` : ''} ${HEADS[state]}`;
+}
+
+/**
+ * The e-mail about the end of a restore: what there is now and, unless the restore is done, how to
+ * go on.
+ *
+ * @param request the id of the restore.
+ */
+export function restoreMail(
+  restoration: RestorationText & { owner: string; account: string },
+  { request, stage }: { request: string; stage: string },
+): Record<'subject' | 'text', Sentence> {
+  const { owner, account, state, lines } = restoration;
+  const head = restorationHead(restoration);
+  const ofAccount = account === 'rackspace' ? '' : ` --account ${account}`;
+  const goOn = [
+    'What there is stays: nothing is deleted.',
+    `Once the cause is gone, go on with: npx autosnap restore --stage ${stage} --request ${request}${ofAccount}`,
+  ];
+  return {
+    subject: subjectText(`Autosnap ${owner}: ${head}`),
+    text: [
+      `${head}.`,
+      lines.map((line) => `- ${printable(line)}`).join('\n'),
+      ...(state === 'failed' ? [goOn.join('\n')] : []),
+      `The restore is called ${request}.`,
+    ].join('\n\n'),
+  };
 }

@@ -18,7 +18,7 @@ export const inPlaceSentences = {
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
     `${name} is being rebuilt from image ${imageName} (${image})`,
   RESTORE_WAY_BACK: ({ event }) => `to undo this restore, invoke restore with ${printableJson(event)}`,
-  RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}: call again in a while`,
+  RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}`,
   RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
   RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,
   RESTORE_SERVER_RENAMED: ({ was, name }) => `${was} has been renamed to ${name}`,
@@ -35,8 +35,7 @@ export const inPlaceSentences = {
     `these volumes stay attached, with their current data: ${volumes.map(({ id, name }) => (name ? `${name} (${id})` : id)).join(', ')}`,
   RESTORE_VOLUME_SHARED: ({ volume, name, servers }) =>
     `without ${name || volume}: several servers may have it, and it is attached to ${servers.join(', ')}, so it is not replaced; restore it alone with {"volume": "${volume}"}`,
-  RESTORE_STOPPING: ({ name, server }) =>
-    `the cloud is stopping ${name} (${server}), to replace its volumes: call again with "next"`,
+  RESTORE_STOPPING: ({ name, server }) => `the cloud is stopping ${name} (${server}), to replace its volumes`,
   RESTORE_NOT_STOPPED: ({ name, server, message }) =>
     `${name} (${server}) is not stopped yet: ${message}. Stop it (openstack server stop ${server}), or call again with "next"`,
   RESTORE_VOLUME_DETACHING: ({ volume, name }) =>
@@ -44,7 +43,7 @@ export const inPlaceSentences = {
   RESTORE_VOLUME_NOT_DETACHED: ({ volume, name, message }) =>
     `the old volume "${name}" (${volume}) is not detached yet: ${message}. Call again with "next"`,
   RESTORE_VOLUME_BUSY: ({ volume, name, status }) =>
-    `the old volume "${name}" (${volume}) is ${statusText(status)}, so it can't be detached: call again with "next" when it is in-use`,
+    `the old volume "${name}" (${volume}) is ${statusText(status)}, so it can't be detached yet`,
   RESTORE_OLD_VOLUME: ({ volume, name, servers }) =>
     servers.length > 0
       ? `the old volume "${name}" (${volume}) is attached to ${servers.join(', ')}`
@@ -58,11 +57,9 @@ export const inPlaceSentences = {
   // Safety snapshots of a restore in place.
   SAFETY_WITHOUT_VOLUMES: ({ names }) =>
     `the safety snapshot has the system disk alone, and no data of ${names.join(', ')}`,
-  SAFETY_REQUESTED: ({ name }) =>
-    `the safety snapshot is requested: ${name}; call again within an hour, and again until it is good`,
+  SAFETY_REQUESTED: ({ name }) => `the safety snapshot is requested: ${name}`,
   SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
-  SAFETY_PENDING: ({ image, status }) =>
-    `the safety snapshot ${image} is still ${statusText(status)}: call again in a while`,
+  SAFETY_PENDING: ({ image, status }) => `the safety snapshot ${image} is still ${statusText(status)}`,
   SAFETY_SLOW: ({ since, most }) =>
     `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use "to": "new"`,
   SAFETY_FAILED: ({ image, status, name }) =>
@@ -78,7 +75,7 @@ export const inPlaceSentences = {
   SAFETY_CHANGED: ({ state }) => `the safety snapshot is ${state} by now`,
   SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
     [
-      `to: ${count} safety snapshots were taken, and none was good when restore was called within an hour of its start. The disk of ${name} was not replaced. Use "to": "new", or start a new restore without "request" and call it more often`,
+      `to: ${count} safety snapshots were taken, and none was good within an hour of its start. The disk of ${name} was not replaced. Use "to": "new", or start a new restore without "request"`,
       say(...reasons),
     ].join('; '),
   SAFETY_UNKNOWN: ({ image, request }) =>

@@ -116,8 +116,7 @@ export const restoreSentences = {
   RESTORE_VOLUME_ATTACHED: ({ volume, name }) => `the volume "${name}" (${volume}) is attached`,
   RESTORE_VOLUME_NOT_ATTACHED: ({ volume, name, message }) =>
     `the volume "${name}" (${volume}) is not attached yet: ${message}. Call again with "next"`,
-  RESTORE_VOLUMES_BY_OTHER_CALL: () =>
-    'another call of this request is making volumes: call again with "next" in a while',
+  RESTORE_VOLUMES_BY_OTHER_CALL: () => 'another call of this request is making volumes',
   RESTORED_VOLUME: ({ volume, name }) =>
     `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server id> ${volume}`,
 
@@ -125,8 +124,7 @@ export const restoreSentences = {
 
   // How far a restore is.
   RESTORE_RUNNING: ({ name, server, status }) => `${name} (${server}) is in ${status}`,
-  RESTORE_STATE_UNKNOWN: ({ name, server }) =>
-    `the cloud does not say how far ${name} (${server}) is: call again later`,
+  RESTORE_STATE_UNKNOWN: ({ name, server }) => `the cloud does not say how far ${name} (${server}) is`,
   RESTORED: ({ name, server, status, addresses }) =>
     `${name} (${server}) is ${status}, at ${addresses.join(', ') || 'no address'}`,
   RESTORED_SHUTOFF: ({ name, server }) =>
@@ -146,6 +144,10 @@ export const restoreSentences = {
   RESTORE_CALL_AGAIN: () =>
     'call again with "next": the call first checks whether the request was carried out',
   RESTORE_BEGIN_ANEW: () => 'start a new restore, without "request"',
+  RESTORE_GIVEN_UP: ({ hours }) => `given up: the restore has not ended within ${hours} hours`,
+  RESTORE_NOT_RECORDED: ({ message }) =>
+    `the record of the restore could not be read or written, so its steps can't be watched: ${message}`,
+  RESTORE_END_NOT_SENT: ({ message }) => `the e-mail about the end of the restore was not sent: ${message}`,
 
   // Why a restore is refused.
   RESTORE_PART_MISSING: ({ field, where, missing, known }) =>

@@ -1,0 +1,98 @@
+import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
+import type { Restoration } from '../../lib/restore/restoration.ts';
+import { type RestoreKey, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
+import { type Context, EXIT } from './command.ts';
+
+/** Between two looks at a restore, in milliseconds. */
+const LOOK_EVERY_MS = 10_000;
+const LOOK_EVERY_LOCALLY_MS = 1_000;
+/** The queue calls a restore at least so often, unless its message is lost. */
+const SILENT_MS = 40 * 60_000;
+
+/** A restore to watch. */
+export interface Followed {
+  record: RestoreRecord;
+  /** The lines that people have seen. */
+  shown: readonly string[];
+  /** Whether the queue takes the steps. Otherwise this command takes them, as for `--stage local`. */
+  hasQueue?: boolean;
+  /** Whether to look only once. */
+  onlyOnce?: boolean;
+}
+
+/** Whether a restore that has not ended goes on no more: it may have lost its message. */
+export function isSilent({ at, endedAt }: Pick<RestoreRecord, 'at' | 'endedAt'>): boolean {
+  return endedAt === undefined && Date.now() - Date.parse(at) >= SILENT_MS;
+}
+
+/** The record of a restore; undefined if there is none, as for the stage `local`. */
+export async function readRecord(
+  { account, request }: RestoreKey,
+  { invoke, deployment }: Pick<Context, 'invoke' | 'deployment'>,
+): Promise<RestoreRecord | undefined> {
+  if (deployment.stage === 'local') return undefined;
+  const found = await invoke<RestoreRecord | null>(
+    'restore',
+    { watch: request, account },
+    'An earlier restore is looked up',
+  );
+  return found ?? undefined;
+}
+
+/**
+ * Shows each step of a restore with its time, until its end.
+ *
+ * @returns the exit code of the command.
+ */
+export async function followRestore(
+  { record: first, shown: before, hasQueue = true, onlyOnce = false }: Followed,
+  context: Context,
+): Promise<number> {
+  const { deployment, terminal, isJson, lookAgain } = context;
+  const everyMs = deployment.stage === 'local' ? LOOK_EVERY_LOCALLY_MS : LOOK_EVERY_MS;
+  const shown = new Set(before);
+  const seen = new Set<string>();
+  let record = first;
+  const showSteps = () => {
+    for (const { at, state, lines } of record.steps) {
+      const key = `${at} ${state}`;
+      if (seen.has(key)) continue;
+      seen.add(key);
+      for (const line of lines.filter((one) => !shown.has(one))) {
+        shown.add(line);
+        if (!isJson) terminal.print(`${at.slice(11, 19)}  ${line}`);
+      }
+    }
+  };
+  const follow = async () => {
+    for (;;) {
+      showSteps();
+      if (record.endedAt !== undefined || onlyOnce) return;
+      await new Promise((resolve) => setTimeout(resolve, everyMs));
+      record = hasQueue ? ((await look(record, context)) ?? record) : await takeStep(record, context);
+    }
+  };
+  const what = () => (record.last ? restorationHead(record.last) : 'The restore begins');
+  await terminal.during(what, follow());
+  const { last, endedAt } = record;
+  if (isJson) terminal.print(JSON.stringify(record, null, 2));
+  else if (last && endedAt !== undefined) terminal.print(`${restorationHead(last)}.`);
+  if (endedAt === undefined || last?.state === 'done') return EXIT.good;
+  terminal.note(`What there is stays. Once the cause is gone, go on with: ${lookAgain}`);
+  return EXIT.trouble;
+}
+
+/** The record now; undefined if it can't be read at the moment. */
+async function look(
+  { account, request }: RestoreRecord,
+  { functions }: Pick<Context, 'functions'>,
+): Promise<RestoreRecord | undefined> {
+  const found = await functions.invoke('restore', { watch: request, account }).catch(() => undefined);
+  return (found as RestoreRecord | null | undefined) ?? undefined;
+}
+
+/** Takes the next step itself, because no queue does. */
+async function takeStep(record: RestoreRecord, { functions }: Context): Promise<RestoreRecord> {
+  const restoration = (await functions.invoke('restore', record.event)) as Restoration;
+  return withCall(record, restoration, new Date());
+}

@@ -1,0 +1,131 @@
+import { MINUTE_MS } from '../config/dates.ts';
+import { printable } from '../openstack/printable.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Sentence } from '../reporting/sentences/sentence.ts';
+import { reported } from '../reporting/sentences.ts';
+import type { Restoration, RestoreState } from './restoration.ts';
+
+/** A restore makes this many tries of a step that fails, before it ends as failed. */
+const MOST_TRIES = 3;
+/** The oldest steps are dropped beyond this number. */
+const MOST_STEPS = 200;
+
+const SHORTEST_WAIT_MS = 15_000;
+const LONGEST_WAIT_MS = 5 * MINUTE_MS;
+
+/** What a call of a restore found or did that the call before it had not. Times are ISO. */
+export interface RestoreStep {
+  at: string;
+  state: RestoreState;
+  lines: readonly Sentence[];
+}
+
+/** How far a restore is that takes its steps by itself. Times are ISO, in UTC. */
+export interface RestoreRecord {
+  account: string;
+  request: string;
+  /** When the restore was requested, or requested again after its end. */
+  since: string;
+  /** When the last call ended, or `since`. */
+  at: string;
+  /** The event of the next call. */
+  event: Record<string, unknown>;
+  steps: readonly RestoreStep[];
+  /** The report of the last call. */
+  last?: Restoration;
+  /** How many calls in a row have failed. */
+  failedTries: number;
+  /** When the restore has ended, as the state of `last` says. */
+  endedAt?: string;
+  /** When people were told of its end. */
+  toldAt?: string;
+}
+
+/** What names a restore. */
+export type RestoreKey = Pick<RestoreRecord, 'account' | 'request'>;
+
+/** The record of a restore that begins, or of one that begins again after its end. */
+export function newRecord(
+  key: RestoreKey,
+  event: Record<string, unknown>,
+  since: Date,
+  steps: readonly RestoreStep[] = [],
+): RestoreRecord {
+  const at = since.toISOString();
+  return { ...key, since: at, at, event, steps, failedTries: 0 };
+}
+
+/**
+ * Adds the report of a call to the record. The restore has ended when it is done, when nothing is
+ * left that a call could do, or when its last tries have all failed.
+ *
+ * @param isPassing whether the call has failed for a cause that passes by itself, so that the
+ *   failure does not count.
+ */
+export function withCall(
+  record: RestoreRecord,
+  last: Restoration,
+  now: Date,
+  { isPassing = false } = {},
+): RestoreRecord {
+  const at = now.toISOString();
+  const next = last.next as Record<string, unknown> | undefined;
+  const goesOn = next?.request === record.request;
+  const hasFailed = last.state === 'failed' && !isPassing;
+  const failedTries = hasFailed ? record.failedTries + 1 : isPassing ? record.failedTries : 0;
+  const isEnd = last.state === 'done' || (hasFailed && (!goesOn || failedTries >= MOST_TRIES));
+  return {
+    ...record,
+    at,
+    event: goesOn ? next : record.event,
+    steps: withStep(record, last, at),
+    last,
+    failedTries,
+    ...(isEnd ? { endedAt: at } : {}),
+  };
+}
+
+function withStep({ steps, last }: RestoreRecord, { state, lines }: Restoration, at: string): RestoreStep[] {
+  const added = lines.filter((line) => !last?.lines.includes(line));
+  const isNews = added.length > 0 || state !== last?.state;
+  return [...steps, ...(isNews ? [{ at, state, lines: added }] : [])].slice(-MOST_STEPS);
+}
+
+/** The record of a restore that ends because it has taken too long. */
+export function givenUp(record: RestoreRecord, owner: string, now: Date): RestoreRecord {
+  const hours = Math.floor((now.getTime() - Date.parse(record.since)) / (60 * MINUTE_MS));
+  const last = failedCall(record, [{ code: 'RESTORE_GIVEN_UP', hours }], owner);
+  return { ...withCall(record, last, now), endedAt: now.toISOString() };
+}
+
+/**
+ * The report of a call that has thrown an error, or was not made any more: with the reasons, and
+ * what the call before it has said of what there is.
+ */
+export function failedCall(record: RestoreRecord, reasons: readonly Reason[], owner: string): Restoration {
+  const { account, request, event, last } = record;
+  const { codes, reasons: lines } = reported(reasons);
+  const name = event.server ?? event.volume;
+  return {
+    job: 'restore',
+    owner,
+    account,
+    request,
+    server: '',
+    name: typeof name === 'string' ? printable(name) : '',
+    region: typeof event.region === 'string' ? printable(event.region) : '',
+    image: '',
+    ...last,
+    dryRun: false,
+    state: 'failed',
+    codes: [...new Set([...codes, ...(last?.codes ?? [])])],
+    lines: [...new Set([...lines, ...(last?.lines ?? [])])],
+    next: event,
+  };
+}
+
+/** The time from one call of a restore to the next one, in milliseconds: the longer, the later. */
+export function waitMs({ since }: Pick<RestoreRecord, 'since'>, now: Date): number {
+  const tookMs = now.getTime() - Date.parse(since);
+  return Math.min(Math.max(tookMs / 20, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
+}

@@ -1,0 +1,198 @@
+import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
+import { isCloudError } from '../openstack/errors.ts';
+import { reasonFor } from '../reporting/failure.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import type { Lease, Leases } from '../runtime/lease.ts';
+import type { WorkQueue } from '../runtime/queue.ts';
+import type { RestoreLog } from '../runtime/restore-log.ts';
+import type { Run } from '../runtime/run.ts';
+import type { RestoreItem } from '../runtime/work-item.ts';
+import { isPassing } from './cloud-request.ts';
+import { parseRestore, type RestoreEvent } from './event.ts';
+import type { Restoration } from './restoration.ts';
+import {
+  failedCall,
+  givenUp,
+  newRecord,
+  type RestoreKey,
+  type RestoreRecord,
+  waitMs,
+  withCall,
+} from './restore-record.ts';
+
+/** A restore that has not ended after this time is given up. */
+const LONGEST_RESTORE_MS = DAY_MS;
+/** The time after which the queue calls a restore again that another call is working on. */
+const BUSY_MS = MINUTE_MS / 2;
+/** The time until the next try to tell people of the end of a restore. */
+const TELL_AGAIN_MS = 5 * MINUTE_MS;
+/**
+ * A restore whose record has not changed for this time may have lost its message, so that another
+ * one is sent. It is longer than a function runs and than the queue waits.
+ */
+const SILENT_MS = 40 * MINUTE_MS;
+
+/** The context of a call: when it is made, and when it ends at the latest. */
+export type RestoreRun = Run & { endsAt: Date };
+
+/** What a restore that takes its steps by itself works with. */
+export interface RestorePorts<R extends RestoreRun> {
+  /** Takes one step; see restore.ts. */
+  restore(event: RestoreEvent, run: R): Promise<Restoration>;
+  records: RestoreLog;
+  leases: Leases;
+  /** Undefined unless the deployment has a queue. Then the caller makes each call. */
+  queue: Pick<WorkQueue, 'send'> | undefined;
+  /** Tells people of the end of a restore. */
+  tell(record: RestoreRecord): Promise<void>;
+  /** Logs what went wrong beside the restore. */
+  warn(reason: Reason): void;
+}
+
+/**
+ * Begins a restore, or resumes it: takes its next step, and lets the queue take the others until
+ * the restore has ended. The message is sent before the step is taken, so that a killed call loses
+ * nothing. A dry run, and a restore without a queue, ends with its one call.
+ *
+ * @throws {ValidationError} when the event can't be carried out; other errors when the first step
+ *   fails. Then the queue does not go on, and the caller decides.
+ */
+export async function beginRestore<R extends RestoreRun>(
+  event: unknown,
+  run: R,
+  ports: RestorePorts<R>,
+): Promise<Restoration> {
+  const order = parseRestore(event);
+  const request = order.request ?? run.requestId;
+  const key = { account: order.account, request };
+  const { queue, warn } = ports;
+  if (order.dryRun || !queue) return ports.restore(order, run);
+  const known = await readIfPossible(key, ports);
+  const isOpen =
+    known?.endedAt === undefined &&
+    known !== undefined &&
+    run.now.getTime() - Date.parse(known.at) < SILENT_MS;
+  const named = { ...(event as Record<string, unknown>), request };
+  const record = isOpen ? known : newRecord(key, named, run.now, known?.steps);
+  if (!isOpen) {
+    const item: RestoreItem = { job: 'restore', event: named, since: run.now, requestId: run.requestId };
+    try {
+      await queue.send([item], waitMs(record, run.now));
+    } catch (error) {
+      warn({ code: 'WORK_NOT_ENQUEUED', message: (error as Error).message });
+      return ports.restore(order, run);
+    }
+    await putIfPossible(record, ports);
+  }
+  const lease = await takeLease(key, run, ports).catch(() => undefined);
+  const resumesAt = isoSeconds(new Date(run.now.getTime() + waitMs(record, run.now)));
+  if (lease && 'heldUntil' in lease && record.last) return { ...record.last, resumesAt };
+  try {
+    const restoration = await ports.restore({ ...order, request }, run);
+    const called = withCall(record, restoration, run.now);
+    const isTold = restoration.state === 'done' && known?.last?.state === 'done';
+    await putIfPossible(isTold && known.toldAt ? { ...called, toldAt: known.toldAt } : called, ports);
+    return called.endedAt ? restoration : { ...restoration, resumesAt };
+  } catch (error) {
+    const at = run.now.toISOString();
+    // The caller gets the error. An earlier restore with this request stays as it was.
+    if (!isOpen) await putIfPossible(known ?? { ...record, endedAt: at, toldAt: at }, ports);
+    throw error;
+  } finally {
+    if (lease && 'release' in lease) await lease.release().catch(() => undefined);
+  }
+}
+
+/**
+ * Takes the next step of a restore for a message of the queue. Only one call at a time works on a
+ * restore, and none after its end, so that a message may be delivered twice. People are told of the
+ * end once it is recorded.
+ *
+ * @returns the time until the next call, in milliseconds; undefined when the restore has ended and
+ *   people know.
+ * @throws the errors of the records and leases: then nothing was done.
+ */
+export async function resumeRestore<R extends RestoreRun>(
+  item: RestoreItem,
+  run: R,
+  ports: RestorePorts<R>,
+): Promise<number | undefined> {
+  const { account, request = item.requestId } = parseRestore(item.event);
+  const key = { account, request };
+  const lease = await takeLease(key, run, ports);
+  if ('heldUntil' in lease) return BUSY_MS;
+  try {
+    const before = (await ports.records.read(key)) ?? newRecord(key, item.event, item.since);
+    const record = before.endedAt ? before : await takeStep(before, item, run, ports);
+    if (!record.endedAt) return waitMs(record, run.now);
+    if (record.toldAt) return undefined;
+    try {
+      await ports.tell(record);
+    } catch (error) {
+      ports.warn({ code: 'RESTORE_END_NOT_SENT', message: (error as Error).message });
+      const isOver = run.now.getTime() - Date.parse(record.endedAt) >= LONGEST_RESTORE_MS;
+      return isOver ? undefined : TELL_AGAIN_MS;
+    }
+    await ports.records.put({ ...record, toldAt: run.now.toISOString() });
+    return undefined;
+  } finally {
+    await lease.release().catch(() => undefined);
+  }
+}
+
+/** Takes one step, and records what it came to. */
+async function takeStep<R extends RestoreRun>(
+  record: RestoreRecord,
+  { since, requestId }: RestoreItem,
+  run: R,
+  { restore, records }: RestorePorts<R>,
+): Promise<RestoreRecord> {
+  const { owner, now } = run;
+  let called: RestoreRecord;
+  if (now.getTime() - Date.parse(record.since) >= LONGEST_RESTORE_MS) {
+    called = givenUp(record, owner, now);
+  } else {
+    try {
+      const restoration = await restore(parseRestore(record.event), { ...run, since, requestId });
+      called = withCall(record, restoration, now);
+    } catch (error) {
+      const passes = isCloudError(error) && (isPassing(error) || error.code === 'RATE_LIMITED');
+      const failed = failedCall(record, [reasonFor(error)], owner);
+      called = withCall(record, failed, now, { isPassing: passes });
+    }
+  }
+  await records.put(called);
+  return called;
+}
+
+/** Takes the lease that permits one call at a time to work on a restore. */
+function takeLease<R extends RestoreRun>(
+  { account, request }: RestoreKey,
+  { endsAt, now }: RestoreRun,
+  { leases }: RestorePorts<R>,
+): Promise<Lease> {
+  return leases.take(`restore/${account}/${request}/call`, endsAt, now);
+}
+
+async function readIfPossible<R extends RestoreRun>(
+  key: RestoreKey,
+  { records, warn }: RestorePorts<R>,
+): Promise<RestoreRecord | undefined> {
+  try {
+    return await records.read(key);
+  } catch (error) {
+    warn({ code: 'RESTORE_NOT_RECORDED', message: (error as Error).message });
+    return undefined;
+  }
+}
+
+async function putIfPossible<R extends RestoreRun>(
+  record: RestoreRecord,
+  { records, warn }: RestorePorts<R>,
+): Promise<void> {
+  try {
+    await records.put(record);
+  } catch (error) {
+    warn({ code: 'RESTORE_NOT_RECORDED', message: (error as Error).message });
+  }
+}
