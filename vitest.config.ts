@@ -17,9 +17,11 @@ const NODE_COMPILE_CACHE = join(tmpdir(), 'autosnap-compile-cache');
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
-    exclude: ['real', 'chaos', 'cli', 'clients', 'aws', 'browser', 'faults', 'fleet', 'recovery', 'thorough'].map(
-      (folder) => `test/${folder}/**`,
-    ),
+    exclude: [
+      'test/{real,chaos,cli,clients,aws,browser,faults,fleet,recovery,thorough}/**',
+      // Slow ones of those that test:thorough runs anyway.
+      'test/properties/{volume-series,volume-sets,year}.test.ts',
+    ],
     // The tests wait for a part of their time, for retries and for other processes; each further
     // worker compiles the modules once more.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),

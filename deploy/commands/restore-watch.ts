@@ -14,7 +14,7 @@ export interface Followed {
   record: RestoreRecord;
   /** The lines that people have seen. */
   shown: readonly string[];
-  /** Whether the queue takes the steps. Otherwise this command takes them, as for `--stage local`. */
+  /** Whether the queue takes the steps. Otherwise this command does, as for `--stage local`. */
   hasQueue?: boolean;
   /** Whether to look only once. */
   onlyOnce?: boolean;

@@ -12,8 +12,8 @@ import {
   recordIn,
 } from '../restore/self-driven-world.ts';
 
-// Restores whose functions are killed at any request, before or after the cloud carries it out. Each
-// case kills at every third request, and each begins at another one.
+// Restores whose functions are killed at any request, before or after the cloud carries it out.
+// Each case kills at every third request, and each begins at another one.
 const EVERY = 3;
 
 const CASES = [NEW, IN_PLACE].flatMap((event) =>
@@ -43,7 +43,7 @@ describe.each(CASES.map((one, i) => ({ ...one, first: i % EVERY })))(
   },
 );
 
-/** Runs a restore whose function never gets an answer to its request number `at`, nor to a later one. */
+/** Runs a restore whose function gets no answer to its request number `at`, nor to a later one. */
 async function runKilledAt(w: DrivenWorld, event: object, at: number, isCarriedOut: boolean): Promise<void> {
   let count = 0;
   const dead = Promise.withResolvers<void>();
