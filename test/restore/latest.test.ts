@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { verdictMarks } from '../../lib/snapshots/marker.ts';
+import { verdictMarks } from '../../lib/snapshots/drill-marks.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { addSnapshot, history } from '../history.ts';
 import { changes, IN_PLACE, TO_NEW } from './world.ts';
