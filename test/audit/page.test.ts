@@ -338,7 +338,7 @@ test('the times of the runs of a rate are approximate', () => {
   expect(data.text[data.rows[0]![1]![5]]).toBe('the next cleanup, by 2026-11-24 12:00');
 });
 
-test('the figures, problems first, and the servers that no policy selects', () => {
+test('the page begins with the figures and the problems, and shows the servers that no policy selects', () => {
   const [policy] = auditOf([]).policies;
   const { body } = parts(
     reportPage(
