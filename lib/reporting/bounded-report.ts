@@ -33,7 +33,9 @@ export type Draft<F = Finding> = Omit<
   unreadable?: readonly { region: string }[];
 };
 
-/** Counts and sorts the entries of a report, and leaves out entries until it fits into a log line. */
+/**
+ * Counts and sorts the entries of a report, and leaves out entries until it fits into a log line.
+ */
 export function bounded(draft: Draft<ReportedFinding> & Pick<Report, 'codes' | 'failureCodes'>): Report {
   const outcomes = draft.entries.flatMap((e) => e.snapshots?.map(({ outcome }) => outcome) ?? [e.outcome]);
   const totals: Report['totals'] = {};

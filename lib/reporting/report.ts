@@ -181,6 +181,7 @@ export function worst(outcomes: readonly Outcome[]): Outcome {
   return OUTCOMES[Math.min(...outcomes.map(rank), OUTCOMES.length - 1)] ?? 'kept';
 }
 
+/** The position of an outcome in the order of a report: the worst is 0. */
 export function rank(outcome: Outcome): number {
   return OUTCOMES.indexOf(outcome);
 }

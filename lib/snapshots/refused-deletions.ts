@@ -6,7 +6,9 @@ import type { DeletionResult } from './delete-snapshot.ts';
 import type { Snapshot } from './marker.ts';
 import { nameOfSeries, type PlanItem, type SeriesPlan } from './series-plan.ts';
 
-/** The result of a deletion that waits until the cloud has finished another snapshot of the volume. */
+/**
+ * The result of a deletion that waits until the cloud has finished another snapshot of the volume.
+ */
 export const WAITING_FOR_OTHER: DeletionResult = {
   outcome: 'deferred',
   reasons: [{ code: 'VOLUME_SNAPSHOT_IN_PROGRESS' }],
