@@ -5,9 +5,9 @@ import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Restoration, RestoreState } from './restoration.ts';
 
-/** A restore makes this many tries of a step that fails, before it ends as failed. */
+/** A restore ends as failed after this many failed tries in a row. */
 const MOST_TRIES = 3;
-/** The oldest steps are dropped beyond this number. */
+/** The number of steps that a record keeps, the newest ones. */
 const MOST_STEPS = 200;
 
 const SHORTEST_WAIT_MS = 15_000;
@@ -27,7 +27,7 @@ export interface RestoreStep {
   lines: readonly Sentence[];
 }
 
-/** How far a restore is that takes its steps by itself. Times are ISO, in UTC. */
+/** The progress of a self-driven restore. Times are ISO, in UTC. */
 export interface RestoreRecord {
   account: string;
   request: string;
@@ -42,13 +42,13 @@ export interface RestoreRecord {
   last?: Restoration;
   /** How many calls in a row have failed. */
   failedTries: number;
-  /** When the restore has ended, as the state of `last` says. */
+  /** When the restore ended; the state of `last` says how. */
   endedAt?: string;
-  /** When people were told of its end. */
-  toldAt?: string;
+  /** When people were notified of its end. */
+  notifiedAt?: string;
 }
 
-/** What names a restore. */
+/** Identifies a restore. */
 export type RestoreKey = Pick<RestoreRecord, 'account' | 'request'>;
 
 /** The record of a restore that begins, or of one that begins again after its end. */
@@ -63,28 +63,28 @@ export function newRecord(
 }
 
 /**
- * Adds the report of a call to the record. The restore has ended when it is done, when nothing is
- * left that a call could do, or when its last tries have all failed.
+ * Adds the report of a call to the record. The restore has ended when it is done, when it failed
+ * and a further call can't change that, or when its last tries have all failed.
  *
- * @param isPassing whether the call has failed for a cause that passes by itself, so that the
- *   failure does not count.
+ * @param isTemporary whether the cause of a failure is expected to end by itself, so that the
+ *   failure does not count as a try.
  */
 export function withCall(
   record: RestoreRecord,
   last: Restoration,
   now: Date,
-  { isPassing = false } = {},
+  { isTemporary = false } = {},
 ): RestoreRecord {
   const at = now.toISOString();
   const next = last.next as Record<string, unknown> | undefined;
-  const goesOn = next?.request === record.request;
-  const hasFailed = last.state === 'failed' && !isPassing;
-  const failedTries = hasFailed ? record.failedTries + 1 : isPassing ? record.failedTries : 0;
-  const isEnd = last.state === 'done' || (hasFailed && (!goesOn || failedTries >= MOST_TRIES));
+  const hasNextCall = next?.request === record.request;
+  const hasFailed = last.state === 'failed' && !isTemporary;
+  const failedTries = hasFailed ? record.failedTries + 1 : isTemporary ? record.failedTries : 0;
+  const isEnd = last.state === 'done' || (hasFailed && (!hasNextCall || failedTries >= MOST_TRIES));
   return {
     ...record,
     at,
-    event: goesOn ? next : record.event,
+    event: hasNextCall ? next : record.event,
     steps: withStep(record, last, at),
     last,
     failedTries,
@@ -117,8 +117,8 @@ export function givenUp(record: RestoreRecord, owner: string, now: Date): Restor
 }
 
 /**
- * The report of a call that has thrown an error, or was not made any more: with the reasons, and
- * what the call before it has said of what there is.
+ * The report of a call that threw an error, or of one that is no longer made: the reasons, followed
+ * by the lines of the previous call, which name what the restore has made.
  */
 export function failedCall(record: RestoreRecord, reasons: readonly Reason[], owner: string): Restoration {
   const { account, request, event, last } = record;
@@ -143,7 +143,7 @@ export function failedCall(record: RestoreRecord, reasons: readonly Reason[], ow
   };
 }
 
-/** The time from one call of a restore to the next one, in milliseconds: the longer, the later. */
+/** The time until the next call of a restore, in milliseconds. It grows with the restore's age. */
 export function waitMs({ since }: Pick<RestoreRecord, 'since'>, now: Date): number {
   const tookMs = now.getTime() - Date.parse(since);
   return Math.min(Math.max(tookMs / 20, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);
