@@ -1,3 +1,4 @@
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { type RestoreKey, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
@@ -12,8 +13,8 @@ const SILENT_MS = 40 * 60_000;
 /** A restore to watch. */
 export interface Followed {
   record: RestoreRecord;
-  /** The lines that people have seen. */
-  shown: readonly string[];
+  /** The codes of the reasons that people have seen. */
+  shown: readonly ReasonCode[];
   /**
    * Whether the queue takes the steps. Otherwise this command takes them, as for `--stage local`.
    */
@@ -47,23 +48,20 @@ export async function readRecord(
  * @returns the exit code of the command.
  */
 export async function followRestore(
-  { record: first, shown: before, hasQueue = true, onlyOnce = false }: Followed,
+  { record: first, shown, hasQueue = true, onlyOnce = false }: Followed,
   context: Context,
 ): Promise<number> {
   const { deployment, terminal, isJson, lookAgain } = context;
   const everyMs = deployment.stage === 'local' ? POLL_EVERY_LOCALLY_MS : POLL_EVERY_MS;
-  const shown = new Set(before);
   const seen = new Set<string>();
   let record = first;
   const showSteps = () => {
-    for (const { at, state, lines } of record.steps) {
+    for (const { at, state, codes, lines } of record.steps) {
       const key = `${at} ${state}`;
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const line of lines.filter((one) => !shown.has(one))) {
-        shown.add(line);
-        if (!isJson) terminal.print(`${at.slice(11, 19)}  ${line}`);
-      }
+      for (const [i, line] of lines.entries())
+        if (!isJson && !shown.includes(codes[i]!)) terminal.print(`${at.slice(11, 19)}  ${line}`);
     }
   };
   const follow = async () => {

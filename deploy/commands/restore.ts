@@ -104,18 +104,17 @@ async function plan(values: Values, context: Context): Promise<Planned> {
     dryRun: true,
   };
   const found = await invoke<Restoration>('restore', event, `The restore of ${server ?? volume} is planned`);
-  const lines = planLines(found);
-  if (isJson) terminal.note(lines.join('\n'));
-  else terminal.print(lines.join('\n'));
+  if (isJson) terminal.note(planText(found));
+  else terminal.print(planText(found));
   return { plan: found, isInPlace };
 }
 
 /** The lines that concern only those who invoke the function with an event. */
 const NOT_SHOWN: readonly ReasonCode[] = ['RESTORE_TO_CONFIRM'];
 
-function planLines(found: Restoration): string[] {
+function planText(found: Restoration): string {
   const lines = found.lines.filter((_, i) => !NOT_SHOWN.includes(found.codes[i]!));
-  return [restorationHead(found), ...lines.map((line) => `  ${line}`)];
+  return `${restorationHead(found)}\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
 /**
@@ -143,8 +142,8 @@ function requestOf({ plan }: Planned, values: Values): string {
 }
 
 type Choice =
-  | { event: Record<string, unknown>; shown: readonly string[] }
-  | { record: RestoreRecord; shown: readonly string[] };
+  | { event: Record<string, unknown>; shown: readonly ReasonCode[] }
+  | { record: RestoreRecord; shown: readonly ReasonCode[] };
 
 /**
  * Asks for confirmation, and decides whether to begin a restore or to watch one that has begun.
@@ -161,7 +160,7 @@ async function chooseRequest(
   const { plan, isInPlace } = planned;
   const request = given ?? requestOf(planned, values);
   const record = await readRecord({ account: plan.account, request }, context);
-  const shown = plan.lines;
+  const shown = plan.codes;
   if (record && record.endedAt === undefined && !isSilent(record)) {
     terminal.note(`This restore is under way, as ${request}.`);
     return { record, shown: [] };
@@ -215,12 +214,12 @@ async function resume(found: Restoration, values: Values, context: Context): Pro
   if (!found.next) return found.state === 'done' ? EXIT.good : EXIT.trouble;
   noteHowToLookAgain(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
-  return begin(next, found.lines, values, context);
+  return begin(next, found.codes, values, context);
 }
 
 async function begin(
   event: Record<string, unknown>,
-  shown: readonly string[],
+  shown: readonly ReasonCode[],
   values: Values,
   context: Context,
 ): Promise<number> {
@@ -266,5 +265,5 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
   const code = isFailed ? await followRestore({ record, shown: [], hasQueue: true }, context) : EXIT.good;
   const answer = values.yes === true ? 'y' : isFailed ? await terminal.ask('Go on with it? [y/N] ') : 'y';
   if (!/^y(es)?$/i.test(answer ?? '')) return code;
-  return begin(record.event, record.last?.lines ?? [], values, context);
+  return begin(record.event, record.last?.codes ?? [], values, context);
 }

@@ -1,6 +1,6 @@
 import { MINUTE_MS } from '../config/dates.ts';
 import { printable } from '../openstack/printable.ts';
-import type { Reason } from '../reporting/reasons.ts';
+import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Restoration, RestoreState } from './restoration.ts';
@@ -13,10 +13,17 @@ const MOST_STEPS = 200;
 const SHORTEST_WAIT_MS = 15_000;
 const LONGEST_WAIT_MS = 5 * MINUTE_MS;
 
-/** The lines of the report of a call that the previous call had not reported. Times are ISO. */
+/** Reasons as codes, and the same reasons as sentences. */
+type Reported = Pick<Restoration, 'codes' | 'lines'>;
+
+/**
+ * The reasons in the report of a call that the previous call had not reported: the codes, and the
+ * same reasons as sentences. Times are ISO.
+ */
 export interface RestoreStep {
   at: string;
   state: RestoreState;
+  codes: readonly ReasonCode[];
   lines: readonly Sentence[];
 }
 
@@ -85,10 +92,21 @@ export function withCall(
   };
 }
 
-function withStep({ steps, last }: RestoreRecord, { state, lines }: Restoration, at: string): RestoreStep[] {
-  const added = lines.filter((line) => !last?.lines.includes(line));
-  const isNews = added.length > 0 || state !== last?.state;
-  return [...steps, ...(isNews ? [{ at, state, lines: added }] : [])].slice(-MOST_STEPS);
+function withStep({ steps, last }: RestoreRecord, call: Restoration, at: string): RestoreStep[] {
+  const { state } = call;
+  const added = withoutCodes(call, last?.codes ?? []);
+  const isNews = added.codes.length > 0 || state !== last?.state;
+  return [...steps, ...(isNews ? [{ at, state, ...added }] : [])].slice(-MOST_STEPS);
+}
+
+/**
+ * The reasons with other codes than `codes`. If a code occurs n times in `codes`, only its first n
+ * reasons are left out.
+ */
+export function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
+  const left = Map.groupBy(known, (code) => code);
+  const others = codes.flatMap((code, i) => (left.get(code)?.pop() === undefined ? [i] : []));
+  return { codes: others.map((i) => codes[i]!), lines: others.map((i) => lines[i]!) };
 }
 
 /** The record of a restore that ends because it has taken too long. */
@@ -105,6 +123,7 @@ export function givenUp(record: RestoreRecord, owner: string, now: Date): Restor
 export function failedCall(record: RestoreRecord, reasons: readonly Reason[], owner: string): Restoration {
   const { account, request, event, last } = record;
   const { codes, reasons: lines } = reported(reasons);
+  const before = withoutCodes(last ?? { codes: [], lines: [] }, codes);
   const name = event.server ?? event.volume;
   return {
     job: 'restore',
@@ -118,8 +137,8 @@ export function failedCall(record: RestoreRecord, reasons: readonly Reason[], ow
     ...last,
     dryRun: false,
     state: 'failed',
-    codes: [...new Set([...codes, ...(last?.codes ?? [])])],
-    lines: [...new Set([...lines, ...(last?.lines ?? [])])],
+    codes: [...codes, ...before.codes],
+    lines: [...lines, ...before.lines],
     next: event,
   };
 }
