@@ -17,8 +17,8 @@ const LONGEST_WAIT_MS = 5 * MINUTE_MS;
 type Reported = Pick<Restoration, 'codes' | 'lines'>;
 
 /**
- * What a call of a restore found or did that the call before it had not: the codes, and the same
- * reasons as sentences. Times are ISO.
+ * The reasons in the report of a call that the previous call had not reported: the codes, and the
+ * same reasons as sentences. Times are ISO.
  */
 export interface RestoreStep {
   at: string;
