@@ -432,7 +432,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   JOB_REFUSED: { job: 'cleanup' | 'offsite' | 'drill' | 'restore'; reasons: readonly Reason[] };
   REGION_UNKNOWN: { where: string; problem: Reason };
   IMAGE_UNKNOWN: { field: 'hold' | 'release'; image: string; regions: readonly string[] };
-  HOLD_NOT_KEPT: { id: string };
+  HOLD_NOT_KEPT: { id: string; isBackup?: true };
   HOLD_OF_FAILED: { image: string; status: string };
   HOLD_REFUSED: { error: string; message: string };
   COPIES_WITHOUT_BUCKET: None;
