@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ListedSnapshot, Listing } from '../../lib/audit/listing.ts';
 import { failureOf } from '../../lib/reporting/failure.ts';
 import type { Report } from '../../lib/reporting/report.ts';
-import { shellWord, shellWord } from '../../lib/reporting/sentences/restore-command.ts';
+import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
 import { ACCOUNT, accountOf, type Command, type Context, EXIT, SERVER, textOf, textsOf } from './command.ts';
 import { reportText } from './report-text.ts';
 import { type Progress, progressOf, progressText } from './take-progress.ts';

@@ -31,7 +31,6 @@ test('each verb has a help with an example, and a wrong command line ends with 2
     [['status', 'web-1'], 'Unexpected argument'],
     [['snapshots'], '--server is missing: the name of the server'],
     [['hold'], 'Name the snapshot: --server and --at, or --image'],
-    [['report'], 'report needs a deployment: give its stage with --stage.'],
     [['rerun'], 'rerun needs a deployment: give its stage with --stage.'],
   ] as const) {
     const { code, stdout, stderr } = await autosnap([...args]);
