@@ -565,6 +565,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean; isBackup?: true };
   RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
   RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
+  RESTORE_BACKUPS_UNREAD: { where: string; problem: Reason };
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
   RESTORE_VOLUME_REQUESTED: OfNewVolume;
   RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };

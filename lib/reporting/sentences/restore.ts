@@ -95,6 +95,8 @@ export const restoreSentences = {
     `the volume snapshot of ${slot} (${snapshot}), policy "${policy}"`,
   RESTORE_VOLUME_BACKUP: ({ backup, slot, policy }) =>
     `the backup of ${slot} (${backup}), policy "${policy}"`,
+  RESTORE_BACKUPS_UNREAD: ({ where, problem }, say) =>
+    `the backups of volumes in ${where} can't be listed, so none of them is restored: ${say(problem)}`,
   RESTORE_WITHOUT_VOLUME: ({ name, snapshot, status }) =>
     `without ${name} (${status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is ${statusText(status)}`})`,
   RESTORE_VOLUME_REQUESTED: ({ volume, name }) => `the cloud is creating the volume "${name}" (${volume})`,
