@@ -605,6 +605,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUME_NOT_DETACHED: { volume: string; name: string; error: string; message: string };
   RESTORE_VOLUME_BUSY: { volume: string; name: string; status: string };
   RESTORE_OLD_VOLUME: { volume: string; name: string; servers: readonly string[] };
+  RESTORE_VOLUMES_BACK: {
+    server: string;
+    detach: readonly string[];
+    attach: readonly { volume: string; device?: string }[];
+  };
   RESTORE_NEW_VOLUME_GONE: { volume: string };
   RESTORE_STARTING: { name: string; server: string };
   RESTORE_NOT_STARTED: { name: string; server: string; error: string; message: string };
