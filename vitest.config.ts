@@ -17,9 +17,11 @@ const NODE_COMPILE_CACHE = join(tmpdir(), 'autosnap-compile-cache');
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
-    exclude: ['real', 'chaos', 'cli', 'clients', 'aws', 'browser', 'faults', 'fleet', 'thorough'].map(
-      (folder) => `test/${folder}/**`,
-    ),
+    exclude: [
+      'test/{real,chaos,cli,clients,aws,browser,faults,fleet,recovery,thorough}/**',
+      // Slow ones of those that test:thorough runs anyway.
+      'test/properties/{volume-series,volume-sets,year}.test.ts',
+    ],
     // The tests wait for a part of their time, for retries and for other processes; each further
     // worker compiles the modules once more.
     maxWorkers: Math.ceil(1.5 * availableParallelism()),
@@ -31,11 +33,19 @@ const suites: Record<string, Options> = {
     testTimeout: HANGS_MS,
     env: { TZ, NODE_COMPILE_CACHE },
   },
+  recovery: {
+    include: ['test/recovery/**/*.test.ts'],
+    env: { TZ, CASES: 'all', NODE_COMPILE_CACHE },
+    setupFiles: 'test/short-pauses.ts',
+    isolate: false,
+    testTimeout: HANGS_MS,
+    maxWorkers: Math.ceil(1.5 * availableParallelism()),
+  },
   thorough: {
     include: [
       'test/{properties,thorough}/**/*.test.ts',
       // With the cases that test/cloud-kinds.ts leaves out of `npm test`.
-      'test/handlers/{data-volumes,drill-volumes,restore-volumes*,volume-sets,volume-trouble}.test.ts',
+      'test/handlers/{data-volumes,volume-sets,volume-trouble}.test.ts',
     ],
     env: { TZ, RUNS: process.env.RUNS ?? '360', CASES: 'all', NODE_COMPILE_CACHE },
     setupFiles: 'test/short-pauses.ts',

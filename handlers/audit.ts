@@ -12,7 +12,7 @@ import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
 import type { Policy } from '../lib/config/policy.ts';
 import { policiesToCheck } from '../lib/doctor/doctor.ts';
-import { NO_INCIDENTS, openDrops } from '../lib/incidents/incidents.ts';
+import { NO_INCIDENTS, openDrops } from '../lib/incidents/incident-log.ts';
 import { type FailedRuns, notify } from '../lib/incidents/notify.ts';
 import { bucketNamed } from '../lib/offsite/bucket.ts';
 import type { Deadline } from '../lib/openstack/http.ts';

@@ -20,7 +20,7 @@ const ports: RestorePorts<JobContext> = {
   records: restoreLogAt(bucket),
   leases,
   queue,
-  async tell({ last, request }) {
+  async notify({ last, request }) {
     if (topic && last) await publishAlert(topic, restoreMail(last, { request, stage }));
   },
   warn: (reason) => logReason('warn', reason),

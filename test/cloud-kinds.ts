@@ -1,4 +1,7 @@
-/** Whether this is `npm run test:thorough`, which runs all cases of some files of `npm test`. */
+/**
+ * Whether this is `npm run test:recovery` or `npm run test:thorough`, which runs all cases of some
+ * files of `npm test`.
+ */
 const isThorough = process.env.CASES === 'all';
 
 /**

@@ -5,7 +5,7 @@ import { tableText } from './table.ts';
 
 const SHORT_ID = 8;
 
-/** Shows the good snapshots of a server or of a volume: what can be restored, to when. */
+/** Shows the good snapshots of a server or of a volume, from which it can be restored. */
 export async function listRestorable(values: Values, context: Context): Promise<number> {
   const { invoke, terminal, isJson } = context;
   const [server, volume] = [textOf(values, 'server'), textOf(values, 'volume')];

@@ -1,26 +1,27 @@
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { type RestoreKey, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
 import { type Context, EXIT } from './command.ts';
 
-/** Between two looks at a restore, in milliseconds. */
-const LOOK_EVERY_MS = 10_000;
-const LOOK_EVERY_LOCALLY_MS = 1_000;
-/** The queue calls a restore at least so often, unless its message is lost. */
+/** The time between two reads of the record of a restore, in milliseconds. */
+const POLL_EVERY_MS = 10_000;
+const POLL_EVERY_LOCALLY_MS = 1_000;
+/** The queue calls each restore at least this often, unless the restore's message is lost. */
 const SILENT_MS = 40 * 60_000;
 
 /** A restore to watch. */
 export interface Followed {
   record: RestoreRecord;
-  /** The lines that people have seen. */
-  shown: readonly string[];
-  /** Whether the queue takes the steps. Otherwise this command takes them, as for `--stage local`. */
+  /** The codes of the reasons that people have seen. */
+  shown: readonly ReasonCode[];
+  /** Whether the queue takes the steps. Otherwise this command does, as for `--stage local`. */
   hasQueue?: boolean;
-  /** Whether to look only once. */
+  /** Whether to show the current steps only, without waiting for the end. */
   onlyOnce?: boolean;
 }
 
-/** Whether a restore that has not ended goes on no more: it may have lost its message. */
+/** Whether a restore was not called for so long that its message may be lost. */
 export function isSilent({ at, endedAt }: Pick<RestoreRecord, 'at' | 'endedAt'>): boolean {
   return endedAt === undefined && Date.now() - Date.parse(at) >= SILENT_MS;
 }
@@ -45,23 +46,20 @@ export async function readRecord(
  * @returns the exit code of the command.
  */
 export async function followRestore(
-  { record: first, shown: before, hasQueue = true, onlyOnce = false }: Followed,
+  { record: first, shown, hasQueue = true, onlyOnce = false }: Followed,
   context: Context,
 ): Promise<number> {
   const { deployment, terminal, isJson, lookAgain } = context;
-  const everyMs = deployment.stage === 'local' ? LOOK_EVERY_LOCALLY_MS : LOOK_EVERY_MS;
-  const shown = new Set(before);
+  const everyMs = deployment.stage === 'local' ? POLL_EVERY_LOCALLY_MS : POLL_EVERY_MS;
   const seen = new Set<string>();
   let record = first;
   const showSteps = () => {
-    for (const { at, state, lines } of record.steps) {
+    for (const { at, state, codes, lines } of record.steps) {
       const key = `${at} ${state}`;
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const line of lines.filter((one) => !shown.has(one))) {
-        shown.add(line);
-        if (!isJson) terminal.print(`${at.slice(11, 19)}  ${line}`);
-      }
+      for (const [i, line] of lines.entries())
+        if (!isJson && !shown.includes(codes[i]!)) terminal.print(`${at.slice(11, 19)}  ${line}`);
     }
   };
   const follow = async () => {
@@ -69,7 +67,7 @@ export async function followRestore(
       showSteps();
       if (record.endedAt !== undefined || onlyOnce) return;
       await new Promise((resolve) => setTimeout(resolve, everyMs));
-      record = hasQueue ? ((await look(record, context)) ?? record) : await takeStep(record, context);
+      record = hasQueue ? ((await readAgain(record, context)) ?? record) : await takeStep(record, context);
     }
   };
   const what = () => (record.last ? restorationHead(record.last) : 'The restore begins');
@@ -78,12 +76,14 @@ export async function followRestore(
   if (isJson) terminal.print(JSON.stringify(record, null, 2));
   else if (last && endedAt !== undefined) terminal.print(`${restorationHead(last)}.`);
   if (endedAt === undefined || last?.state === 'done') return EXIT.good;
-  terminal.note(`What there is stays. Once the cause is gone, go on with: ${lookAgain}`);
+  terminal.note(
+    `Nothing that the restore has made is deleted. Once the cause is gone, resume with: ${lookAgain}`,
+  );
   return EXIT.trouble;
 }
 
 /** The record now; undefined if it can't be read at the moment. */
-async function look(
+async function readAgain(
   { account, request }: RestoreRecord,
   { functions }: Pick<Context, 'functions'>,
 ): Promise<RestoreRecord | undefined> {
@@ -91,7 +91,7 @@ async function look(
   return (found as RestoreRecord | null | undefined) ?? undefined;
 }
 
-/** Takes the next step itself, because no queue does. */
+/** Takes the next step of a restore that no queue calls. */
 async function takeStep(record: RestoreRecord, { functions }: Context): Promise<RestoreRecord> {
   const restoration = (await functions.invoke('restore', record.event)) as Restoration;
   return withCall(record, restoration, new Date());

@@ -61,7 +61,7 @@ export const restore: Command = {
       return lookAgain(request, values, context);
     }
     const planned = await plan(values, context);
-    if (planned.plan.state !== 'planned') return goOn(planned.plan, values, context);
+    if (planned.plan.state !== 'planned') return resume(planned.plan, values, context);
     const found = await chooseRequest(planned, request, values, context);
     if (found === undefined) return EXIT.usage;
     if ('record' in found) return followRestore({ record: found.record, shown: found.shown }, context);
@@ -104,21 +104,22 @@ async function plan(values: Values, context: Context): Promise<Planned> {
     dryRun: true,
   };
   const found = await invoke<Restoration>('restore', event, `The restore of ${server ?? volume} is planned`);
-  const lines = planLines(found);
-  if (isJson) terminal.note(lines.join('\n'));
-  else terminal.print(lines.join('\n'));
+  if (isJson) terminal.note(planText(found));
+  else terminal.print(planText(found));
   return { plan: found, isInPlace };
 }
 
-/** What only the events of the function need. */
+/** The lines that concern only those who invoke the function with an event. */
 const NOT_SHOWN: readonly ReasonCode[] = ['RESTORE_TO_CONFIRM'];
 
-function planLines(found: Restoration): string[] {
+function planText(found: Restoration): string {
   const lines = found.lines.filter((_, i) => !NOT_SHOWN.includes(found.codes[i]!));
-  return [restorationHead(found), ...lines.map((line) => `  ${line}`)];
+  return `${restorationHead(found)}\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
-/** "at" of the event: a time with its whole minute, or an id, which may be shortened. */
+/**
+ * The field `at` of the event: a time, the whole minute included, or an id, completed if shortened.
+ */
 async function atOf(values: Values, context: Context): Promise<{ at?: string }> {
   const at = textOf(values, 'at');
   if (at === undefined) return {};
@@ -131,23 +132,23 @@ async function atOf(values: Values, context: Context): Promise<{ at?: string }> 
 }
 
 /**
- * The same words have the same request, so that they never restore twice: a server of an account,
- * one of its snapshots, and the new name.
+ * The name of the request of a command. It is derived from the server, its snapshot and the
+ * options, so that the same command never restores twice.
  */
 function requestOf({ plan }: Planned, values: Values): string {
   const { account, region, server, name, image } = plan;
-  const words = [account, region, server, name, image, textOf(values, 'new-name'), values['in-place']];
-  return `restore-${createHash('sha256').update(JSON.stringify(words)).digest('hex').slice(0, 12)}`;
+  const parts = [account, region, server, name, image, textOf(values, 'new-name'), values['in-place']];
+  return `restore-${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12)}`;
 }
 
 type Choice =
-  | { event: Record<string, unknown>; shown: readonly string[] }
-  | { record: RestoreRecord; shown: readonly string[] };
+  | { event: Record<string, unknown>; shown: readonly ReasonCode[] }
+  | { record: RestoreRecord; shown: readonly ReasonCode[] };
 
 /**
- * Asks what has to be asked, and decides which restore is begun, or which one is already under way.
+ * Asks for confirmation, and decides whether to begin a restore or to watch one that has begun.
  *
- * @returns undefined if nothing is to be done.
+ * @returns undefined if the restore is not wanted.
  */
 async function chooseRequest(
   planned: Planned,
@@ -159,7 +160,7 @@ async function chooseRequest(
   const { plan, isInPlace } = planned;
   const request = given ?? requestOf(planned, values);
   const record = await readRecord({ account: plan.account, request }, context);
-  const shown = plan.lines;
+  const shown = plan.codes;
   if (record && record.endedAt === undefined && !isSilent(record)) {
     terminal.note(`This restore is under way, as ${request}.`);
     return { record, shown: [] };
@@ -208,17 +209,17 @@ async function isWanted(
   return isYes;
 }
 
-/** Goes on with a restore that has its server already, as the dry run says. */
-async function goOn(found: Restoration, values: Values, context: Context): Promise<number> {
+/** Resumes a restore whose server exists already, according to the dry run. */
+async function resume(found: Restoration, values: Values, context: Context): Promise<number> {
   if (!found.next) return found.state === 'done' ? EXIT.good : EXIT.trouble;
   noteHowToLookAgain(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
-  return begin(next, found.lines, values, context);
+  return begin(next, found.codes, values, context);
 }
 
 async function begin(
   event: Record<string, unknown>,
-  shown: readonly string[],
+  shown: readonly ReasonCode[],
   values: Values,
   context: Context,
 ): Promise<number> {
@@ -248,7 +249,7 @@ function noteHowToLookAgain(request: string, values: Values, context: Context): 
   context.terminal.note(`To look again: ${context.lookAgain}`);
 }
 
-/** Looks at a restore that was begun earlier, or goes on with it. */
+/** Watches a restore that was begun earlier, or resumes it. */
 async function lookAgain(request: string, values: Values, context: Context): Promise<number> {
   const { terminal } = context;
   const { account = 'rackspace' } = accountOf(values);
@@ -264,5 +265,5 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
   const code = isFailed ? await followRestore({ record, shown: [], hasQueue: true }, context) : EXIT.good;
   const answer = values.yes === true ? 'y' : isFailed ? await terminal.ask('Go on with it? [y/N] ') : 'y';
   if (!/^y(es)?$/i.test(answer ?? '')) return code;
-  return begin(record.event, record.last?.lines ?? [], values, context);
+  return begin(record.event, record.last?.codes ?? [], values, context);
 }

@@ -7,9 +7,9 @@ import { ACCOUNT, accountOf, type Command, type Context, EXIT, SERVER, textOf, t
 import { reportText } from './report-text.ts';
 import { type Progress, progressOf, progressText } from './take-progress.ts';
 
-/** Between two looks at the snapshots, in milliseconds. */
-const LOOK_EVERY_MS = 30_000;
-const LOOK_EVERY_LOCALLY_MS = 1_000;
+/** The time between two reads of the snapshots, in milliseconds. */
+const POLL_EVERY_MS = 30_000;
+const POLL_EVERY_LOCALLY_MS = 1_000;
 
 /** `npx autosnap take`: an ad-hoc snapshot now. */
 export const take: Command = {
@@ -70,7 +70,7 @@ interface Asked {
 /** Looks at the snapshots of a request until all are good, or one can't become good any more. */
 async function waitUntilGood(first: Report, event: Asked, context: Context): Promise<Progress> {
   const { deployment, functions, terminal } = context;
-  const everyMs = deployment.stage === 'local' ? LOOK_EVERY_LOCALLY_MS : LOOK_EVERY_MS;
+  const everyMs = deployment.stage === 'local' ? POLL_EVERY_LOCALLY_MS : POLL_EVERY_MS;
   let progress = progressOf(first, []);
   const follow = async () => {
     for (let report = first; ; ) {

@@ -6,8 +6,8 @@ import { isExpected } from './series-states.ts';
 
 /**
  * The objectives of a policy that a series misses, in milliseconds; undefined if it misses none.
- * Without a good snapshot, or without a measured drill, there is nothing to compare: these are
- * troubles of their own.
+ * A series without a good snapshot, or without a measured drill, misses no objective: these are
+ * other troubles.
  */
 export function missedObjectives(
   series: AuditedSeries,

@@ -5,9 +5,9 @@ import { namingOf } from './naming.ts';
 import { isExpected } from './series-states.ts';
 
 /**
- * The kinds of trouble that are not of single series, but of policies and of what they no longer
- * cover. All reports use this list, beside that of troubles.ts: the headline, the page's icon, the
- * digest, the metric Troubles, and the e-mails (lib/incidents/problem-detection.ts).
+ * The kinds of trouble that concern whole policies, or servers and snapshots that dropped out of
+ * their coverage. All reports use this list and that of troubles.ts: the headline, the page's icon,
+ * the digest, the metric Troubles, and the e-mails (lib/incidents/problem-detection.ts).
  */
 export interface PolicyTrouble {
   name: 'nothingSelected' | 'missing' | 'dropped';
@@ -50,7 +50,7 @@ export function missingRunsIn(policies: readonly AuditedPolicy[]): { job: string
   return policies.flatMap((of) => (of.missing ?? []).map((job) => ({ job, of })));
 }
 
-/** The selectors that match no server. Without any server, the clauses about protection say so. */
+/** The policies that select no server. If there is no server at all, other clauses say so. */
 function selectionClauses({ policies, series }: Audit): Sentence[] {
   const naming = namingOf({ policies, series, uncovered: [] });
   const isEmpty = ({ policy, account }: AuditedPolicy) =>
@@ -60,8 +60,8 @@ function selectionClauses({ policies, series }: Audit): Sentence[] {
 }
 
 /**
- * What dropped out of coverage: the first item, and the number of others; or that they, or the
- * others, are not known, because the record can't be read.
+ * What dropped out of coverage: the first item, and the number of others. If the record can't be
+ * read, the clauses say that there may be more.
  */
 function droppedClauses({ dropped, warnings }: Audit): Sentence[] {
   const isUnknown = warnings.some(({ code }) => code === 'COVERAGE_UNREADABLE');

@@ -3,11 +3,14 @@ import { isExpected, worstFirst } from './series-states.ts';
 import { serverKey } from './server-sets.ts';
 
 /**
- * How well a server can be restored: to which point, and in which time, as the last drill has
- * measured it. Times are ISO, in UTC.
+ * How well a server can be restored: to which point in time, and how long that takes, as its last
+ * passed drill measured. Times are ISO, in UTC.
  */
 export interface Recovery {
-  /** The newest time of which there is a good snapshot of each part; absent without one. */
+  /**
+   * The time to which all parts of the server can be restored: the oldest of their newest good
+   * snapshots. Absent if a part has none.
+   */
   newestGood?: string;
   ageSeconds?: number;
   /** How long its last passed drill took; absent if that was not measured. */
@@ -57,7 +60,10 @@ export function recoveries(series: readonly AuditedSeries[], at: string): Server
     );
 }
 
-/** The servers with the oldest point and with the longest time; undefined where none is known. */
+/**
+ * The server whose restorable point is the oldest, and the one whose restore takes the longest;
+ * each undefined if none is known.
+ */
 export function worstRecoveries(all: readonly ServerRecovery[]): {
   point: ServerRecovery | undefined;
   time: ServerRecovery | undefined;

@@ -1,6 +1,7 @@
 import { printableIn } from '../openstack/printable.ts';
+import { reportedFinding } from '../reporting/finish-report.ts';
 import { countsOf, type Reason, type ReasonCode } from '../reporting/reasons.ts';
-import { type ReportedFinding, reportedFinding } from '../reporting/report.ts';
+import type { ReportedFinding } from '../reporting/report.ts';
 import { droppedText } from '../reporting/sentences/dropped.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported, sentenceOf } from '../reporting/sentences.ts';

@@ -15,8 +15,9 @@ import { listVolumes } from '../openstack/volumes.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import type { Rights } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { regionsInUseWithoutCompute, unlistedIds } from '../snapshots/inventory.ts';
+import { regionsInUseWithoutCompute } from '../snapshots/inventory.ts';
 import { markerOf } from '../snapshots/marker.ts';
+import { unlistedIds } from '../snapshots/unlisted.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 
 const CLOCKS_MAY_DIFFER_MS = 120_000;

@@ -6,7 +6,8 @@ import { deleteServer, getServer, type ServerDetail } from '../openstack/servers
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
-import { isSnapshot, type RecoveryTime } from '../snapshots/marker.ts';
+import type { RecoveryTime } from '../snapshots/drill-marks.ts';
+import { isSnapshot } from '../snapshots/marker.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
 import { probe } from './probe.ts';
 import { DRILL_KEY, type DrillRecord, readRecords, withRecord } from './record.ts';
@@ -41,7 +42,7 @@ export interface DrillContext {
  * - abandoned: a drill may have made the server, but nothing proves it. No run changes or deletes
  *   it.
  */
-interface DrillStep extends DrillResult {
+export interface DrillStep extends DrillResult {
   state: 'running' | 'deleting' | 'undeletable' | 'deleted' | 'foreign' | 'abandoned';
   /** The server was already being deleted when this run found it. */
   wasDeleting?: boolean;
@@ -203,21 +204,6 @@ export function unreadableReason(error: CloudError): Reason {
   return { code: 'DRILL_READ_LATER', ...errorFactsOf(error) };
 }
 
-/** Whether nothing proves that a drill made the server. Such a server is never deleted. */
-export function isUnproven({ state }: Pick<DrillStep, 'state'>): boolean {
-  return state === 'foreign' || state === 'abandoned';
-}
-
-/**
- * The abandoned servers of a policy. A drill makes at most one server, so of several servers with
- * the same nonce only one is returned.
- */
-export function abandonedOf(attempts: readonly DrillAttempt[], policy: string): ThrowAway[] {
-  const servers = attempts.filter(({ step }) => step.state === 'abandoned').map(({ server }) => server);
-  const own = servers.filter((server) => server.policy === policy);
-  return [...new Map(own.map((server) => [server.nonce, server])).values()];
-}
-
 /**
  * Adds the id of a drill's server to the drill's record on the image. Only a server that its image
  * names is ever deleted.
@@ -294,22 +280,7 @@ async function deleteThrowAway(
   }
 }
 
-/**
- * Whether a server still exists an hour after the time limit of its drill, and its deletion failed
- * or was requested by an earlier run.
- */
-export function isDrillOverdue({ server, step }: DrillAttempt, { hours }: Drill, now: Date): boolean {
-  const isOverdue = now.getTime() - server.createdAt.getTime() > (hours + 1) * HOUR_MS;
-  return isOverdue && (step.state === 'undeletable' || step.wasDeleting === true);
-}
-
-/** The result that the report shows for a server at the end of the run. */
-export function finalResultOf(attempt: DrillAttempt, drill: Drill, now: Date): DrillResult {
-  const { step } = attempt;
-  if (isDrillOverdue(attempt, drill, now)) {
-    return { outcome: 'failed', reasons: [...step.reasons, { code: 'DRILL_STUCK' }] };
-  }
-  if (step.state !== 'deleting') return step;
-  const outcome = step.outcome === 'deleted' ? 'deferred' : step.outcome;
-  return { outcome, reasons: [...step.reasons, { code: 'DRILL_STILL_BEING_DELETED' }] };
+/** Whether nothing proves that a drill made the server. Such a server is never deleted. */
+export function isUnproven({ state }: Pick<DrillStep, 'state'>): boolean {
+  return state === 'foreign' || state === 'abandoned';
 }

@@ -1,4 +1,4 @@
-import { mappedVolumesOf } from '../openstack/images.ts';
+import { mappedVolumesOf } from '../openstack/mapped-volumes.ts';
 import { newVolumeQuotas } from '../openstack/quota.ts';
 import type { ServerVolume } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';

@@ -3,20 +3,14 @@ import type { Policy } from '../config/policy.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
+import { finishReport } from '../reporting/finish-report.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
-import { type Entry, finishReport, type Report } from '../reporting/report.ts';
+import type { Entry, Report } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
 import { listInventory } from '../snapshots/inventory.ts';
 import { unprovenFacts } from './abandoned-servers.ts';
-import {
-  abandonedOf,
-  attemptOf,
-  type DrillAttempt,
-  finalResultOf,
-  isDrillOverdue,
-  isUnproven,
-  previewDrill,
-} from './attempt.ts';
+import { attemptOf, type DrillAttempt, isUnproven, previewDrill } from './attempt.ts';
+import { abandonedOf, finalResultOf, isDrillOverdue } from './attempt-result.ts';
 import { startDrills } from './begin.ts';
 import { mappedServerVolumes, plannedVolumes, quotaProblem } from './disks.ts';
 import { attemptEntries, drillEntry, skippedEntries, volumeDrillEntries } from './entries.ts';

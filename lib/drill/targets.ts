@@ -1,8 +1,8 @@
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
+import { homeOf } from '../snapshots/home-region.ts';
 import { fullServerNameIn } from '../snapshots/image-name.ts';
-import { homeOf } from '../snapshots/inventory.ts';
 import { isSnapshot, type Snapshot, type Suspect, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';

@@ -3,7 +3,7 @@ import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
 import { setVolumeSnapshotMetadata } from '../openstack/volume-snapshots.ts';
 import type { MissingVolume, Reason } from '../reporting/reasons.ts';
-import { type RecoveryTime, verdictMarks } from '../snapshots/marker.ts';
+import { type RecoveryTime, verdictMarks } from '../snapshots/drill-marks.ts';
 import { leftOut } from './disks.ts';
 import { type Source, setSourceProperty } from './source.ts';
 import type { DrillTarget } from './targets.ts';

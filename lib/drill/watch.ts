@@ -8,15 +8,14 @@ import { getServer } from '../openstack/servers.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import {
-  abandonedOf,
   advanceDrill,
   attemptOf,
   type DrillAttempt,
   type DrillContext,
-  isDrillOverdue,
   isUnproven,
   unreadableReason,
 } from './attempt.ts';
+import { abandonedOf, isDrillOverdue } from './attempt-result.ts';
 import { type DrillPolicy, surplusOf } from './plan.ts';
 import { flavorsOf } from './request-server.ts';
 import type { DrillTarget } from './targets.ts';

@@ -1,17 +1,9 @@
-import * as v from 'valibot';
-import type { Dropped } from '../audit/model.ts';
 import { DAY_MS, MINUTE_MS } from '../config/dates.ts';
 import { HEADLINES, problemTitle } from '../reporting/sentences/incident-mail.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
-import {
-  causesOfProblem,
-  codesOfProblem,
-  droppedIn,
-  isTransientError,
-  isUnprotected,
-  Problem,
-  problemCount,
-} from './problem.ts';
+import type { Incident, IncidentLog, TrackedProblem } from './incident-log.ts';
+import { causesOfProblem, codesOfProblem, isUnprotected, type Problem, problemCount } from './problem.ts';
+import { hides, isLeftBehind, isSameCause, isSameServer, joins, mayJoin } from './same-incident.ts';
 
 /**
  * Audits are an hour apart. A problem older than this was present in two audits, and one absent for
@@ -20,79 +12,6 @@ import {
 const TWO_AUDITS_MS = 45 * MINUTE_MS;
 /** A problem that comes back within this time comes and goes, and one that lasts so long stays. */
 const LASTING_MS = DAY_MS;
-
-const Tracked = v.object({
-  ...Problem.entries,
-  /** Since when audits no longer see the problem. */
-  absentSince: v.exactOptional(v.string()),
-  /** Since when it is over. */
-  goneAt: v.exactOptional(v.string()),
-  /** It began again within a day of its end, so it is over only after a day without it. */
-  recurs: v.exactOptional(v.literal(true)),
-  /** It joined the incident without a mail, so people are notified if it lasts for a day. */
-  added: v.exactOptional(v.literal(true)),
-  /** Since when each audit has seen it. */
-  presentSince: v.exactOptional(v.string()),
-  /** People were notified that it has lasted for a day. */
-  lasts: v.exactOptional(v.literal(true)),
-  /** It is, or was, a consequence of another problem of the incident. */
-  joined: v.exactOptional(v.literal(true)),
-  /** The codes of its reasons so far. */
-  known: v.array(v.string()),
-});
-const Incident = v.object({
-  since: v.string(),
-  notifiedAt: v.exactOptional(v.string()),
-  /** The headline of the notification. */
-  title: v.exactOptional(v.string()),
-  problems: v.array(Tracked),
-});
-const Mail = v.object({ subject: v.string(), text: v.string() });
-
-/** The open incidents and sent mails, as the report bucket keeps them. */
-const IncidentLog = v.object({
-  incidents: v.array(Incident),
-  /** The problems, and the causes that servers shared, that ended in the last day, and when. */
-  gone: v.array(v.object({ key: v.string(), at: v.string() })),
-  /** How many failed runs waited at the last notification, or were explained by an incident. */
-  failedRuns: v.number(),
-  /** When people were last notified of failed runs. */
-  failedRunsNotifiedAt: v.exactOptional(v.string()),
-  /** The time of the last audit. */
-  at: v.exactOptional(v.string()),
-  /** Mails that are not sent yet. */
-  unsent: v.array(Mail),
-  /** When the last mail was sent. */
-  lastMail: v.exactOptional(v.string()),
-});
-
-/**
- * Problems that belong together: those of one kind and cause that one audit saw first, and all
- * their consequences. One mail reports the beginning of the incident, another one its end. Times
- * are ISO.
- */
-export type Incident = v.InferOutput<typeof Incident>;
-/** What the audits remember about incidents, as JSON in the report bucket. */
-export type IncidentLog = v.InferOutput<typeof IncidentLog>;
-type TrackedProblem = Incident['problems'][number];
-
-/** The log without an earlier audit. */
-export const NO_INCIDENTS: IncidentLog = { incidents: [], gone: [], failedRuns: 0, unsent: [] };
-
-/** Parses a log; empty if it is missing, or of another version. */
-export function parseIncidentLog(json: string): IncidentLog {
-  const { success, output } = v.safeParse(v.pipe(v.string(), v.parseJson(), IncidentLog), json);
-  return success ? output : NO_INCIDENTS;
-}
-
-/**
- * The items that had dropped out of coverage by the last audit. Those that it no longer saw were
- * accepted or covered again, although their incidents are open until another audit confirms that.
- */
-export function openDrops({ incidents }: Pick<IncidentLog, 'incidents'>): Dropped[] {
-  const problems = incidents.flatMap((incident) => incident.problems);
-  return problems.filter(({ absentSince }) => absentSince === undefined).flatMap(droppedIn);
-}
 
 /** What changed with an audit. */
 export interface Changes extends Pick<IncidentLog, 'incidents' | 'gone'> {
@@ -260,132 +179,6 @@ const WIDTH: Record<Problem['kind'], number> = {
   policy: 5,
   coverage: 6,
 };
-
-/**
- * Whether a problem is unknown, because its account or region can't be read, or because nothing was
- * compared with the recorded coverage.
- */
-function hides(unreadable: Problem, problem: Problem): boolean {
-  if (unreadable.kind === 'coverage') return problem.kind === 'dropped';
-  if (problem.account !== unreadable.account || problem.kind === 'run' || problem.kind === 'missing')
-    return false;
-  const { region } = unreadable;
-  return region === undefined || problem.region === undefined || problem.region === region;
-}
-
-/** Whether a problem is, or may be, a consequence of another. */
-function follows(problem: Problem, from: Problem): boolean {
-  if (problem.account !== from.account) return false;
-  const sharesPolicy = problem.policies.some((policy) => from.policies.includes(policy));
-  switch (from.kind) {
-    case 'unreadable':
-      if (from.region === undefined || problem.region === from.region) return true;
-      // A run fails in part where a region can't be read.
-      return problem.region === undefined && (problem.kind === 'policy' || problem.isTotal === false);
-    // No server gets a snapshot, or none in the region.
-    case 'run':
-    case 'missing':
-      return (
-        problem.kind === 'server' &&
-        sharesPolicy &&
-        (from.isTotal === true || failedInRegion(from, problem.region)) &&
-        from.job === 'snapshot' &&
-        problem.job === 'snapshot'
-      );
-    // A selector that matches nothing has lost its servers.
-    case 'dropped':
-      return sharesPolicy && problem.kind === 'policy';
-    case 'server':
-    case 'policy':
-    case 'coverage':
-      return false;
-  }
-}
-
-/** Whether a run failed in a region as a whole. */
-function failedInRegion({ reasons }: Problem, region: string | undefined): boolean {
-  return reasons.some(
-    (reason) =>
-      reason.code === 'RUN_FAILED' &&
-      reason.failures.some((failure) => failure.region !== undefined && failure.region === region),
-  );
-}
-
-/**
- * Whether a problem needs no mail of its own, because another explains it. A drop out of coverage
- * is no consequence, except of an account whose prefix matches no secret any more.
- */
-function joins(problem: Problem, other: Problem): boolean {
-  return problem.kind === 'dropped' ? isOfLostPrefix(problem, other) : follows(problem, other);
-}
-
-/** Whether an account dropped out because no secret has the prefix of its policies any more. */
-function isOfLostPrefix({ account, reasons: [dropped] }: Problem, other: Problem): boolean {
-  const isLost = other.reasons.some(
-    (reason) =>
-      reason.code === 'POLICY_ACCOUNT_UNREADABLE' && reason.problem.code === 'SECRET_PREFIX_UNMATCHED',
-  );
-  return isLost && dropped?.code === 'DROPPED_ACCOUNT' && account.startsWith(other.account.replace('*', ''));
-}
-
-/**
- * Whether the problem may be what a cause that is over has left behind: it ends with the next good
- * run, or needs one.
- */
-function isLeftBehind({ kind, reasons }: Problem): boolean {
-  if (kind !== 'server') return kind === 'run' || kind === 'missing';
-  return reasons.every((reason) =>
-    reason.code === 'SERVER_IN_TROUBLE'
-      ? reason.problem.code === 'SERIES_LATE' && reason.problem.cause === undefined
-      : reason.code === 'SERVER_FAILED' && reason.error !== undefined && isTransientError(reason.error),
-  );
-}
-
-/** Whether the same server fails for the same cause, as in a further policy. */
-function isSameServer(problem: TrackedProblem, one: TrackedProblem): boolean {
-  return (
-    problem.server !== undefined &&
-    one.goneAt === undefined &&
-    problem.account === one.account &&
-    problem.region === one.region &&
-    problem.server === one.server &&
-    causesOfProblem(problem).every((code) => one.known.includes(code))
-  );
-}
-
-/**
- * Whether a problem is part of the open incident of another: an account can't be read for the same
- * cause, a server fails for the same cause of the cloud, or the other stands for the server, which
- * no record named.
- */
-function mayJoin(problem: TrackedProblem, one: TrackedProblem): boolean {
-  if (one.goneAt !== undefined || problem.kind !== one.kind) return false;
-  switch (problem.kind) {
-    case 'unreadable':
-      return problem.cause === one.cause;
-    case 'server':
-      return (
-        (problem.sharedCause !== undefined && one.sharedCause === problem.sharedCause) ||
-        (isOfUnnamed(one) && isSameJob(one, problem))
-      );
-    default:
-      return false;
-  }
-}
-
-/** Whether a problem stands for servers that the record of a failed run does not name. */
-function isOfUnnamed({ reasons: [first] }: Problem): boolean {
-  return first?.code === 'SERVERS_FAILED';
-}
-
-function isSameJob(a: Problem, b: Problem): boolean {
-  const sharesPolicy = a.policies.some((policy) => b.policies.includes(policy));
-  return a.account === b.account && a.job === b.job && sharesPolicy;
-}
-
-function isSameCause(a: TrackedProblem, b: TrackedProblem): boolean {
-  return a.kind === b.kind && a.cause === b.cause && a.recurs === b.recurs;
-}
 
 /**
  * Whether a problem has another cause than before, or has left a server without any good snapshot.

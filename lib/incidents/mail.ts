@@ -17,7 +17,7 @@ import {
 } from '../reporting/sentences/incident-mail.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { sentenceOf, titleOf } from '../reporting/sentences.ts';
-import type { Incident } from './incidents.ts';
+import type { Incident } from './incident-log.ts';
 import { codesOfProblem, droppedIn, type Problem, problemCount } from './problem.ts';
 
 const MOST_LINES = 20;

@@ -4,16 +4,11 @@ import { type Naming, namingOf } from '../audit/naming.ts';
 import { missingRunsIn, POLICY_TROUBLES, type PolicyTrouble } from '../audit/policy-troubles.ts';
 import { isExpected, worstFirst } from '../audit/series-states.ts';
 import { SERIES_TROUBLES } from '../audit/troubles.ts';
-import { HOUR_MS, MINUTE_MS } from '../config/dates.ts';
 import { type FailedRun, isRunOf, type RecordedFailure } from '../reporting/failed-run.ts';
-import { type Reason, type ReasonCode, unique } from '../reporting/reasons.ts';
+import { type Reason, unique } from '../reporting/reasons.ts';
 import { JOBS } from '../runtime/work-item.ts';
-import { causeOfServer, isTransientError, type Problem } from './problem.ts';
-
-/** Lambda retries a failed run twice within minutes, and a retry may succeed. */
-const RETRIES_MS = 10 * MINUTE_MS;
-/** The time until the run that resumes deferred work has reported. */
-const RESUMED_MS = HOUR_MS;
+import { isTransientError, type Problem, serverProblemKey } from './problem.ts';
+import { problemsOfRun } from './run-problems.ts';
 
 /** The problems of an audit, and of the last runs of its policies' jobs. */
 export function incidentProblems(audit: Audit, failedRuns: readonly RecordedFailure[], now: Date): Problem[] {
@@ -110,33 +105,6 @@ function merged(same: readonly Problem[]): Problem {
   };
 }
 
-/** Causes that only a person removes: a retry fails, too. */
-const LASTING: readonly ReasonCode[] = [
-  'SERVER_IN_STATE',
-  'SERVER_LOCKED',
-  'VOLUME_SERVER_AT_RACKSPACE',
-  'VOLUME_IN_STATE',
-  'CLOCK_AHEAD',
-  'CLOCK_BEHIND',
-  'ID_UNKNOWN',
-  'BUSY_TOO_LONG',
-];
-
-/** Causes of the cloud, which the servers of a region share. */
-const OF_CLOUD: readonly ReasonCode[] = [
-  'CLOUD',
-  'IMAGE_NOT_FOUND',
-  'IMAGE_LOST',
-  'IMAGE_FAILED',
-  'IMAGE_EMPTY',
-];
-
-/** Whether no retry may still succeed. */
-function isFinal({ at, resumesAt, isLastTry }: RecordedFailure, now: Date): boolean {
-  if (resumesAt && !isLastTry) return now.getTime() >= Date.parse(resumesAt) + RESUMED_MS;
-  return now.getTime() >= at.getTime() + RETRIES_MS;
-}
-
 function unreadableProblems({ account, problems }: AuditedPolicy): Problem[] {
   return problems.flatMap((problem): Problem[] => {
     const base = { kind: 'unreadable' as const, account, policies: [], reasons: [problem] };
@@ -155,52 +123,6 @@ function unreadableProblems({ account, problems }: AuditedPolicy): Problem[] {
 function causeOf(problem: Reason): Pick<Problem, 'cause' | 'isTransient'> {
   const cause = problem.code === 'CLOUD' ? problem.error : problem.code;
   return { cause, isTransient: isTransientError(cause) };
-}
-
-function problemsOfRun(run: RecordedFailure, now: Date): Problem[] {
-  const { job, policy, account, crashed, failures, servers, more } = run;
-  const final = isFinal(run, now);
-  const base = { account, policies: [policy], job, isTransient: false };
-  return [
-    ...(failures.length === 0 || !final
-      ? []
-      : [
-          {
-            ...base,
-            kind: 'run' as const,
-            key: `run/${account}/${policy}/${job}`,
-            isTotal: crashed,
-            reasons: [{ code: 'RUN_FAILED' as const, job, policy, failures }],
-          },
-        ]),
-    ...servers
-      .filter(({ cause }) => final || (cause && LASTING.includes(cause)))
-      .map(({ region, ...failed }) => {
-        const reason = { code: 'SERVER_FAILED' as const, job, policy, where: region, ...failed };
-        return {
-          ...base,
-          kind: 'server' as const,
-          key: serverProblemKey({ account, region, server: failed.server, policy }, job),
-          region,
-          server: failed.server,
-          ...(OF_CLOUD.includes(reason.cause ?? reason.code)
-            ? { sharedCause: `${account}/${region}/${causeOfServer(reason)}` }
-            : {}),
-          reasons: [reason],
-        };
-      }),
-    ...(more > 0 && final
-      ? [
-          {
-            ...base,
-            kind: 'server' as const,
-            key: `servers/${account}/${policy}/${job}`,
-            server: `others of ${job} ${policy}`,
-            reasons: [{ code: 'SERVERS_FAILED' as const, job, policy, count: more }],
-          },
-        ]
-      : []),
-  ];
 }
 
 /** The problems of each kind of trouble of policies. */
@@ -325,14 +247,4 @@ function problemsOfSeries(series: AuditedSeries, naming: Naming, mayBeTaken: boo
         ],
       }),
     );
-}
-
-/**
- * What fails for a server in one job of a policy is one problem: failed runs and late snapshots.
- */
-function serverProblemKey(
-  { account, region, server, policy }: Record<'account' | 'region' | 'server' | 'policy', string>,
-  job: string,
-): string {
-  return `server/${account}/${region}/${server}/${policy}/${job}`;
 }

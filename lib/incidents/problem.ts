@@ -119,3 +119,13 @@ export function droppedIn({ kind, reasons }: Problem): Dropped[] {
 export function problemCount({ reasons: [first] }: Problem): number {
   return first?.code === 'SERVERS_FAILED' ? first.count : 1;
 }
+
+/**
+ * What fails for a server in one job of a policy is one problem: failed runs and late snapshots.
+ */
+export function serverProblemKey(
+  { account, region, server, policy }: Record<'account' | 'region' | 'server' | 'policy', string>,
+  job: string,
+): string {
+  return `server/${account}/${region}/${server}/${policy}/${job}`;
+}

@@ -17,8 +17,9 @@ import { DATA_ERRORS } from '../reporting/sentences/errors.ts';
 import { BucketError } from './bucket-error.ts';
 import type { Stored } from './copies.ts';
 import type { CopyStore } from './copy-store.ts';
-import { abandonExport, exportRecordOf } from './export.ts';
+import { abandonExport } from './export.ts';
 import { exportedName, isSegmentOf } from './export-integrity.ts';
+import { exportRecordOf } from './export-record.ts';
 
 const DATA_SUFFIX = '.vhd';
 const RECORD_SUFFIX = exportRecordOf('');

@@ -1,5 +1,4 @@
 import pMap from 'p-map';
-import * as v from 'valibot';
 import { HOUR_MS, isoSeconds } from '../config/dates.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import {
@@ -25,6 +24,7 @@ import {
   FOOTER_BYTES,
   isSegmentOf,
 } from './export-integrity.ts';
+import { type ExportRecord, exportRecordOf, readRecord } from './export-record.ts';
 
 /** How long new objects and tasks may be missing in listings. */
 const SETTLING_MS = HOUR_MS;
@@ -40,28 +40,6 @@ export interface ExportContext {
   store: CopyStore;
   budget: Budget;
   now: Date;
-}
-
-/**
- * The record of a requested export. It is stored beside the future copy, and proves that this
- * deployment requested the export. Without `task` it is unknown whether the request reached the
- * cloud.
- */
-const ExportRecord = v.object({
-  since: v.pipe(
-    v.string(),
-    v.transform((text) => new Date(text)),
-    v.date(),
-  ),
-  task: v.optional(v.pipe(v.string(), v.regex(/^[A-Za-z0-9_-]+$/))),
-  /** Whether the cloud has refused the request, so that no export is running. */
-  refused: v.optional(v.boolean()),
-});
-type ExportRecord = v.InferOutput<typeof ExportRecord>;
-
-/** The key of the export record of the copy with this key. */
-export function exportRecordOf(key: string): string {
-  return `${key}.export`;
 }
 
 /**
@@ -269,14 +247,6 @@ async function taskOf(
 
 function isRunning({ status }: Task): boolean {
   return status !== 'success' && status !== 'failure';
-}
-
-function readRecord(text: string | undefined): ExportRecord | undefined {
-  try {
-    return v.parse(ExportRecord, JSON.parse(text ?? ''));
-  } catch {
-    return undefined;
-  }
 }
 
 async function lastBytes(

@@ -1,13 +1,13 @@
 import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
-import { isCloudError } from '../openstack/errors.ts';
-import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
+import { finishReport } from '../reporting/finish-report.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
-import { type Entry, finishReport, type Report, type SnapshotLine } from '../reporting/report.ts';
+import type { Entry, Report, SnapshotLine } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
-import { homeOf, listInventory } from '../snapshots/inventory.ts';
+import { homeOf } from '../snapshots/home-region.ts';
+import { listInventory } from '../snapshots/inventory.ts';
 import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { Inventory, RegionInventory } from '../snapshots/region-inventory.ts';
@@ -18,12 +18,13 @@ import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import { budgetOf } from './budget.ts';
 import { cloudFilesProblems, containerStore, isToCloudFiles } from './cloud-files.ts';
-import { type Copy, type CopyScope, copiesOf, isKeyId, isKeyName, prefixOf } from './copies.ts';
+import { type CopyScope, copiesOf, isKeyId, isKeyName, prefixOf } from './copies.ts';
 import { type CopyContext, toBucket } from './copy.ts';
 import { EMPTY_LEDGER, type Ledger, openLedger } from './ledger.ts';
 import { newestGood, type OffsitePolicy } from './plan.ts';
 import { throughCloudFiles, toCloudFiles } from './rackspace.ts';
 import { attemptKey, copySeries, type Series, type SeriesFindings } from './series.ts';
+import { withUnlistedImages } from './unlisted-images.ts';
 
 /**
  * The number of copies that are made at the same time. Each holds some parts of its image in
@@ -263,36 +264,6 @@ function copiedElsewhere(
       home === undefined ? { code: 'COPY_REGION_UNKNOWN' } : { code: 'COPY_ELSEWHERE', home };
     return [{ code: 'NOT_COPIED', region, of: serverNameIn(newest) || server, reasons: [reason] }];
   });
-}
-
-/**
- * The images of a region, including those that may be missing in its listing: the images of
- * unfinished copies are requested by their ids. `gone` has the ids for which the cloud answers 404.
- */
-async function withUnlistedImages(
-  session: Session,
-  { region, images }: RegionInventory,
-  unfinished: readonly Copy[],
-): Promise<{ images: Image[]; gone: Set<string> }> {
-  const listed = new Set(images.map(({ id }) => id));
-  const missing = new Set(unfinished.map(({ image }) => image).filter((id) => !listed.has(id)));
-  const gone = new Set<string>();
-  const found = await pMap(
-    missing,
-    async (id) => {
-      try {
-        const image = await getImage(session, region, id);
-        if (!image) gone.add(id);
-        return image ? [image] : [];
-      } catch (error) {
-        // An image that can't be read may still exist.
-        if (!isCloudError(error)) throw error;
-        return [];
-      }
-    },
-    { concurrency: AT_ONCE },
-  );
-  return { images: [...images, ...found.flat()], gone };
 }
 
 /** @throws {ValidationError} when the owner or account can't be part of the copies' keys. */

@@ -8,8 +8,9 @@ import { licenseOf, withBucketErrors } from './cloud-files.ts';
 import { type CopyScope, copyKeyOf, type Upload } from './copies.ts';
 import { type BucketCopySource, type CopyContext, copySnapshot, originalOf, resultOf } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
-import { abandonExport, type ExportContext, exportImage, exportRecordOf } from './export.ts';
+import { abandonExport, type ExportContext, exportImage } from './export.ts';
 import { type Exported, exportedName } from './export-integrity.ts';
+import { exportRecordOf } from './export-record.ts';
 import { type DataFacts, manifestOf } from './manifest.ts';
 
 /** The context for copies of Rackspace's images in Cloud Files, in the region of the images. */

@@ -3,7 +3,7 @@ import { pause } from '../openstack/pause.ts';
 import type { Session } from '../openstack/session.ts';
 import { deleteVolumeBackup, getVolumeBackup, listVolumeBackups } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { REFUSALS } from '../snapshots/delete.ts';
+import { REFUSALS } from '../snapshots/delete-snapshot.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import { counts, staysBecause } from '../snapshots/retention.ts';
 import type { BackupAction } from './backup-plan.ts';

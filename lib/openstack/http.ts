@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
-import { LONGEST_WAIT_MS, type PacedQueue, type RequestTarget } from './pacing.ts';
+import { LONGEST_WAIT_MS, type PacedQueue, type RequestTarget, requestName } from './pacing.ts';
+import { parseBody } from './parse-body.ts';
 import { pause } from './pause.ts';
 import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './rate-limit-answer.ts';
 import type { Redactor } from './redact.ts';
@@ -216,32 +217,6 @@ async function* readStream(
   }
 }
 
-function parseBody(
-  { body }: Response<string>,
-  target: RequestTarget,
-  hide: (text: string) => string,
-): unknown {
-  if (body.trim() === '') return undefined;
-  // Calling a function for each value is slow, and few bodies need it.
-  const needsReviver = /\\ud[89a-f]|"message"/i.test(body);
-  try {
-    return needsReviver ? JSON.parse(body, (key, value) => revived(key, value, hide)) : JSON.parse(body);
-  } catch {
-    // V8's error message would quote the body, which may contain a token.
-    throw new CloudError('BAD_ANSWER', `${requestName(target)}: the answer is not complete JSON`, target);
-  }
-}
-
-/**
- * Replaces lone surrogates, which JSON allows but URLs and requests do not. Removes secrets from
- * texts under the key `message`: the error message of a server or a task is part of a successful
- * response, and may repeat a secret.
- */
-function revived(key: string, value: unknown, hide: (text: string) => string): unknown {
-  if (typeof value !== 'string') return value;
-  return key === 'message' ? hide(value.toWellFormed()) : value.toWellFormed();
-}
-
 /**
  * The wait before the next attempt, in milliseconds; 0 means no retry.
  *
@@ -308,10 +283,6 @@ function asCloudError(error: unknown, target: RequestTarget, hide: (text: string
   const { code, message } = error as RequestError;
   const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
   return new CloudError('NO_ANSWER', `${requestName(target)}: no answer (${why})`, target);
-}
-
-function requestName({ method, url }: RequestTarget): string {
-  return `[${method}] "${url}"`;
 }
 
 function outOfTime(target: RequestTarget): CloudError {

@@ -157,3 +157,8 @@ export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQue
     },
   };
 }
+
+/** How errors name a request, such as `[GET] "https://…"`. */
+export function requestName({ method, url }: RequestTarget): string {
+  return `[${method}] "${url}"`;
+}

@@ -8,7 +8,7 @@ import {
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import pMap from 'p-map';
 import type { GoodRun } from '../audit/missing-runs.ts';
-import { type IncidentLog, parseIncidentLog } from '../incidents/incidents.ts';
+import { type IncidentLog, parseIncidentLog } from '../incidents/incident-log.ts';
 import type { AccountJob, FailedRun, RecordedFailure } from './failed-run.ts';
 import type { Report } from './report.ts';
 

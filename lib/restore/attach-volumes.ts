@@ -4,7 +4,7 @@ import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isPassing } from './cloud-request.ts';
+import { isTemporaryError } from './cloud-request.ts';
 import { type MadeVolumes, twinReasons } from './made-volumes.ts';
 
 /** How far the volumes of a server are. */
@@ -59,7 +59,7 @@ export async function attachVolumes(
     } catch (error) {
       if (!isCloudError(error)) throw error;
       reasons.push({ code: 'RESTORE_VOLUME_NOT_ATTACHED', ...which, ...errorFactsOf(error) });
-      return { state: state !== 'failed' && isPassing(error) ? 'building' : 'failed', reasons };
+      return { state: state !== 'failed' && isTemporaryError(error) ? 'building' : 'failed', reasons };
     }
   }
   return { state, reasons };

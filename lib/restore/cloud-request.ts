@@ -5,7 +5,7 @@ import type { ServerRestoreEvent } from './event.ts';
 import { refuse } from './refusal.ts';
 
 /** Whether a later call may succeed after an error, without a change by an operator. */
-export function isPassing(error: CloudError): boolean {
+export function isTemporaryError(error: CloudError): boolean {
   return isCloudError(error, 'CONFLICT', 'NO_ANSWER', 'UNAVAILABLE', 'BAD_ANSWER', 'OUT_OF_TIME');
 }
 

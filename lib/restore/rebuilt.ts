@@ -4,7 +4,7 @@ import { startServer } from '../openstack/server-power.ts';
 import { getServer, type ServerDetail, setServerMetadataItem } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isPassing } from './cloud-request.ts';
+import { isTemporaryError } from './cloud-request.ts';
 import { eventToResume, type Progress, type RestoreContext, restoreReport } from './context.ts';
 import type { RebuildEvent } from './event.ts';
 import { diskBack } from './in-place-context.ts';
@@ -99,7 +99,7 @@ async function startAgain(
     if ('unsure' in sent) return { state: 'building', reasons: [notStarted(sent.unsure)] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    return { state: isPassing(error) ? 'building' : 'failed', reasons: [notStarted(error)] };
+    return { state: isTemporaryError(error) ? 'building' : 'failed', reasons: [notStarted(error)] };
   }
   const { isStopped: _, ...started } = begun;
   await setServerMetadataItem(session, server, RESTORED_KEY, restoredMark(started));

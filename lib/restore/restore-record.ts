@@ -1,26 +1,33 @@
 import { MINUTE_MS } from '../config/dates.ts';
 import { printable } from '../openstack/printable.ts';
-import type { Reason } from '../reporting/reasons.ts';
+import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Restoration, RestoreState } from './restoration.ts';
 
-/** A restore makes this many tries of a step that fails, before it ends as failed. */
+/** A restore ends as failed after this many failed tries in a row. */
 const MOST_TRIES = 3;
-/** The oldest steps are dropped beyond this number. */
+/** The number of steps that a record keeps, the newest ones. */
 const MOST_STEPS = 200;
 
 const SHORTEST_WAIT_MS = 15_000;
 const LONGEST_WAIT_MS = 5 * MINUTE_MS;
 
-/** What a call of a restore found or did that the call before it had not. Times are ISO. */
+/** Reasons as codes, and the same reasons as sentences. */
+type Reported = Pick<Restoration, 'codes' | 'lines'>;
+
+/**
+ * What a call of a restore found or did that the call before it had not: the codes, and the same
+ * reasons as sentences. Times are ISO.
+ */
 export interface RestoreStep {
   at: string;
   state: RestoreState;
+  codes: readonly ReasonCode[];
   lines: readonly Sentence[];
 }
 
-/** How far a restore is that takes its steps by itself. Times are ISO, in UTC. */
+/** The progress of a self-driven restore. Times are ISO, in UTC. */
 export interface RestoreRecord {
   account: string;
   request: string;
@@ -35,13 +42,13 @@ export interface RestoreRecord {
   last?: Restoration;
   /** How many calls in a row have failed. */
   failedTries: number;
-  /** When the restore has ended, as the state of `last` says. */
+  /** When the restore ended; the state of `last` says how. */
   endedAt?: string;
-  /** When people were told of its end. */
-  toldAt?: string;
+  /** When people were notified of its end. */
+  notifiedAt?: string;
 }
 
-/** What names a restore. */
+/** Identifies a restore. */
 export type RestoreKey = Pick<RestoreRecord, 'account' | 'request'>;
 
 /** The record of a restore that begins, or of one that begins again after its end. */
@@ -56,28 +63,28 @@ export function newRecord(
 }
 
 /**
- * Adds the report of a call to the record. The restore has ended when it is done, when nothing is
- * left that a call could do, or when its last tries have all failed.
+ * Adds the report of a call to the record. The restore has ended when it is done, when it failed
+ * and a further call can't change that, or when its last tries have all failed.
  *
- * @param isPassing whether the call has failed for a cause that passes by itself, so that the
- *   failure does not count.
+ * @param isTemporary whether the cause of a failure is expected to end by itself, so that the
+ *   failure does not count as a try.
  */
 export function withCall(
   record: RestoreRecord,
   last: Restoration,
   now: Date,
-  { isPassing = false } = {},
+  { isTemporary = false } = {},
 ): RestoreRecord {
   const at = now.toISOString();
   const next = last.next as Record<string, unknown> | undefined;
-  const goesOn = next?.request === record.request;
-  const hasFailed = last.state === 'failed' && !isPassing;
-  const failedTries = hasFailed ? record.failedTries + 1 : isPassing ? record.failedTries : 0;
-  const isEnd = last.state === 'done' || (hasFailed && (!goesOn || failedTries >= MOST_TRIES));
+  const hasNextCall = next?.request === record.request;
+  const hasFailed = last.state === 'failed' && !isTemporary;
+  const failedTries = hasFailed ? record.failedTries + 1 : isTemporary ? record.failedTries : 0;
+  const isEnd = last.state === 'done' || (hasFailed && (!hasNextCall || failedTries >= MOST_TRIES));
   return {
     ...record,
     at,
-    event: goesOn ? next : record.event,
+    event: hasNextCall ? next : record.event,
     steps: withStep(record, last, at),
     last,
     failedTries,
@@ -85,10 +92,21 @@ export function withCall(
   };
 }
 
-function withStep({ steps, last }: RestoreRecord, { state, lines }: Restoration, at: string): RestoreStep[] {
-  const added = lines.filter((line) => !last?.lines.includes(line));
-  const isNews = added.length > 0 || state !== last?.state;
-  return [...steps, ...(isNews ? [{ at, state, lines: added }] : [])].slice(-MOST_STEPS);
+function withStep({ steps, last }: RestoreRecord, call: Restoration, at: string): RestoreStep[] {
+  const { state } = call;
+  const added = withoutCodes(call, last?.codes ?? []);
+  const isNews = added.codes.length > 0 || state !== last?.state;
+  return [...steps, ...(isNews ? [{ at, state, ...added }] : [])].slice(-MOST_STEPS);
+}
+
+/**
+ * The reasons with other codes than `codes`. If a code occurs n times in `codes`, only its first n
+ * reasons are left out.
+ */
+export function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
+  const left = Map.groupBy(known, (code) => code);
+  const others = codes.flatMap((code, i) => (left.get(code)?.pop() === undefined ? [i] : []));
+  return { codes: others.map((i) => codes[i]!), lines: others.map((i) => lines[i]!) };
 }
 
 /** The record of a restore that ends because it has taken too long. */
@@ -99,12 +117,13 @@ export function givenUp(record: RestoreRecord, owner: string, now: Date): Restor
 }
 
 /**
- * The report of a call that has thrown an error, or was not made any more: with the reasons, and
- * what the call before it has said of what there is.
+ * The report of a call that threw an error, or of one that is no longer made: the reasons, followed
+ * by the lines of the previous call, which name what the restore has made.
  */
 export function failedCall(record: RestoreRecord, reasons: readonly Reason[], owner: string): Restoration {
   const { account, request, event, last } = record;
   const { codes, reasons: lines } = reported(reasons);
+  const before = withoutCodes(last ?? { codes: [], lines: [] }, codes);
   const name = event.server ?? event.volume;
   return {
     job: 'restore',
@@ -118,13 +137,13 @@ export function failedCall(record: RestoreRecord, reasons: readonly Reason[], ow
     ...last,
     dryRun: false,
     state: 'failed',
-    codes: [...new Set([...codes, ...(last?.codes ?? [])])],
-    lines: [...new Set([...lines, ...(last?.lines ?? [])])],
+    codes: [...codes, ...before.codes],
+    lines: [...lines, ...before.lines],
     next: event,
   };
 }
 
-/** The time from one call of a restore to the next one, in milliseconds: the longer, the later. */
+/** The time until the next call of a restore, in milliseconds. It grows with the restore's age. */
 export function waitMs({ since }: Pick<RestoreRecord, 'since'>, now: Date): number {
   const tookMs = now.getTime() - Date.parse(since);
   return Math.min(Math.max(tookMs / 20, SHORTEST_WAIT_MS), LONGEST_WAIT_MS);

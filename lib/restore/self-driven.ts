@@ -7,7 +7,7 @@ import type { WorkQueue } from '../runtime/queue.ts';
 import type { RestoreLog } from '../runtime/restore-log.ts';
 import type { Run } from '../runtime/run.ts';
 import type { RestoreItem } from '../runtime/work-item.ts';
-import { isPassing } from './cloud-request.ts';
+import { isTemporaryError } from './cloud-request.ts';
 import { parseRestore, type RestoreEvent } from './event.ts';
 import type { Restoration } from './restoration.ts';
 import {
@@ -22,41 +22,42 @@ import {
 
 /** A restore that has not ended after this time is given up. */
 const LONGEST_RESTORE_MS = DAY_MS;
-/** The time after which the queue calls a restore again that another call is working on. */
+/** The time until the next call of a restore on which another call is working. */
 const BUSY_MS = MINUTE_MS / 2;
-/** The time until the next try to tell people of the end of a restore. */
-const TELL_AGAIN_MS = 5 * MINUTE_MS;
+/** The time until the next try to notify people of the end of a restore. */
+const NOTIFY_AGAIN_MS = 5 * MINUTE_MS;
 /**
- * A restore whose record has not changed for this time may have lost its message, so that another
- * one is sent. It is longer than a function runs and than the queue waits.
+ * If a record has not changed for this time, the message of its restore may be lost, so another one
+ * is sent. The time is longer than a function runs, and longer than the queue holds a message back.
  */
 const SILENT_MS = 40 * MINUTE_MS;
 
 /** The context of a call: when it is made, and when it ends at the latest. */
 export type RestoreRun = Run & { endsAt: Date };
 
-/** What a restore that takes its steps by itself works with. */
+/** The services that a self-driven restore uses. */
 export interface RestorePorts<R extends RestoreRun> {
   /** Takes one step; see restore.ts. */
   restore(event: RestoreEvent, run: R): Promise<Restoration>;
   records: RestoreLog;
   leases: Leases;
-  /** Undefined unless the deployment has a queue. Then the caller makes each call. */
+  /** Undefined if the deployment has no queue. Then the caller makes each call. */
   queue: Pick<WorkQueue, 'send'> | undefined;
-  /** Tells people of the end of a restore. */
-  tell(record: RestoreRecord): Promise<void>;
-  /** Logs what went wrong beside the restore. */
+  /** Notifies people of the end of a restore. */
+  notify(record: RestoreRecord): Promise<void>;
+  /** Logs a problem that does not stop the restore. */
   warn(reason: Reason): void;
 }
 
 /**
  * Begins a restore, or resumes it: takes its next step, and lets the queue take the others until
- * the restore has ended. The message is sent before the step is taken, so that a killed call loses
- * nothing. A dry run, and a restore without a queue, ends with its one call.
+ * the restore has ended. The message is sent before the step is taken, so that the restore
+ * continues if the call is killed. A dry run, and a restore without a queue, consists of this one
+ * call.
  *
  * @throws {ValidationError} when the event can't be carried out; other errors when the first step
- *   fails. Then the queue does not go on, and the caller decides. Each has the id
- *   of the restore as `request`: a call with it goes on with the same restore.
+ *   fails. Then the queue makes no further call, and the caller decides. Each error has the id of
+ *   the restore as `request`: a call with it goes on with the same restore.
  */
 export async function beginRestore<R extends RestoreRun>(
   event: unknown,
@@ -104,13 +105,16 @@ async function begin<R extends RestoreRun>(
   try {
     const restoration = await ports.restore({ ...order, request }, run);
     const called = withCall(record, restoration, run.now);
-    const isTold = restoration.state === 'done' && known?.last?.state === 'done';
-    await putIfPossible(isTold && known.toldAt ? { ...called, toldAt: known.toldAt } : called, ports);
+    const isNotified = restoration.state === 'done' && known?.last?.state === 'done';
+    await putIfPossible(
+      isNotified && known.notifiedAt ? { ...called, notifiedAt: known.notifiedAt } : called,
+      ports,
+    );
     return called.endedAt ? restoration : { ...restoration, resumesAt };
   } catch (error) {
     const at = run.now.toISOString();
     // The caller gets the error. An earlier restore with this request stays as it was.
-    if (!isOpen) await putIfPossible(known ?? { ...record, endedAt: at, toldAt: at }, ports);
+    if (!isOpen) await putIfPossible(known ?? { ...record, endedAt: at, notifiedAt: at }, ports);
     throw error;
   } finally {
     if (lease && 'release' in lease) await lease.release().catch(() => undefined);
@@ -119,11 +123,11 @@ async function begin<R extends RestoreRun>(
 
 /**
  * Takes the next step of a restore for a message of the queue. Only one call at a time works on a
- * restore, and none after its end, so that a message may be delivered twice. People are told of the
- * end once it is recorded.
+ * restore, and none after its end, so that a message may be delivered twice. People are notified of
+ * the end once it is recorded.
  *
  * @returns the time until the next call, in milliseconds; undefined when the restore has ended and
- *   people know.
+ *   people were notified.
  * @throws the errors of the records and leases: then nothing was done.
  */
 export async function resumeRestore<R extends RestoreRun>(
@@ -139,22 +143,22 @@ export async function resumeRestore<R extends RestoreRun>(
     const before = (await ports.records.read(key)) ?? newRecord(key, item.event, item.since);
     const record = before.endedAt ? before : await takeStep(before, item, run, ports);
     if (!record.endedAt) return waitMs(record, run.now);
-    if (record.toldAt) return undefined;
+    if (record.notifiedAt) return undefined;
     try {
-      await ports.tell(record);
+      await ports.notify(record);
     } catch (error) {
       ports.warn({ code: 'RESTORE_END_NOT_SENT', message: (error as Error).message });
       const isOver = run.now.getTime() - Date.parse(record.endedAt) >= LONGEST_RESTORE_MS;
-      return isOver ? undefined : TELL_AGAIN_MS;
+      return isOver ? undefined : NOTIFY_AGAIN_MS;
     }
-    await ports.records.put({ ...record, toldAt: run.now.toISOString() });
+    await ports.records.put({ ...record, notifiedAt: run.now.toISOString() });
     return undefined;
   } finally {
     await lease.release().catch(() => undefined);
   }
 }
 
-/** Takes one step, and records what it came to. */
+/** Takes one step, and records its result. */
 async function takeStep<R extends RestoreRun>(
   record: RestoreRecord,
   { since, requestId }: RestoreItem,
@@ -170,9 +174,9 @@ async function takeStep<R extends RestoreRun>(
       const restoration = await restore(parseRestore(record.event), { ...run, since, requestId });
       called = withCall(record, restoration, now);
     } catch (error) {
-      const passes = isCloudError(error) && (isPassing(error) || error.code === 'RATE_LIMITED');
+      const isTemporary = isCloudError(error) && (isTemporaryError(error) || error.code === 'RATE_LIMITED');
       const failed = failedCall(record, [reasonFor(error)], owner);
-      called = withCall(record, failed, now, { isPassing: passes });
+      called = withCall(record, failed, now, { isTemporary });
     }
   }
   await records.put(called);

@@ -7,7 +7,7 @@ import { cloudTime, type Session } from '../openstack/session.ts';
 import { getVolume, renameVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { attachVolumes, type VolumesProgress } from './attach-volumes.ts';
-import { isPassing } from './cloud-request.ts';
+import { isTemporaryError } from './cloud-request.ts';
 import type { InPlaceRestore } from './in-place-context.ts';
 import { isAttachedTo, type VolumeSwap } from './in-place-volumes.ts';
 import { type MadeVolume, statusReasons } from './made-volumes.ts';
@@ -69,7 +69,7 @@ async function stop(session: Session, server: ServerDetail): Promise<VolumesProg
     return { state: 'building', reasons: [{ code: 'RESTORE_NOT_STOPPED', ...which, ...facts }] };
   } catch (error) {
     if (!isCloudError(error)) throw error;
-    const state = isPassing(error) ? 'building' : 'failed';
+    const state = isTemporaryError(error) ? 'building' : 'failed';
     return { state, reasons: [{ code: 'RESTORE_NOT_STOPPED', ...which, ...errorFactsOf(error) }] };
   }
 }
@@ -95,7 +95,7 @@ async function detach(
       const now = isCloudError(error, 'BAD_REQUEST') ? await getVolume(session, server.region, id) : volume;
       if (now?.status !== 'detaching') {
         reasons.push({ code: 'RESTORE_VOLUME_NOT_DETACHED', volume: id, name, ...errorFactsOf(error) });
-        return { state: isPassing(error) ? 'building' : 'failed', reasons };
+        return { state: isTemporaryError(error) ? 'building' : 'failed', reasons };
       }
     }
     reasons.push({ code: 'RESTORE_VOLUME_DETACHING', volume: id, name: newName });

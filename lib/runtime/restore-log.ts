@@ -26,7 +26,7 @@ function processRestoreLog(): RestoreLog {
   };
 }
 
-/** The records in an S3 bucket, one object each. The bucket's lifecycle rule deletes old objects. */
+/** The records in an S3 bucket, one object each. Its lifecycle rule deletes old objects. */
 function restoreLogIn(Bucket: string): RestoreLog {
   const client = new S3Client({
     maxAttempts: 2,

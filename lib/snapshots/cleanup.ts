@@ -3,25 +3,27 @@ import { HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { ValidationError } from '../config/validation-error.ts';
-import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
-import { listImages } from '../openstack/images.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import type { Session } from '../openstack/session.ts';
-import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
+import { finishReport } from '../reporting/finish-report.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
-import { type Entry, finishReport, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
+import { type Entry, type Report, type SnapshotLine, worst } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
-import { type PlanItem, planCleanup, type RegionPlan, type SeriesPlan } from './cleanup-plan.ts';
-import { confirm, countDeadlineDeferred, membersOf, rotate, snapshotLine } from './delete.ts';
-import { goneEverywhere, homesOf, listInventory } from './inventory.ts';
+import { planCleanup } from './cleanup-plan.ts';
+import { confirm } from './confirm-deletions.ts';
+import { rotate } from './delete.ts';
+import { homesOf } from './home-region.ts';
+import { listInventory } from './inventory.ts';
 import { readerOf } from './ownership.ts';
+import { predictDeletions } from './predict-deletions.ts';
 import { type RegionInventory, unreadableVolumes } from './region-inventory.ts';
 import { roundRobin } from './round-robin.ts';
+import { serversOfUnlistedImages, withoutUnlistedVolumes } from './second-listing.ts';
 import { selectServers } from './selector.ts';
-
-/** The number of concurrent reads in a dry run; Rackspace allows 1,000 a minute. */
-const AT_ONCE = 8;
+import type { RegionPlan, SeriesPlan } from './series-plan.ts';
+import { countDeadlineDeferred, snapshotLine } from './snapshot-line.ts';
+import { goneEverywhere } from './unlisted.ts';
 
 /**
  * Rotates the snapshots of a policy: plans from complete listings, reads each image again right
@@ -89,45 +91,6 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
     nothingSelected: false,
     entries,
   });
-}
-
-/**
- * Predicts, for a dry run, which deletions a run would make. An image that is shared with other
- * projects stays, and the run deletes the next snapshot of the plan instead. Image listings do not
- * show the members of images at Rackspace, so the members of the images to be deleted are
- * requested.
- */
-async function predictDeletions(
-  session: Session,
-  { region, series }: RegionPlan,
-): Promise<Pick<RegionPlan, 'series' | 'warnings'>> {
-  const warnings: Finding[] = [];
-  const predictSeries = async (plan: SeriesPlan): Promise<SeriesPlan> => {
-    const predicted = new Map<PlanItem, PlanItem>();
-    let allowed = plan.items.filter(({ action }) => action === 'delete').length;
-    for (const item of plan.items.toReversed()) {
-      if (item.action === 'keep' || allowed === 0 || warnings.length > 0) continue;
-      try {
-        const members = await membersOf(session, item.snapshot);
-        const reasons = item.reasons.filter(({ code }) => code !== 'MAX_DELETES');
-        const isShared = members.length > 0;
-        predicted.set(
-          item,
-          isShared
-            ? { ...item, action: 'keep', reasons: [{ code: 'SHARED', members }] }
-            : { ...item, action: 'delete', reasons },
-        );
-        if (!isShared) allowed -= 1;
-      } catch (error) {
-        if (!isCloudError(error)) throw error;
-        const { id: image } = item.snapshot;
-        const isFirst = warnings.length === 0;
-        if (isFirst) warnings.push({ code: 'SHARING_UNKNOWN', region, image, message: error.message });
-      }
-    }
-    return { ...plan, items: plan.items.map((item) => predicted.get(item) ?? item) };
-  };
-  return { series: await pMap(series, predictSeries, { concurrency: AT_ONCE }), warnings };
 }
 
 /**
@@ -232,54 +195,6 @@ function namesNotInPolicy(
   return [...missingIds.filter((id) => !withSeries.has(id)).map((id) => `ids "${id}"`), ...unmatched].map(
     (what) => ({ code: 'NOT_OF_POLICY', what, policy }),
   );
-}
-
-/**
- * Lists the images again, and returns the servers of marked images that the first listing lacked.
- * If a listing lacks the newest snapshot of a deleted server, its series seems older than it is,
- * and `orphans` would apply too early.
- */
-async function serversOfUnlistedImages(session: Session, regions: readonly RegionInventory[]) {
-  const newer = new Set<string>();
-  const unread: Reason[] = [];
-  const listed = new Set(regions.flatMap(({ images }) => images.map(({ id }) => id)));
-  await pMap(regions, async ({ region }) => {
-    try {
-      for (const { id, properties } of await listImages(session, region)) {
-        if (!listed.has(id) && properties.autosnap_server) newer.add(properties.autosnap_server);
-      }
-    } catch (error) {
-      if (!isCloudError(error)) throw error;
-      unread.push({ code: 'CLOUD', ...errorFactsOf(error) });
-    }
-  });
-  return { newer, unread };
-}
-
-/**
- * The regions without the gone volumes of which a second listing has further snapshots, because
- * `orphans` counts from the newest one. If a region can't be listed again, none counts as gone
- * there.
- */
-async function withoutUnlistedVolumes(
-  session: Session,
-  regions: readonly RegionInventory[],
-  doubts: Reason[],
-): Promise<RegionInventory[]> {
-  return pMap(regions, async (inventory) => {
-    const { region, goneVolumes, volumeSnapshots } = inventory;
-    if (goneVolumes.size === 0) return inventory;
-    const listed = new Set(volumeSnapshots.map(({ id }) => id));
-    try {
-      const again = await listVolumeSnapshots(session, region);
-      const unlisted = again.filter(({ id }) => !listed.has(id)).map(({ volumeId }) => volumeId);
-      return { ...inventory, goneVolumes: goneVolumes.difference(new Set(unlisted)) };
-    } catch (error) {
-      if (!isCloudError(error)) throw error;
-      doubts.push({ code: 'CLOUD', ...errorFactsOf(error) });
-      return { ...inventory, goneVolumes: new Set() };
-    }
-  });
 }
 
 /** The servers in the markers of a policy's snapshots that are gone from the snapshots' region. */

@@ -4,32 +4,31 @@ import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
 import { type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import type { Server } from '../openstack/compute.ts';
-import { volumeQuotas } from '../openstack/quota.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import type { Session } from '../openstack/session.ts';
-import type { Volume } from '../openstack/volumes.ts';
+import { isBusyCode } from '../reporting/busy-entries.ts';
+import { finishReport } from '../reporting/finish-report.ts';
 import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
-import { type Entry, finishReport, isBusyCode, NOWHERE, type Report } from '../reporting/report.ts';
-import { reasonOf } from '../reporting/sentences.ts';
+import type { Entry, Report } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSystemDiskOf, sharingServers, volumesInImage } from '../volumes/attached.ts';
+import { isSystemDiskOf, sharingServers } from '../volumes/attached.ts';
 import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
-import type { VolumeStep } from '../volumes/plan.ts';
-import { entryOfSet, planSets, withinQuotas, withSharedVolumes } from '../volumes/snapshot-set.ts';
+import { entryOfSet, planSets, withSharedVolumes } from '../volumes/snapshot-set.ts';
 import { confirmTaken } from './confirm-taken.ts';
 import { type DueSnapshots, dueAdhoc, dueBySchedule, NO_RECORD, requestOf } from './due-snapshots.ts';
-import { homesNotInCatalogue, listInventory } from './inventory.ts';
+import { homesNotInCatalogue } from './home-region.ts';
+import { listInventory } from './inventory.ts';
 import { localDisksFinder } from './local-disks.ts';
-import { isSnapshot, type Snapshot, serverNameIn } from './marker.ts';
+import { isSnapshot } from './marker.ts';
+import { missingEntries, unknownServers } from './missing-servers.ts';
 import { inheritedMakers } from './own-image.ts';
 import { type ReadingPolicy, readerOf } from './ownership.ts';
-import { volumesIfReadable } from './quota-finder.ts';
-import { otherDoubts, type UncertainServer, unreadableVolumes, unservedVolumes } from './region-inventory.ts';
+import { otherDoubts, unreadableVolumes, unservedVolumes } from './region-inventory.ts';
 import { selectRequested, serversToRecord } from './requested-servers.ts';
 import { roundRobin } from './round-robin.ts';
-import { maySelect, type Selection } from './selector.ts';
-import { planSnapshots, type SnapshotStep } from './snapshot-plan.ts';
+import { setsWithinQuotas } from './sets-within-quotas.ts';
+import { planSnapshots } from './snapshot-plan.ts';
 import { plannedSet, type TakeContext, takeSet } from './take-set.ts';
 
 // Rackspace allows 100 POSTs a minute; 8 at once reach this rate if each takes less than 4.8
@@ -250,79 +249,6 @@ function deferredWork(entries: readonly Entry[]): Pick<Report, 'left'> {
       ...(busy.length > 0 ? { busy: { servers, more: busy.length - servers.length } } : {}),
     },
   };
-}
-
-/**
- * The failed entries of servers that the policy may select, and whose existence is unknown, for
- * example because their Nova cell is down. The policy names these servers, or they have recent
- * snapshots.
- */
-function unknownServers(
-  unsure: readonly UncertainServer[],
-  recent: readonly Snapshot[],
-  selector: Policy['servers'],
-): Entry[] {
-  return [...Map.groupBy(unsure, ({ id }) => id)].flatMap(([id, all]): Entry[] => {
-    const snapshot = recent.find(({ server }) => server === id);
-    const { region, problem } = all.find((one) => one.region === snapshot?.region) ?? all[0]!;
-    const name = snapshot && serverNameIn(snapshot);
-    const isNamed = (selector.only ?? selector).ids?.includes(id);
-    if (!(snapshot || isNamed) || !maySelect(id, name, selector)) return [];
-    const reason = reasonOf({ code: 'SERVER_UNKNOWN', server: id, problem });
-    return [{ server: id, name: name ?? id, region, outcome: 'failed', ...reason }];
-  });
-}
-
-/** The failed entries of servers that do not exist. Their snapshots know their last names. */
-function missingEntries(
-  missingIds: Selection['missingIds'],
-  snapshots: readonly Snapshot[],
-  code: 'ID_UNREADABLE' | 'SERVER_GONE_BY_NOW' | 'ID_NOT_IN_POLICY' | 'ID_UNKNOWN',
-): Entry[] {
-  const nameOf = (id: string) => {
-    const its = snapshots.filter(({ server }) => server === id);
-    const newest = its.toSorted((a, b) => b.slot.getTime() - a.slot.getTime())[0];
-    return newest ? serverNameIn(newest) : id;
-  };
-  return missingIds.map((server) => ({
-    server,
-    name: nameOf(server),
-    region: NOWHERE,
-    outcome: 'failed',
-    ...reasonOf({ code }),
-  }));
-}
-
-/**
- * {@link withinQuotas} for each region. Requests the quotas only where volume snapshots are due.
- */
-async function setsWithinQuotas(
-  session: Session,
-  images: readonly SnapshotStep[],
-  volumes: ReadonlyMap<Server, VolumeStep[]>,
-  listed: readonly Volume[],
-): Promise<ReturnType<typeof withinQuotas>> {
-  const found = { images: [...images], volumes: new Map(volumes) };
-  for (const [region, steps] of Map.groupBy(images, ({ server }) => server.region)) {
-    const isWithVolumes = ({ action, server }: SnapshotStep) =>
-      action === 'take' && session.provider !== 'rackspace' && server.volumeIds.length > 0;
-    const isDue = (step: SnapshotStep) =>
-      isWithVolumes(step) || volumes.get(step.server)?.some(({ action }) => action === 'take');
-    if (!steps.some(isDue)) continue;
-    const quotas = await volumeQuotas(session, region);
-    if (quotas.length === 0) continue;
-    // A policy with `volumes: none` has not listed any.
-    const here = listed.some((volume) => volume.region === region)
-      ? listed
-      : await volumesIfReadable(session, region);
-    const inImage = (server: Server) =>
-      session.provider === 'rackspace' ? [] : volumesInImage(server, here);
-    const fitting = withinQuotas({ images: steps, volumes }, quotas, inImage);
-    for (const [server, its] of fitting.volumes) found.volumes.set(server, its);
-    const stepOf = new Map(fitting.images.map((step) => [step.server, step]));
-    found.images = found.images.map((step) => stepOf.get(step.server) ?? step);
-  }
-  return found;
 }
 
 /**

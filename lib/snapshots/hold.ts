@@ -9,8 +9,9 @@ import { getImage, type Image, listImages, setProperty } from '../openstack/imag
 import type { Session } from '../openstack/session.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import { getVolumeSnapshot, type VolumeSnapshot } from '../openstack/volume-snapshots.ts';
+import { finishReport } from '../reporting/finish-report.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { finishReport, type Outcome, type Report, type VolumeLine } from '../reporting/report.ts';
+import type { Outcome, Report, VolumeLine } from '../reporting/report.ts';
 import { ERRORS } from '../reporting/sentences/errors.ts';
 import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';

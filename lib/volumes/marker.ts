@@ -2,8 +2,8 @@ import { isoSeconds, parseDate } from '../config/dates.ts';
 import { ADHOC, type Policy } from '../config/policy.ts';
 import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { drillResultsIn } from '../snapshots/drill-marks.ts';
 import {
-  drillResultsIn,
   EARLY_MS,
   isId,
   latestCreation,

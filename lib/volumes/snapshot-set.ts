@@ -14,7 +14,10 @@ import type { VolumeReader } from './marker.ts';
 import { planVolumes, type VolumeStep } from './plan.ts';
 import type { VolumeResult } from './take.ts';
 
-/** A set: the image of a server and the snapshots of its volumes, all of one slot. */
+/**
+ * How the sets of a run are planned. A set is the image of a server and the snapshots of its
+ * volumes, all of one slot.
+ */
 interface SetPlanOptions {
   due: DueSnapshots;
   now: Date;
@@ -35,7 +38,7 @@ export function planSets(
 ): Map<Server, VolumeStep[]> {
   const steps = new Map<Server, VolumeStep[]>();
   for (const { region, volumes, volumeSnapshots, volumesUnread } of regions) {
-    // Which snapshots exist is unknown.
+    // It is unknown which snapshots exist.
     if (volumesUnread) continue;
     const here = servers.filter((server) => server.region === region);
     const found = volumesOf(here, volumes, rule, provider);
@@ -66,7 +69,8 @@ interface SetSteps {
 }
 
 /**
- * Takes out the volume snapshots that a quota has no room for, so that no set ends in the middle.
+ * Fails the volume snapshots of each set that does not fit into a quota, so that no set is taken in
+ * part.
  * The image of such a server is still taken, unless the cloud would make volume snapshots with it.
  *
  * @param steps the steps for the servers of one region, in the order of the run.
@@ -79,7 +83,10 @@ export function withinQuotas(
   inImage: (server: Server) => readonly Volume[],
 ): { images: SnapshotStep[]; volumes: Map<Server, VolumeStep[]> } {
   const left = new Map(quotas.map(({ kind, limit, used }) => [kind, limit - used]));
-  /** Takes what is needed out of what is left, or else says what there is no room for. */
+  /**
+   * Subtracts what volumes need from the remaining quotas; returns a reason if a quota is too
+   * small.
+   */
   const reserve = (its: readonly Volume[]): Reason<'VOLUMES_OVER_QUOTA'> | undefined => {
     const needs = [
       { kind: 'volumeSnapshots', needed: its.length },

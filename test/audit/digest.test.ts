@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot } from '../../lib/audit/model.ts';
+import { finishReport } from '../../lib/reporting/finish-report.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import { type Entry, finishReport, type Report, type SnapshotLine } from '../../lib/reporting/report.ts';
+import type { Entry, Report, SnapshotLine } from '../../lib/reporting/report.ts';
 import { droppedServer, shown } from './audits.ts';
 
 function series(name: string, changes: Partial<AuditedSeries> = {}): AuditedSeries {

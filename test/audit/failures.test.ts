@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { failuresIn } from '../../lib/audit/failures.ts';
+import { finishReport, withFailures } from '../../lib/reporting/finish-report.ts';
 import type { Finding, ReasonCode } from '../../lib/reporting/reasons.ts';
-import { type Entry, finishReport, type Report, withFailures } from '../../lib/reporting/report.ts';
+import type { Entry, Report } from '../../lib/reporting/report.ts';
 
 const WEB = { server: 's1', name: 'web-1', region: 'DFW' };
 const DB = { server: 's2', name: 'db-1', region: 'ORD' };

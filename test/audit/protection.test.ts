@@ -5,7 +5,8 @@ import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { findingText } from '../../lib/reporting/sentences.ts';
-import { markerOf, nameEnding, verdictMarks } from '../../lib/snapshots/marker.ts';
+import { verdictMarks } from '../../lib/snapshots/drill-marks.ts';
+import { markerOf, nameEnding } from '../../lib/snapshots/marker.ts';
 import { policy } from '../harness.ts';
 import { image as anImage, aRegion, server } from '../snapshots.ts';
 

@@ -54,7 +54,7 @@ async function stateAfter(alarm: Alarm, value: number | undefined, hour: number)
   return isOn ? 'ALARM' : 'OK';
 }
 
-test('an alarm of a policy is on in trouble; that on missing audits has no data without audits', async () => {
+test('the alarms of a policy are on when it is in trouble, and the alarm on missing audits has no data without audits', async () => {
   let hour = 0;
   for (const alarm of alarms) {
     const isOfPolicy = alarm.MetricName === 'Troubles';
@@ -66,7 +66,7 @@ test('an alarm of a policy is on in trouble; that on missing audits has no data 
   }
 });
 
-test('each watches what is deployed; only missing audits notify the topic', async () => {
+test('each alarm watches what is deployed, and only the one on missing audits notifies the topic', async () => {
   const { topics } = await stateOf('prod');
   expect(Object.keys(topics)).toEqual(['alerts']);
   const summary = alarms.map(({ AlarmName, Dimensions, AlarmActions, InsufficientDataActions }) => [

@@ -116,7 +116,7 @@ describe('a run that fails', () => {
     expect(`${JSON.stringify(error)}${logs}`).not.toContain(cloud.account.apiKey);
   });
 
-  test('without its secret names it, and how to create it', async () => {
+  test('names the missing secret, and how to create it', async () => {
     await aws.secrets.send(new DeleteSecretCommand({ SecretId: SECRET, ForceDeleteWithoutRecovery: true }));
     const { error } = await invoke('snapshot');
     expect(error).toMatchObject({

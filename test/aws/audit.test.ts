@@ -48,7 +48,7 @@ async function audit(event: object): Promise<AuditSummary> {
   return payload as AuditSummary;
 }
 
-test('its rules: every hour, and once a day with the digest setting of serverless.yml', async () => {
+test('rules start the audit every hour, and once a day with the digest setting of serverless.yml', async () => {
   const { rules } = await stateOf('prod');
   const inputs = Object.values(rules)
     .filter(({ targets }) => Object.values(targets).some(({ arn }) => arn?.endsWith('-audit')))

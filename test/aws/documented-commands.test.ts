@@ -124,11 +124,14 @@ test('each aws command of the docs and of the texts that people get has a case i
   expect(commands.sort()).toEqual(Object.keys(CASES).sort());
 });
 
-test.each(Object.entries(CASES))('the AWS CLI runs: %s', async (command, { given, changes }) => {
-  const meant = (await given?.()) ?? {};
-  await shell(command.replaceAll(/<([A-Za-z ]+)>/g, (_, name: string) => meant[name]!));
-  await changes(meant);
-});
+test.each(Object.entries(CASES))(
+  'the AWS CLI runs this command of the docs: %s',
+  async (command, { given, changes }) => {
+    const meant = (await given?.()) ?? {};
+    await shell(command.replaceAll(/<([A-Za-z ]+)>/g, (_, name: string) => meant[name]!));
+    await changes(meant);
+  },
+);
 
 test('the secret of the docs is read as one that can be sent to the identity service', async () => {
   await putSecret('autosnap/prod/rackspace', SECRET);
@@ -140,7 +143,7 @@ test('the secret of the docs is read as one that can be sent to the identity ser
 });
 
 test.each(documentedCommands(/^npx serverless logs /))(
-  'what a run logged hours ago is shown by: %s',
+  'this command of the docs shows what a run logged hours ago: %s',
   async (command) => {
     const [, job = ''] = / -f (\w+) /.exec(command)!;
     const group = `--log-group-name /aws/lambda/autosnap-prod-${job} --log-stream-name ${crypto.randomUUID()}`;

@@ -180,7 +180,7 @@ test('copies that a policy made in Cloud Files before stay there', async () => {
   expect(staged()).toEqual(there);
 });
 
-test('killed at any of its requests to S3, before or after it is carried out: the next run completes the copy', async () => {
+test('the next run completes the copy of a run that was killed before or after any of its requests to S3', async () => {
   const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
   vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
   vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
@@ -206,7 +206,7 @@ test('killed at any of its requests to S3, before or after it is carried out: th
   expect(images.length).toBeGreaterThan(30);
 }, 600_000);
 
-test('killed at any of its requests to the cloud: the next run completes the copy, and nothing stays in Cloud Files', async () => {
+test('the next run completes the copy of a run that was killed at any of its requests to the cloud, and nothing stays in Cloud Files', async () => {
   const images: CloudImage[] = [];
   for (let n = 0; ; n++) {
     const image = addSnapshot(240 - images.length, 1_000);

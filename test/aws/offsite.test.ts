@@ -147,7 +147,7 @@ test('a run that reaches its deadline leaves its parts, and the next one resumes
   await expectCopyOf(image, newer);
 });
 
-test('killed at any of its requests to S3, before or after it is carried out: the next run completes the copy', async () => {
+test('the next run completes the copy of a run that was killed before or after any of its requests to S3', async () => {
   const proxy = await proxyOf(process.env.AWS_ENDPOINT_URL!);
   vi.stubEnv('AWS_ENDPOINT_URL_S3', proxy.url);
   vi.stubEnv('AWS_MAX_ATTEMPTS', '1');
@@ -277,7 +277,7 @@ test('copies are rotated by the same rules as snapshots, and anything that is no
   }
 });
 
-test('HEAD decides: a copy without data is deleted, and one with another size is neither counted nor deleted', async () => {
+test('by the answer to HEAD, a copy without data is deleted, and one with another size is neither counted nor deleted', async () => {
   const images: CloudImage[] = [];
   for (const age of [4, 3, 2]) {
     images.push(addSnapshot(age, { size: 1_000 }));
@@ -385,8 +385,8 @@ test('snapshots that can never be copied are reported only once', async () => {
 
 test.each([
   ['no bucket is set', '', 'AUTOSNAP_COPIES_BUCKET: is not set'],
-  ['the bucket is not there', 'not-there', 'There is no bucket not-there for the copies: deploy again'],
-])('%s: a clear error, without requests to the cloud', async (_, name, message) => {
+  ['the bucket does not exist', 'not-there', 'There is no bucket not-there for the copies: deploy again'],
+])('if %s, the error says so, and the cloud gets no request', async (_, name, message) => {
   vi.stubEnv('AUTOSNAP_COPIES_BUCKET', name);
   h.cold();
   addSnapshot(1);

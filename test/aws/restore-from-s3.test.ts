@@ -38,7 +38,7 @@ beforeEach(() => {
   command('openstack', 'echo "openstack $*" >>called');
 });
 
-test('docs/copies.md: Restore from a copy in S3', async () => {
+test('the commands of docs/copies.md, "Restore from a copy in S3", restore a copy', async () => {
   await aws.s3.send(new CreateBucketCommand({ Bucket: BUCKET }));
   const put = (Key: string, Body: string) => aws.s3.send(new PutObjectCommand({ Bucket: BUCKET, Key, Body }));
   await put(`${COPY}.json`, manifestText());
@@ -54,7 +54,7 @@ test('docs/copies.md: Restore from a copy in S3', async () => {
   ]);
 });
 
-test('docs/copies.md: the command for a copy from Rackspace compares each segment with the manifest', async () => {
+test('the command of docs/copies.md for a copy from Rackspace compares each segment with the manifest', async () => {
   const [, command = ''] = /^# one from Rackspace: (.+)$/m.exec(BLOCK)!;
   const parts = ['the data ', 'of a disk'];
   const segments = parts.map((part, i) => ({ name: `${i}`, bytes: part.length, md5: hash('md5', part) }));

@@ -118,7 +118,7 @@ test('only Lambda may assume the role', () => {
   });
 });
 
-describe('permissions of the functions', () => {
+describe('the role of the functions', () => {
   test.each([
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/rackspace')],
     ['secretsmanager:GetSecretValue', ARN.secret('autosnap/prod/customer-b')],
@@ -126,7 +126,7 @@ describe('permissions of the functions', () => {
     ['sns:Publish', ARN.topic('autosnap-prod-alerts')],
     ['sqs:SendMessage', ARN.queue('autosnap-prod-work')],
     ['sqs:SendMessage', ARN.queue('autosnap-prod-failed-runs')],
-  ])('%s on %s', (action, resource) => {
+  ])('allows %s on %s', (action, resource) => {
     expect(allows(action, resource)).toBe(true);
   });
 
@@ -151,7 +151,7 @@ describe('permissions of the functions', () => {
     ['lambda:InvokeFunction', 'arn:aws:lambda:us-east-1:123456789012:function:autosnap-prod-cleanup'],
     ['xray:PutTraceSegments', '*'],
     ['iam:PassRole', '*'],
-  ])('not %s on %s', (action, resource) => {
+  ])('does not allow %s on %s', (action, resource) => {
     expect(allows(action, resource)).toBe(false);
   });
 });

@@ -44,7 +44,7 @@ test.for([
   ['its rule', () => daily],
   ['a person', () => ({ adhoc: true, servers: { tagged: { autosnap: 'daily' } } })],
 ] as const)(
-  'a snapshot run for %s stops before its deadline, and is resumed: each server once',
+  'a snapshot run for %s stops before its deadline, is resumed, and takes each server once',
   async ([, eventOf]) => {
     const cloud = await fleet();
     const snapshot = await deployedFunction('hurry', 'snapshot');

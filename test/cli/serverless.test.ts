@@ -66,13 +66,13 @@ test.each([
   expect(code).not.toBe(0);
 });
 
-test('serverless invoke local -f audit, of all policies', async () => {
+test('serverless invoke local -f audit audits all policies', async () => {
   const { code, stdout } = await serverless('invoke', 'local', '-f', 'audit', '--stage', 'local');
   expect(stdout).toMatch(/\d+ of \d+ servers protected/);
   expect(code).toBe(0);
 });
 
-test('serverless invoke local -f restore', async () => {
+test('serverless invoke local -f restore plans a restore', async () => {
   const { code, stdout } = await serverless(
     'invoke',
     'local',
@@ -89,7 +89,7 @@ test('serverless invoke local -f restore', async () => {
   expect(code).toBe(0);
 });
 
-test('serverless invoke local -f doctor, of all policies', async () => {
+test('serverless invoke local -f doctor checks all policies', async () => {
   const { code, stdout } = await serverless('invoke', 'local', '-f', 'doctor', '--stage', 'local');
   expect(stdout).toMatch(/\d+ checks: \d+ good, 2 to look at, 0 failed\./);
   expect(code).toBe(0);

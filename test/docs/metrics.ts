@@ -1,7 +1,8 @@
 import { publishGoodAudit, publishMetrics } from '../../lib/audit/metrics.ts';
 import { SERIES_TROUBLES, type SeriesTrouble, type troublesIn } from '../../lib/audit/troubles.ts';
+import { finishReport } from '../../lib/reporting/finish-report.ts';
 import { runMetrics } from '../../lib/reporting/metrics.ts';
-import { finishReport, type Report } from '../../lib/reporting/report.ts';
+import type { Report } from '../../lib/reporting/report.ts';
 import { JOBS } from '../../lib/runtime/work-item.ts';
 import { auditOf, droppedServer, seriesOf, shown } from '../audit/audits.ts';
 import { captureLogs, stubEnvironment } from '../harness.ts';

@@ -6,7 +6,7 @@ import { deploy, harness, type Job, setTime } from '../harness.ts';
 
 const EVENTS = new URL('../../events/', import.meta.url);
 
-/** The example event of `restore`; test/handlers/restore.test.ts has more. */
+/** The example event of `restore`; test/recovery/restore.test.ts has more. */
 const RESTORE = 'restore.json';
 
 /**

@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import type { Problem } from '../../lib/incidents/problem.ts';
 import { incidentProblems } from '../../lib/incidents/problem-detection.ts';
+import { isBusyCode, withBusyGivenUp } from '../../lib/reporting/busy-entries.ts';
 import { failedRunOf } from '../../lib/reporting/failed-run.ts';
+import { finishReport } from '../../lib/reporting/finish-report.ts';
 import type { Reason } from '../../lib/reporting/reasons.ts';
-import { finishReport, isBusyCode, type Report, withBusyGivenUp } from '../../lib/reporting/report.ts';
+import type { Report } from '../../lib/reporting/report.ts';
 import {
   CLOUD_REMEDIES,
   FAILURE_REMEDIES,

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Incident, type IncidentLog, updateIncidents } from '../../lib/incidents/incidents.ts';
+import type { Incident, IncidentLog } from '../../lib/incidents/incident-log.ts';
+import { updateIncidents } from '../../lib/incidents/incidents.ts';
 import type { Problem } from '../../lib/incidents/problem.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { problemTitle } from '../../lib/reporting/sentences/incident-mail.ts';

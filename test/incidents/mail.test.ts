@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Incident } from '../../lib/incidents/incidents.ts';
+import type { Incident } from '../../lib/incidents/incident-log.ts';
 import { incidentMail } from '../../lib/incidents/mail.ts';
 import type { SeriesProblem } from '../../lib/reporting/reasons.ts';
 import { auditOf } from '../audit/audits.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { verdictMarks } from '../../lib/snapshots/marker.ts';
+import { verdictMarks } from '../../lib/snapshots/drill-marks.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { textsOf } from '../finding-texts.ts';

@@ -24,8 +24,8 @@ describe('the root volume of a server', () => {
     ['without its folder', ['vda'], 'v0'],
     ['none of those attached', ['/dev/vdb', '/dev/xvdb'], undefined],
     ['one that is far behind', ['/dev/vdaa', '/dev/sdaa'], undefined],
-    ['a device that is not told: it may be the root', ['/dev/vdb', null], 'v1'],
-  ])('by the devices of %s: it is $2', async ([, devices, root], { replay }) => {
+    ['an unknown place, which may be that of the root', ['/dev/vdb', null], 'v1'],
+  ])('is $2 by the devices of %s', async ([, devices, root], { replay }) => {
     replay.app.get('/compute/servers/:id/os-volume_attachments', (c) => c.json(attached(devices)));
     expect(await rootVolumeOf(await replay.connect(), SERVER)).toBe(root);
   });

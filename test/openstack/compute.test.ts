@@ -105,7 +105,7 @@ describe('an image of a server', () => {
     ]);
   });
 
-  test('of a server with an unusual id: the id is escaped in the path', async ({ replay }) => {
+  test('is requested with the id of the server escaped in the path', async ({ replay }) => {
     replay.app.post('*', (c) => c.body(null, 202));
     await createImage(await replay.connect(), { id: '1/../2?x', region: 'DFW' }, IMAGE);
     expect(replay.askedOfServices()).toMatchObject([

@@ -29,14 +29,14 @@ function fail(cloud: Cloud, answer: FaultAnswer, times = 1): void {
 }
 
 describe('the data of an image', () => {
-  test.for([0, 1, 65_536, SIZE - 1])('begin at byte %i', async (from, { cloud }) => {
+  test.for([0, 1, 65_536, SIZE - 1])('are read from byte %i on', async (from, { cloud }) => {
     const image = addImage(cloud);
     const data = await readImageData(await connected(cloud), 'DFW', image.id, from);
     expect(data.from).toBe(from);
     expect((await bytes(data)).equals(dataOf(image, from, SIZE))).toBe(true);
   });
 
-  test('begin at the start if the cloud ignores ranges, which is reported', async ({ cloud }) => {
+  test('are read from the start if the cloud ignores ranges, which is reported', async ({ cloud }) => {
     const image = addImage(cloud);
     cloud.dataMode.ranges = false;
     const data = await readImageData(await connected(cloud), 'DFW', image.id, 1_000);
@@ -78,7 +78,7 @@ describe('a failure', () => {
     expect(receivedBy(cloud, 'image')).toHaveLength(1);
   });
 
-  test('an image that was deleted', async ({ cloud }) => {
+  test('is NOT_FOUND for an image that was deleted', async ({ cloud }) => {
     const session = await connected(cloud);
     await expect(read(session, { id: 'gone' })).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
@@ -94,7 +94,7 @@ describe('a failure', () => {
     expect(error.message).toContain('it was [secret]');
   });
 
-  test('at the deadline, before the answer and in the middle of it', async () => {
+  test('is OUT_OF_TIME at the deadline, before the answer and in the middle of it', async () => {
     const cloud = await startCloud();
     try {
       const image = addImage(cloud);

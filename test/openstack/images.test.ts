@@ -104,7 +104,7 @@ describe('an image', () => {
     },
   );
 
-  test('that does not exist is undefined', async ({ cloud }) => {
+  test('is undefined if it does not exist', async ({ cloud }) => {
     await expect(getImage(await connected(cloud), 'DFW', ID)).resolves.toBeUndefined();
   });
 
@@ -112,7 +112,7 @@ describe('an image', () => {
     ['may not be read', answers.forbidden, 'FORBIDDEN'],
     ['is no image', { status: 200, body: { images: [] } }, 'BAD_ANSWER'],
     ['is empty', { status: 200, body: '' }, 'BAD_ANSWER'],
-  ])('whose answer %s is an error, not a missing image', async ([, answer, code], { cloud }) => {
+  ])('causes an error, and is not missing, if the answer %s', async ([, answer, code], { cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'image', answer });
     await expect(getImage(session, 'DFW', ID)).rejects.toMatchObject({ name: 'CloudError', code });
@@ -150,7 +150,7 @@ describe('deleting an image', () => {
     expect(cloud.region('DFW').images).toEqual([]);
   });
 
-  test('that was already deleted succeeds', async ({ cloud }) => {
+  test('succeeds if the image was already deleted', async ({ cloud }) => {
     await expect(deleteImage(await connected(cloud), 'DFW', ID)).resolves.toBeUndefined();
     expect(receivedBy(cloud, 'image')).toMatchObject([{ method: 'DELETE', path: `/v2/images/${ID}` }]);
   });
@@ -169,7 +169,9 @@ describe('deleting an image', () => {
     expect(cloud.region('DFW').images).toEqual([]);
   });
 
-  test('that is protected is refused, with a message without the markup of Glance', async ({ cloud }) => {
+  test('is refused if the image is protected, with a message without the markup of Glance', async ({
+    cloud,
+  }) => {
     const { id } = cloud
       .region('DFW')
       .addImage({ name: 'web', owner: cloud.account.projectId, protected: true });
@@ -180,13 +182,13 @@ describe('deleting an image', () => {
     expect(cloud.region('DFW').images).toHaveLength(1);
   });
 
-  test('without the role for it is refused', async ({ cloud }) => {
+  test('is refused if the user lacks the role for it', async ({ cloud }) => {
     cloud.account.role = 'creator';
     const { id } = cloud.region('DFW').addImage({ name: 'web', owner: cloud.account.projectId });
     await expect(deleteImage(await connected(cloud), 'DFW', id)).rejects.toMatchObject({ code: 'FORBIDDEN' });
   });
 
-  test('that is in use is a conflict', async ({ cloud }) => {
+  test('is a conflict if the image is in use', async ({ cloud }) => {
     const session = await connected(cloud);
     cloud.faults.push({ service: 'image', answer: answers.conflict });
     await expect(deleteImage(session, 'DFW', ID)).rejects.toMatchObject({ code: 'CONFLICT', status: 409 });

@@ -47,7 +47,7 @@ describe('a listing', () => {
     expect(Math.abs(found[0]!.at.getTime() - Date.now())).toBeLessThan(60_000);
   });
 
-  test('of a container that does not exist is empty', async ({ cloud }) => {
+  test('is empty if the container does not exist', async ({ cloud }) => {
     expect(await listObjects(await connected(cloud), CONTAINER, '')).toEqual([]);
   });
 
@@ -65,14 +65,14 @@ describe('a listing', () => {
     ['names nothing', [{ bytes: 1 }]],
     ['is none', { objects: [] }],
     ['has no date', [{ name: 'a', bytes: 1, hash: 'h', last_modified: 'yesterday' }]],
-  ])('that %s is an error', async ([, body], { cloud }) => {
+  ])('causes an error if it %s', async ([, body], { cloud }) => {
     cloud.faults.push({ service: 'object-store', answer: { status: 200, body } });
     await expect(listObjects(await connected(cloud), CONTAINER, '')).rejects.toMatchObject({
       code: 'BAD_ANSWER',
     });
   });
 
-  test('whose links form a circle is an error', async ({ cloud }) => {
+  test('causes an error if its links form a circle', async ({ cloud }) => {
     const body = [{ name: 'a', bytes: 1, hash: 'h', last_modified: '2014-02-28T21:33:46.414840' }];
     cloud.faults.push({ service: 'object-store', times: 9, answer: { status: 200, body } });
     await expect(listObjects(await connected(cloud), CONTAINER, '')).rejects.toThrow('leads back');
@@ -98,7 +98,7 @@ describe('an object', () => {
     });
   });
 
-  test('of many segments is one object, with an ETag computed from theirs', async ({ cloud }) => {
+  test('is one object if it has many segments, with an ETag computed from theirs', async ({ cloud }) => {
     addLarge(cloud);
     const session = await connected(cloud);
     const facts = await getObject(session, CONTAINER, 'big');
@@ -129,7 +129,7 @@ describe('an object', () => {
     });
   });
 
-  test('whose headers are invalid is an error', async ({ cloud }) => {
+  test('causes an error if its headers are invalid', async ({ cloud }) => {
     cloud.faults.push({ service: 'object-store', answer: { status: 200, body: '' } });
     await expect(getObject(await connected(cloud), CONTAINER, 'a')).rejects.toMatchObject({
       code: 'BAD_ANSWER',

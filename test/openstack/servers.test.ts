@@ -50,7 +50,7 @@ describe('one server', () => {
     await expect(getServer(await replay.connect(), 'DFW', 'i')).resolves.toMatchObject(expected);
   });
 
-  test('that does not exist is undefined', async ({ cloud }) => {
+  test('is undefined if it does not exist', async ({ cloud }) => {
     await expect(getServer(await connected(cloud), 'DFW', 'x')).resolves.toBeUndefined();
   });
 });

@@ -271,7 +271,7 @@ describe('a token is sent only to the services of its catalogue', () => {
 });
 
 describe('the time of a run', () => {
-  test('is over before a request: nothing is sent', async ({ cloud }) => {
+  test('prevents further requests when it is over', async ({ cloud }) => {
     const time = { leftMs: 60_000, remainingMs: () => time.leftMs };
     const session = await connected(cloud, time);
     time.leftMs = 0;
@@ -302,7 +302,7 @@ describe('the time of a run', () => {
     expect(time.leftMs).toBe(leftMs);
   });
 
-  test('is too short for another try: the failure stays as it is', async ({ cloud }) => {
+  test('leaves a failure as it is if it is too short for another try', async ({ cloud }) => {
     const time = { leftMs: 60_000, remainingMs: () => time.leftMs };
     const session = await connected(cloud, time);
     cloud.faults.push({ service: 'compute', answer: 'drop' });

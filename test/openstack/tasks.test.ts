@@ -14,7 +14,7 @@ describe('a task', () => {
     expect(await listTasks(session, 'DFW')).toEqual([{ ...asked, input: undefined }]);
   });
 
-  test('that failed has its message, and disappears after two days', async ({ cloud }) => {
+  test('has its message if it failed, and disappears after two days', async ({ cloud }) => {
     const session = await connected(cloud);
     const { id } = await startExport(session, 'DFW', WHAT);
     cloud.advance(3_600_000);
@@ -43,7 +43,7 @@ describe('a task', () => {
     expect(receivedBy(cloud, 'image').filter(({ method }) => method === 'POST')).toHaveLength(1);
   });
 
-  test('that cannot be read is an error', async ({ cloud }) => {
+  test('causes an error if it cannot be read', async ({ cloud }) => {
     cloud.faults.push({ service: 'image', times: 2, answer: { status: 201, body: { id: 't1' } } });
     const session = await connected(cloud);
     await expect(startExport(session, 'DFW', WHAT)).rejects.toMatchObject({ code: 'BAD_ANSWER' });

@@ -63,7 +63,7 @@ describe('a volume snapshot', () => {
     });
   });
 
-  test('that does not exist is undefined', async ({ replay }) => {
+  test('is undefined if it does not exist', async ({ replay }) => {
     cinderWith(replay, 404, NOT_FOUND);
     await expect(getVolumeSnapshot(await replay.connect(), 'DFW', ID)).resolves.toBeUndefined();
   });
@@ -164,7 +164,7 @@ describe('a new volume snapshot', () => {
     await expect(createVolumeSnapshot(session, 'DFW', wanted)).rejects.toMatchObject({ code });
   });
 
-  test('that is answered with anything else is an error', async ({ replay }) => {
+  test('causes an error if anything else is answered', async ({ replay }) => {
     replay.app.post('/volume/snapshots', (c) => c.json({}, 202));
     const session = await replay.connect();
     await expect(createVolumeSnapshot(session, 'DFW', wanted)).rejects.toMatchObject({ code: 'BAD_ANSWER' });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { failedRunOf } from '../../lib/reporting/failed-run.ts';
-import { finishReport, joinedReport } from '../../lib/reporting/report.ts';
+import { finishReport, joinedReport } from '../../lib/reporting/finish-report.ts';
 import { failedRunText } from '../../lib/reporting/sentences/failed-run.ts';
 
 const JOB = { job: 'cleanup', policy: 'daily', account: 'rackspace' };

@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
+import { finishReport } from '../../lib/reporting/finish-report.ts';
 import { planText } from '../../lib/reporting/plan-text.ts';
-import { finishReport } from '../../lib/reporting/report.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
-import { snapshotLine } from '../../lib/snapshots/delete.ts';
+import { snapshotLine } from '../../lib/snapshots/snapshot-line.ts';
 import { policy } from '../harness.ts';
 import { aRegion, dailies, server, snapshot } from '../snapshots.ts';
 

@@ -1,14 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { failureOf } from '../../lib/reporting/failure.ts';
+import { finishReport, joinedReport } from '../../lib/reporting/finish-report.ts';
 import type { Finding } from '../../lib/reporting/reasons.ts';
-import {
-  type Entry,
-  finishReport,
-  joinedReport,
-  NOWHERE,
-  type SnapshotLine,
-  worst,
-} from '../../lib/reporting/report.ts';
+import { type Entry, NOWHERE, type SnapshotLine, worst } from '../../lib/reporting/report.ts';
 
 const HEAD = {
   job: 'snapshot' as const,

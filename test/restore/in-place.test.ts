@@ -19,7 +19,7 @@ const safetyOf = (h: World, id: string | undefined) =>
   h.cloud.region('DFW').images.find((image) => image.id === id)!;
 
 describe('the disk is replaced only if a safety snapshot of this restore was begun within the hour', () => {
-  test('a minute before the hour the disk is replaced; at the hour another snapshot is taken, and the answer has the reason', async () => {
+  test('the disk is replaced a minute before the hour is over; later another snapshot is taken, and the answer has the reason', async () => {
     for (const [minutes, state] of [
       [59, 'building'],
       [60, 'waiting'],
@@ -62,7 +62,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     expect(await h.run('restore', again(reused))).toMatchObject({ state: 'building', safety: reused.safety });
   });
 
-  test('a request that is used again while the server has its record: nothing is done twice', async () => {
+  test('a request that is used again while the server has its record does nothing twice', async () => {
     const h = await world();
     const event = { ...IN_PLACE, request: 'mine' };
     await inPlace(h, event);
@@ -76,7 +76,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     expect(safetySnapshotsIn(h)).toHaveLength(1);
   });
 
-  test('snapshots that repeatedly take longer than an hour: refused after three, with the remedy', async () => {
+  test('a restore whose snapshots take longer than an hour is refused after three of them, with the remedy', async () => {
     const h = await world();
     let event: object = IN_PLACE;
     for (const taken of [1, 2, 3]) {
@@ -103,7 +103,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
     expect(h.rebuilt).toHaveLength(0);
   });
 
-  test('snapshots that repeatedly disappear, as failed ones do in Nova: refused after three', async () => {
+  test('a restore whose snapshots disappear, as failed ones do in Nova, is refused after three of them', async () => {
     const h = await world();
     h.web.snapshotOutcome = 'vanishes';
     let event: object = IN_PLACE;
@@ -148,7 +148,7 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
   });
 
   test.each(['another image', 'the same image'])(
-    'another restore in between, from %s: the safety snapshot of the first restore is no longer valid',
+    'after another restore from %s, the safety snapshot of the first restore is no longer valid',
     async (which) => {
       const h = await world();
       if (which === 'the same image') h.web.image = h.images[1]!.id;
@@ -180,41 +180,44 @@ describe('the disk is replaced only if a safety snapshot of this restore was beg
 
   test.each<[string, (h: World, safety: string) => void, string]>([
     [
-      'deleted',
+      'is deleted',
       (h, safety) => h.cloud.region('DFW').removeImage(safety),
       'the safety snapshot is gone, or is not ours any more',
     ],
     [
-      'emptied',
+      'loses its data',
       (h, safety) => void Object.assign(safetyOf(h, safety), { size: 0 }),
       'the safety snapshot is failed by now',
     ],
     [
-      'deactivated',
+      'is deactivated',
       (h, safety) => void Object.assign(safetyOf(h, safety), { status: 'deactivated' }),
       'the safety snapshot is failed by now',
     ],
     [
-      "marked as another deployment's",
+      'gets the mark of another deployment',
       (h, safety) => void Object.assign(safetyOf(h, safety).properties, { autosnap_owner: 'someone' }),
       'the safety snapshot is gone, or is not ours any more',
     ],
     [
-      'overtaken by the hour',
+      'becomes older than an hour',
       () => setTime(new Date(Date.now() + 40 * 60_000)),
       'the safety snapshot is old by now',
     ],
-  ])('%s between the first and the last check: the disk stays', async (_, happens, why) => {
-    const { h, second } = await whenAtTheLastLook(happens);
-    expect(second.state).toBe('waiting');
-    expect(second).toMatchObject({
-      codes: ['RESTORE_POSTPONED'],
-      lines: [`${why}`],
-    });
-    expect(h.rebuilt).toHaveLength(0);
-  });
+  ])(
+    'the disk stays if the safety snapshot %s between the first and the last check',
+    async (_, happens, why) => {
+      const { h, second } = await whenAtTheLastLook(happens);
+      expect(second.state).toBe('waiting');
+      expect(second).toMatchObject({
+        codes: ['RESTORE_POSTPONED'],
+        lines: [`${why}`],
+      });
+      expect(h.rebuilt).toHaveLength(0);
+    },
+  );
 
-  test('another name or task of the server at the last check: the disk stays', async () => {
+  test('the disk stays if the server has another name or a task at the last check', async () => {
     const renamed: Partial<CloudServer>[] = [{ name: 'mail' }, { taskState: 'rebooting' }];
     for (const change of renamed) {
       const { h, second } = await whenAtTheLastLook((h) => Object.assign(h.web, change));
@@ -241,7 +244,7 @@ test('the image to restore, which the listing lacks, is found by its id', async 
   expect(await h.run('restore', again(first))).toMatchObject({ state: 'building', image: first.image });
 });
 
-test('the image to restore is deleted meanwhile: refused, and the server is unchanged', async () => {
+test('the restore is refused if its image is deleted meanwhile, and the server is unchanged', async () => {
   const h = await world();
   const first = await h.run('restore', IN_PLACE);
   later(h, 30);
@@ -277,7 +280,7 @@ describe('a server in a state in which Nova does not rebuild it is refused befor
     ['shelved_offloaded', 'SHELVED_OFFLOADED'],
     ['resized', 'VERIFY_RESIZE'],
     ['error', 'ERROR'],
-  ])('%s, whose status is %s', async (vmState, status) => {
+  ])('the state %s, which Nova shows as %s', async (vmState, status) => {
     const h = await world();
     h.web.vmState = vmState;
     const { error } = await h.fail('restore', IN_PLACE);
@@ -350,17 +353,20 @@ describe('a server in a state in which Nova does not rebuild it is refused befor
 });
 
 describe('a root disk that is a volume', () => {
-  test.each([true, false])('although an image is shown: %s', async (rootOnVolume) => {
-    const h = await world();
-    useKeystone(h);
-    const rootVolume = rootOnVolume ? { rootVolume: 'v1' } : {};
-    Object.assign(h.web, { ...rootVolume, volumeIds: ['v1'] } satisfies Partial<CloudServer>);
-    if (!rootOnVolume) {
-      expect((await h.run('restore', IN_PLACE)).state).toBe('waiting');
-      return;
-    }
-    const { error } = await h.fail('restore', IN_PLACE);
-    expect(error.message).toMatch(/to: web has its disk on a volume, which can't be rebuilt/);
-    expect(changes(h)).toEqual([]);
-  });
+  test.each([true, false])(
+    'is refused although the server shows an image, and another attached volume is not: %s',
+    async (rootOnVolume) => {
+      const h = await world();
+      useKeystone(h);
+      const rootVolume = rootOnVolume ? { rootVolume: 'v1' } : {};
+      Object.assign(h.web, { ...rootVolume, volumeIds: ['v1'] } satisfies Partial<CloudServer>);
+      if (!rootOnVolume) {
+        expect((await h.run('restore', IN_PLACE)).state).toBe('waiting');
+        return;
+      }
+      const { error } = await h.fail('restore', IN_PLACE);
+      expect(error.message).toMatch(/to: web has its disk on a volume, which can't be rebuilt/);
+      expect(changes(h)).toEqual([]);
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { verdictMarks } from '../../lib/snapshots/marker.ts';
+import { verdictMarks } from '../../lib/snapshots/drill-marks.ts';
 import type { CloudImage } from '../../local/cloud/state.ts';
 import { addSnapshot, history } from '../history.ts';
 import { changes, IN_PLACE, TO_NEW } from './world.ts';
@@ -68,7 +68,7 @@ describe('latest passes over a snapshot whose last drill failed if another one p
     }
   });
 
-  test('a date passes over it as well, its id does not', async () => {
+  test('a date passes over the snapshot as well, and its id does not', async () => {
     const h = await history(4);
     const [newest, , third] = h.images;
     drilled(newest!, false);
@@ -117,7 +117,7 @@ test('a date without a time is a day in UTC, and the answer says so', async () =
   }
 });
 
-test('of many snapshots that were passed over, five are named', async () => {
+test('the answer names five of many snapshots that were passed over', async () => {
   const h = await history(9);
   for (const image of h.images.slice(0, 8)) Object.assign(image, { status: 'saving', size: null });
   const { codes, lines } = await h.run('restore', { ...TO_NEW, dryRun: true });
@@ -157,7 +157,7 @@ describe('images with our marker that do not count', () => {
     expect(lines[1]).toMatch(`passed over: golden (${newest!.id}) is marked as ours`);
   });
 
-  test('of another server, region or policy are not named', async () => {
+  test('are not named if they are of another server, region or policy', async () => {
     const h = await history(1);
     const ord = h.cloud.region('ORD');
     const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
@@ -172,7 +172,7 @@ describe('images with our marker that do not count', () => {
     for (const { id } of others) expect(error.message).not.toContain(id);
   });
 
-  test('with their data in volume snapshots are named with the problem, and cannot be restored by their ids', async () => {
+  test('are named with the problem if their data are in volume snapshots, and cannot be restored by their ids', async () => {
     const h = await history(1);
     const { id } = h.images[0]!;
     Object.assign(h.images[0]!, { name: 'golden', size: 0 });

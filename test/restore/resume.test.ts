@@ -38,7 +38,7 @@ describe('a resumed event is refused if it differs from the one with which the r
   test.each([
     ...EDITS,
     ['to', () => ({ to: 'in-place', confirm: 'web' }), /to: the restore .* with new/],
-  ] as typeof EDITS)('a new server: another %s', async (_, edit, problem) => {
+  ] as typeof EDITS)('to a new server, with another %s', async (_, edit, problem) => {
     const h = await two();
     const first = await h.run('restore', { ...TO_NEW, request: 'mine' });
     for (const next of [again(first), { ...TO_NEW, request: 'mine' }]) {
@@ -55,7 +55,7 @@ describe('a resumed event is refused if it differs from the one with which the r
   test.each([
     ...EDITS,
     ['to', () => ({ to: 'new', confirm: undefined, safetySnapshots: undefined }), /to: .* with in-place/],
-  ] as typeof EDITS)('in place, before and after the rebuild: another %s', async (_, edit, problem) => {
+  ] as typeof EDITS)('in place, before and after the rebuild, with another %s', async (_, edit, problem) => {
     const h = await two();
     const first = await h.run('restore', { ...IN_PLACE, request: 'mine' });
     const edited = async (next: object) => {
@@ -78,7 +78,7 @@ describe('a resumed event is refused if it differs from the one with which the r
     expect(serversIn(h)).toHaveLength(2);
   });
 
-  test.each(['new', 'in-place'] as const)('another region or account: %s', async (to) => {
+  test.each(['new', 'in-place'] as const)('with another region or account, to: %s', async (to) => {
     const h = await two();
     const first = await h.run('restore', to === 'new' ? TO_NEW : IN_PLACE);
     const elsewhere = await h.fail('restore', { ...again(first), region: 'ORD' });
@@ -97,13 +97,13 @@ describe('a resumed event is refused if it differs from the one with which the r
   });
 
   test.each<[string, object, RegExp]>([
-    ['a server that it has not made', { restored: 'web' }, /restored: server \S+ was not made or rebuilt by/],
+    ['has not made', { restored: 'web' }, /restored: server \S+ was not made or rebuilt by/],
     [
-      'a server that does not exist',
+      'has made, and which was deleted since',
       { restored: 'aaaaaaaa-0000-4000-8000-000000000000' },
       /restored: there is no server \S+ in DFW: it has been deleted since/,
     ],
-  ])('%s', async (_, edit, problem) => {
+  ])('it names a server that the restore %s', async (_, edit, problem) => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     const ids = (edit as { restored: string }).restored === 'web' ? { restored: h.web.id } : edit;
@@ -112,7 +112,7 @@ describe('a resumed event is refused if it differs from the one with which the r
     expect(changes(h)).toHaveLength(1);
   });
 
-  test('an image that is not a safety snapshot', async () => {
+  test('it names an image that is not a safety snapshot', async () => {
     const h = await world();
     const first = await h.run('restore', IN_PLACE);
     later(h, 30);
@@ -123,7 +123,7 @@ describe('a resumed event is refused if it differs from the one with which the r
 });
 
 describe('a restore is only done for the server that it created or rebuilt, from its image', () => {
-  test('metadata copied to another server: that server is only mentioned', async () => {
+  test('a server with copied metadata is only mentioned', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     const [made] = restoredIn(h);
@@ -151,20 +151,23 @@ describe('a restore is only done for the server that it created or rebuilt, from
     expect(await h.run('restore', again(first))).toMatchObject({ state: 'building', restored: h.web.id });
   });
 
-  test.each(['new', 'in-place'] as const)('rebuilt from another image since: %s', async (to) => {
-    const h = await world();
-    let report = await h.run('restore', to === 'new' ? TO_NEW : IN_PLACE);
-    later(h, 30);
-    if (to === 'in-place') report = await h.run('restore', again(report));
-    const event = again(report);
-    const server = serversIn(h).find(({ id }) => id === report.restored)!;
-    server.image = h.images[1]!.id;
-    later(h, 30);
-    const { error } = await h.fail('restore', { ...event, restored: server.id });
-    expect(error.message).toMatch(/has been rebuilt since, from image/);
-  });
+  test.each(['new', 'in-place'] as const)(
+    'a server that was rebuilt from another image since is refused, to: %s',
+    async (to) => {
+      const h = await world();
+      let report = await h.run('restore', to === 'new' ? TO_NEW : IN_PLACE);
+      later(h, 30);
+      if (to === 'in-place') report = await h.run('restore', again(report));
+      const event = again(report);
+      const server = serversIn(h).find(({ id }) => id === report.restored)!;
+      server.image = h.images[1]!.id;
+      later(h, 30);
+      const { error } = await h.fail('restore', { ...event, restored: server.id });
+      expect(error.message).toMatch(/has been rebuilt since, from image/);
+    },
+  );
 
-  test('the new server is deleted between two calls: this is reported, and no other one is created', async () => {
+  test('the deletion of the new server between two calls is reported, and no other server is created', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     serversIn(h).pop();
@@ -173,7 +176,7 @@ describe('a restore is only done for the server that it created or rebuilt, from
     expect(restoredIn(h)).toEqual([]);
   });
 
-  test('the original and its snapshots are deleted between two calls: the new server is still followed', async () => {
+  test('the new server is still followed if the original and its snapshots are deleted between two calls', async () => {
     const h = await world();
     const first = await h.run('restore', TO_NEW);
     serversIn(h).splice(0, 1);
@@ -196,7 +199,7 @@ describe('servers and images that a listing lacks', () => {
   test.each<[string, (h: World) => string]>([
     ['by its name', () => 'web'],
     ['by its id', (h) => h.web.id],
-  ])('the original does not count as deleted: %s', async (_, server) => {
+  ])('the original does not count as deleted if it is named %s', async (_, server) => {
     const h = await world();
     for (const image of h.images)
       image.name = `web-daily-${image.properties.autosnap_slot!.replace(/[-:]/g, '')}`;
@@ -205,7 +208,7 @@ describe('servers and images that a listing lacks', () => {
     expect(report.lines.join('\n')).toMatch(/flavor 2 GB General Purpose v1, as the original has/);
   });
 
-  test('an original without any snapshot of ours, named by its id', async () => {
+  test('an original without any snapshot of ours is found by its id', async () => {
     const h = await world();
     const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
     const image = h.cloud.region('ORD').addImage({
@@ -229,7 +232,7 @@ describe('servers and images that a listing lacks', () => {
     expect(changes(h)).toEqual([]);
   });
 
-  test('an image, named by its id', async () => {
+  test('an image is found by its id', async () => {
     const h = await world();
     leaveOut(h, (id) => id === h.images[1]!.id);
     const report = await h.run('restore', { ...TO_NEW, at: h.images[1]!.id });

@@ -55,23 +55,28 @@ describe('the server of a restore', () => {
   test.each<[string, string, RestoreInventory, string]>([
     ['by its name', 'web', inventory([web, server({ id: 'x', name: 'web-2' })]), 'w'],
     ['by its id', 'w', inventory([web]), 'w'],
-    ['by its id, which another has for a name', 'w', inventory([server({ id: 'x', name: 'w' }), web]), 'w'],
-    ['gone, by the name in its snapshots', 'web', inventory([], [gone('w', 'web')]), 'w'],
-    ['gone, by its id', 'w', inventory([], [gone('w', 'web')]), 'w'],
+    ['by its id if another server is called so', 'w', inventory([server({ id: 'x', name: 'w' }), web]), 'w'],
+    ['by the name in its snapshots if it is gone', 'web', inventory([], [gone('w', 'web')]), 'w'],
+    ['by its id if it is gone', 'w', inventory([], [gone('w', 'web')]), 'w'],
     [
-      'gone, with a policy for a name',
+      'by its name if it is gone and was called like a policy',
       'web-daily',
       inventory([], [gone('w', 'web'), gone('x', 'web-daily')]),
       'x',
     ],
     [
-      'gone, and another with the policy for a name',
+      'by its name if it is gone, and another one was called like its policy',
       'web',
       inventory([], [gone('w', 'web'), gone('x', 'web-daily')]),
       'w',
     ],
-    ['there, and one that is gone had the name', 'web', inventory([web], [gone('x', 'web')]), 'w'],
-  ])('%s: it is $3', (_, wanted, its, id) => {
+    [
+      'by its name if it is here, and one that is gone had the name',
+      'web',
+      inventory([web], [gone('x', 'web')]),
+      'w',
+    ],
+  ])('is found %s: $3', (_, wanted, its, id) => {
     expect(findOrigin(its, wanted)).toMatchObject({ id });
   });
 
@@ -81,7 +86,7 @@ describe('the server of a restore', () => {
     );
   });
 
-  test('that was deleted has the name in its newest snapshot', () => {
+  test('has the name in its newest snapshot if it was deleted', () => {
     const renamed = [
       shot('new', { id: 'w', name: 'new' }, DAY),
       shot('old', { id: 'w', name: 'old' }, '2026-11-22'),
@@ -141,7 +146,7 @@ describe('the image of a restore', () => {
     );
   });
 
-  test('by its id must not belong to another project, whatever its metadata', () => {
+  test('must not belong to another project, whatever its metadata, if it is named by its id', () => {
     const foreign = shot('foreign', web, DAY, { owner: 'p2' });
     const given = { projectId: PROJECT, now: NOW };
     expect(() => chosenById(inventory([web], [foreign]), web, 'foreign', foreign, given)).toThrow(

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import { type PlanItem, planCleanup, type RegionPlan } from '../../lib/snapshots/cleanup-plan.ts';
+import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
+import type { PlanItem, RegionPlan } from '../../lib/snapshots/series-plan.ts';
 import { policy } from '../harness.ts';
 import { server } from '../snapshots.ts';
 import { simulate } from './decade.ts';

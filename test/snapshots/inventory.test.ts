@@ -1,8 +1,9 @@
 import { describe, expect } from 'vitest';
 import { connect } from '../../lib/openstack/session.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';
-import { goneEverywhere, listInventory } from '../../lib/snapshots/inventory.ts';
+import { listInventory } from '../../lib/snapshots/inventory.ts';
 import { markerOf } from '../../lib/snapshots/marker.ts';
+import { goneEverywhere } from '../../lib/snapshots/unlisted.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { connected, credentialsOf, receivedBy, test, unhurried } from '../openstack/connected.ts';

@@ -3,6 +3,7 @@ import { parseSchedule } from '../../lib/config/schedule.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { blueprintText } from '../../lib/snapshots/blueprint.ts';
+import { verdictMarks } from '../../lib/snapshots/drill-marks.ts';
 import {
   blueprintIn,
   CREATED_BY,
@@ -12,7 +13,6 @@ import {
   markerOf,
   readMarker,
   serverNameIn,
-  verdictMarks,
 } from '../../lib/snapshots/marker.ts';
 import { image as anImage, snapshot } from '../snapshots.ts';
 

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
 import { seriesRoundRobin } from '../../lib/snapshots/cleanup.ts';
-import type { SeriesPlan } from '../../lib/snapshots/cleanup-plan.ts';
 import { roundRobin } from '../../lib/snapshots/round-robin.ts';
+import type { SeriesPlan } from '../../lib/snapshots/series-plan.ts';
 import { policy } from '../harness.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { policy } from '../harness.ts';
 import { idsIn, idsOf, tenUndeletable } from '../history.ts';
 
-// test/losses/failing-items.test.ts has one status of each code.
+// test/thorough/failing-items.test.ts has one status of each code.
 
 test.each([405, 410, 412, 422, 423, 500])(
   'ten images whose deletion answers %i do not prevent the deletion of the others',

@@ -97,8 +97,9 @@ export function pageScript(): void {
     if (body.length === 0) return panel(row, where, make('p', {}, 'It has no snapshots.'));
     const command = data.restores[numberOf(row)]!;
     // A click selects the whole command, so that it can be copied.
-    const restore =
-      command === '' ? [] : [make('p', {}, 'To restore it: ', make('code', { class: 'command' }, command))];
+    const restore = command
+      ? [make('p', {}, 'To restore it: ', make('code', { class: 'command' }, command))]
+      : [];
     const head = make(
       'tr',
       { role: 'row' },

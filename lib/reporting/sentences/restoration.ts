@@ -60,16 +60,16 @@ export function restoreMail(
   const { owner, account, state, lines } = restoration;
   const head = restorationHead(restoration);
   const ofAccount = account === 'rackspace' ? '' : ` --account ${account}`;
-  const goOn = [
-    'What there is stays: nothing is deleted.',
-    `Once the cause is gone, go on with: npx autosnap restore --stage ${stage} --request ${request}${ofAccount}`,
+  const resuming = [
+    'Nothing that the restore has made is deleted.',
+    `Once the cause is gone, resume it with: npx autosnap restore --stage ${stage} --request ${request}${ofAccount}`,
   ];
   return {
     subject: subjectText(`Autosnap ${owner}: ${head}`),
     text: [
       `${head}.`,
       lines.map((line) => `- ${printable(line)}`).join('\n'),
-      ...(state === 'failed' ? [goOn.join('\n')] : []),
+      ...(state === 'failed' ? [resuming.join('\n')] : []),
       `The restore is called ${request}.`,
     ].join('\n\n'),
   };

@@ -24,7 +24,7 @@ import {
 
 describe('a restore to a new server', () => {
   test.each(['rackspace', 'keystone'])(
-    'with the settings of the original, from the newest good snapshot: %s',
+    'has the settings of the original, and takes the newest good snapshot: %s',
     async (cloud) => {
       const h = await world();
       if (cloud === 'keystone') useKeystone(h);
@@ -365,7 +365,7 @@ describe('an interrupted call', () => {
     expect(restoredIn(h)).toHaveLength(1);
   });
 
-  test('a lost request: the next call only looks for the server, and a new restore creates one', async () => {
+  test('only looks for the server after a lost request, and a new restore creates one', async () => {
     const h = await world();
     h.cloud.faults.push({ ...POST_SERVERS, answer: 'drop' });
     const { error, report } = await h.fail('restore', TO_NEW);
@@ -394,22 +394,29 @@ describe('an interrupted call', () => {
     expect(restoredIn(h)).toHaveLength(1);
   });
 
-  test.each(['lose', 'drop'] as const)('in place, each request: %s', async (answer) => {
-    const h = await world();
-    const event = { ...IN_PLACE, request: 'r-1' };
-    const call = () => h.run('restore', event).catch(() => undefined);
-    h.cloud.faults.push({ ...ACTION, answer });
-    await call();
-    await call();
-    later(h, 30);
-    h.cloud.faults.push({ ...ACTION, answer });
-    await call();
-    await call();
-    later(h, 60);
-    expect((await h.run('restore', event)).state).toBe('done');
-    expect(h.cloud.region('DFW').images.filter(({ name }) => name.startsWith('web-before'))).toHaveLength(1);
-    expect(changes(h).filter(({ path }) => path.endsWith('/action'))).toHaveLength(answer === 'lose' ? 2 : 4);
-  });
+  test.each(['lose', 'drop'] as const)(
+    'in place is completed by later calls, whichever request gets the fault %s',
+    async (answer) => {
+      const h = await world();
+      const event = { ...IN_PLACE, request: 'r-1' };
+      const call = () => h.run('restore', event).catch(() => undefined);
+      h.cloud.faults.push({ ...ACTION, answer });
+      await call();
+      await call();
+      later(h, 30);
+      h.cloud.faults.push({ ...ACTION, answer });
+      await call();
+      await call();
+      later(h, 60);
+      expect((await h.run('restore', event)).state).toBe('done');
+      expect(h.cloud.region('DFW').images.filter(({ name }) => name.startsWith('web-before'))).toHaveLength(
+        1,
+      );
+      expect(changes(h).filter(({ path }) => path.endsWith('/action'))).toHaveLength(
+        answer === 'lose' ? 2 : 4,
+      );
+    },
+  );
 });
 
 test('deadline before the answer: the call fails, says how to resume, and nothing is created twice', async () => {

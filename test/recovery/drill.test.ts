@@ -691,12 +691,12 @@ describe('a dry run', () => {
 });
 
 describe('refused events', () => {
-  test('a policy without drills', async () => {
+  test('an event of a policy without drills is refused', async () => {
     const h = await world();
     expect((await h.fail('drill', policy())).error.message).toContain('drill: is missing');
   });
 
-  test('at Rackspace a drill without networks, because a server would get a public address by default', async () => {
+  test('at Rackspace a drill without networks is refused, because a server would get a public address by default', async () => {
     const h = await world();
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('rackspace'));
     expect((await h.fail('drill', event())).error.message).toContain('drill.networks: is missing');

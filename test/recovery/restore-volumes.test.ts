@@ -378,25 +378,28 @@ const INTERRUPTIONS = STEPS.flatMap(([what, request, occurrences]) =>
   ),
 );
 
-describe.each(KINDS)('interrupted in a cloud by %s', (kind) => {
-  test.each(everyNth(7, INTERRUPTIONS))('$what, number $skip: $answer', async ({ request, skip, answer }) => {
-    useKind(kind);
-    await take();
-    // As many as the client repeats a request.
-    h.cloud.faults.push({ ...request, skip, times: request.method === 'GET' ? 4 : 1, answer });
-    let event: object = { ...TO_NEW, request: 'mine' };
-    for (let call = 0; ; call++) {
-      const { error, report } = await attempt(event);
-      if (report?.state === 'done') break;
-      event = report?.next ?? event;
-      later();
-      if (call > 12) throw error ?? new Error(report?.lines.join('; '));
-    }
-    expect(newVolumes()).toHaveLength(2);
-    expect(newServers()).toHaveLength(1);
-    expect(attached()).toEqual(['db-logs', 'db-data']);
-    expect(deleted()).toEqual([]);
-  });
+describe.each(KINDS)('a restore that is interrupted in a cloud by %s', (kind) => {
+  test.each(everyNth(7, INTERRUPTIONS))(
+    'is completed after $what number $skip gets the fault $answer',
+    async ({ request, skip, answer }) => {
+      useKind(kind);
+      await take();
+      // As many as the client repeats a request.
+      h.cloud.faults.push({ ...request, skip, times: request.method === 'GET' ? 4 : 1, answer });
+      let event: object = { ...TO_NEW, request: 'mine' };
+      for (let call = 0; ; call++) {
+        const { error, report } = await attempt(event);
+        if (report?.state === 'done') break;
+        event = report?.next ?? event;
+        later();
+        if (call > 12) throw error ?? new Error(report?.lines.join('; '));
+      }
+      expect(newVolumes()).toHaveLength(2);
+      expect(newServers()).toHaveLength(1);
+      expect(attached()).toEqual(['db-logs', 'db-data']);
+      expect(deleted()).toEqual([]);
+    },
+  );
 
   async function attempt(event: object): Promise<{ error?: Error; report?: Restoration }> {
     const { error, report } = await h.fail('restore', event);

@@ -1,0 +1,85 @@
+import { DAY_MS, isoSeconds } from '../config/dates.ts';
+import { ADHOC } from '../config/policy.ts';
+import type { Server } from '../openstack/compute.ts';
+import { isStuck, isTakenAgain, type Snapshot } from '../snapshots/marker.ts';
+import { hasPassed } from '../snapshots/retention.ts';
+import type { SeriesPlan } from '../snapshots/series-plan.ts';
+import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
+import { isStuckCreating } from '../volumes/plan.ts';
+import type { RunForecast } from './forecast.ts';
+import type { AuditedSeries, AuditedSnapshot } from './model.ts';
+
+/** The snapshots of a series, with their number in each state. */
+export type SnapshotFacts = Pick<
+  AuditedSeries,
+  'newestGood' | 'ageSeconds' | 'good' | 'pending' | 'stuck' | 'failed' | 'unknown' | 'bytes' | 'snapshots'
+>;
+
+/**
+ * The facts of the snapshots of a series, newest first as in its plan.
+ *
+ * @param server undefined if it is not here.
+ * @param expiryOf when a snapshot is deleted; undefined if that is unknown for all.
+ */
+export function snapshotFacts(
+  items: SeriesPlan['items'],
+  {
+    server,
+    now,
+    expiryOf,
+  }: { server: Server | undefined; now: Date; expiryOf: RunForecast['expiryOf'] | undefined },
+): SnapshotFacts {
+  const all = items.map(({ snapshot }) => snapshot);
+  const snapshots = items.map(({ snapshot, action, reasons }): AuditedSnapshot => {
+    const stuck =
+      snapshot.state === 'pending' &&
+      (now.getTime() - snapshot.createdAt.getTime() > DAY_MS ||
+        (snapshot.volume === undefined
+          ? isStuck(snapshot, server?.taskState ?? null, now)
+          : isStuckCreating(snapshot, now)));
+    const expiry = expiryOf?.(snapshot);
+    return {
+      image: snapshot.id,
+      slot: isoSeconds(snapshot.slot),
+      status: snapshot.status,
+      // A snapshot that is being backed up is not in trouble, and is good again afterwards.
+      state: stuck ? 'stuck' : isBackingUp(snapshot) ? 'pending' : snapshot.state,
+      ...(snapshot.sizeBytes === undefined ? {} : { sizeBytes: snapshot.sizeBytes }),
+      action,
+      reasons,
+      ...(isFailedAdhoc(snapshot) && isTakenAgain(snapshot, all) ? { takenAgain: true } : {}),
+      ...(expiry ? { expiresAt: isoSeconds(expiry.at) } : {}),
+      ...(expiry?.condition ? { condition: expiry.condition } : {}),
+      ...drillResultOf(snapshot),
+    };
+  });
+  const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
+  const newestGood = items.find(({ snapshot: s }) => s.state === 'good' && s.slot <= now)?.snapshot.slot;
+  return {
+    ...(newestGood
+      ? {
+          newestGood: isoSeconds(newestGood),
+          ageSeconds: Math.floor((now.getTime() - newestGood.getTime()) / 1000),
+        }
+      : {}),
+    good: having('good').length,
+    pending: having('pending').length,
+    stuck: having('stuck').length,
+    failed: having('failed').filter(({ takenAgain }) => !takenAgain).length,
+    unknown: having('unknown').length,
+    bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
+    snapshots,
+  };
+}
+
+function isFailedAdhoc({ policy, state }: Snapshot): boolean {
+  return policy === ADHOC && state === 'failed';
+}
+
+function drillResultOf(snapshot: Snapshot): Pick<AuditedSnapshot, 'proven' | 'provenVolumes' | 'unproven'> {
+  const { proven, provenVolumes, drilled } = snapshot;
+  if (hasPassed(snapshot)) {
+    return { proven: isoSeconds(proven!), ...(provenVolumes ? { provenVolumes } : {}) };
+  }
+  return drilled ? { unproven: isoSeconds(drilled) } : {};
+}

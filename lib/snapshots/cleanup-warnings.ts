@@ -1,0 +1,69 @@
+import { isoSeconds } from '../config/dates.ts';
+import { ADHOC } from '../config/policy.ts';
+import type { Server } from '../openstack/compute.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
+import { isStuck, isTakenAgain, type Snapshot } from './marker.ts';
+import { endOf, heldBecause } from './retention.ts';
+import { nameIn, nameOfSeries, type SeriesPlan } from './series-plan.ts';
+
+/**
+ * The warnings about a single snapshot: stuck, failed, not deletable, exposed, or dated in the
+ * future.
+ */
+export function snapshotWarnings(
+  s: Snapshot,
+  series: readonly Snapshot[],
+  server: Server | undefined,
+  now: Date,
+): Reason[] {
+  const which = { ...snapshotId(s), of: nameIn(series, server) };
+  const warnings: Reason[] = [];
+  const stuck = s.volume === undefined ? isStuck(s, server?.taskState ?? null, now) : isStuckCreating(s, now);
+  if (stuck) {
+    const serverIs = server ? 'idle' : 'not here';
+    const since = isoSeconds(s.createdAt);
+    warnings.push({ code: 'IMAGE_STUCK', ...which, status: s.status, since, serverIs });
+  }
+  if (s.policy !== ADHOC && s.state === 'failed' && heldBecause(s, now)) {
+    const isProtected = s.hold === 'protected';
+    warnings.push({ code: 'FAILED_IMAGE_HELD', ...which, status: s.status, isProtected });
+  }
+  if (s.policy === ADHOC && s.state === 'failed' && !isTakenAgain(s, series)) {
+    const end = endOf(s);
+    const until = end && server ? { until: isoSeconds(end) } : {};
+    warnings.push({ code: 'ADHOC_SNAPSHOT_FAILED', ...which, status: s.status, ...until });
+  }
+  if (s.status === 'error_deleting') {
+    warnings.push({ code: 'NOT_DELETABLE', ...which, reasons: [{ code: 'DELETION_FAILED' }] });
+  }
+  if (s.exposure) warnings.push({ code: 'IMAGE_EXPOSED', ...which, exposure: s.exposure });
+  if (s.slot > now) warnings.push({ code: 'IMAGE_IN_FUTURE', ...which, slot: isoSeconds(s.slot) });
+  return warnings;
+}
+
+/**
+ * The warnings about slots with several good snapshots. Two concurrent runs can take a slot twice,
+ * if the cloud does not refuse the second request as busy.
+ */
+export function doubleSlotWarnings(snapshots: Snapshot[], server: Server | undefined): Reason[] {
+  const good = snapshots.filter(({ state, adopted }) => state === 'good' && !adopted);
+  return [...Map.groupBy(good, ({ slot }) => isoSeconds(slot))]
+    .filter(([, same]) => same.length > 1)
+    .map(([slot, same]) => ({
+      code: 'SLOT_TAKEN_TWICE',
+      of: nameIn(snapshots, server),
+      slot,
+      images: same.map(({ id }) => id),
+    }));
+}
+
+/**
+ * The warning about a series with more deferred deletions than one run may make: the series grows,
+ * or takes many runs to shrink.
+ */
+export function rotationBehindWarnings(plan: SeriesPlan, most: number): Reason[] {
+  const { policy, items } = plan;
+  const deferred = items.filter(({ action }) => action === 'defer').length;
+  return deferred > most ? [{ code: 'ROTATION_BEHIND', of: nameOfSeries(plan), policy, deferred, most }] : [];
+}
