@@ -7,7 +7,7 @@ import type { Run } from '../runtime/run.ts';
 import { isSnapshot } from '../snapshots/marker.ts';
 import { volumePlaceIn, volumeReaderOf } from '../volumes/marker.ts';
 import { forEachServer, type SavedVolume } from '../volumes/saved-volumes.ts';
-import { isPassing } from './cloud-request.ts';
+import { isTemporaryError } from './cloud-request.ts';
 import type { RestoreInventory } from './inventory.ts';
 
 /**
@@ -62,7 +62,7 @@ export function checkBackupsRead(
 ): Reason[] {
   const error = backupsUnread?.get(region);
   if (!error) return [];
-  if (isPassing(error)) throw error;
+  if (isTemporaryError(error)) throw error;
   const problem: Reason = { code: 'CLOUD', ...errorFactsOf(error) };
   return [{ code: 'RESTORE_BACKUPS_UNREAD', where: region, problem }];
 }
