@@ -103,7 +103,7 @@ function withStep({ steps, last }: RestoreRecord, call: Restoration, at: string)
  * The reasons with other codes than `codes`. If a code occurs n times in `codes`, only its first n
  * reasons are left out.
  */
-export function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
+function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
   const left = Map.groupBy(known, (code) => code);
   const others = codes.flatMap((code, i) => (left.get(code)?.pop() === undefined ? [i] : []));
   return { codes: others.map((i) => codes[i]!), lines: others.map((i) => lines[i]!) };
