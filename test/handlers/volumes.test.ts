@@ -110,13 +110,14 @@ test('listings that lack volume snapshots of an image leave none of them behind'
   const oldest = h.images[3]!;
   const shorten = async (answer: Response) => {
     const body = (await answer.json()) as { images: { id: string; block_device_mapping: string }[] };
-    const listed = body.images.find(({ id }) => id === oldest.id)!;
-    listed.block_device_mapping = JSON.stringify(JSON.parse(listed.block_device_mapping).slice(1));
+    for (const image of body.images)
+      if (image.id === oldest.id)
+        image.block_device_mapping = JSON.stringify(JSON.parse(image.block_device_mapping).slice(1));
     return Response.json(body);
   };
   // A cleanup lists twice before it deletes parts of sets.
   const listing = { service: 'image', method: 'GET', path: /images$/ } as const;
-  h.cloud.faults.push({ ...listing, times: 2, answer: { edit: shorten } });
+  h.cloud.faults.push({ ...listing, times: Number.POSITIVE_INFINITY, answer: { edit: shorten } });
   const report = await h.run('cleanup', policy());
   expect(decisionOn(report, oldest)).toBe('kept: changed since the plan: it names other volume snapshots');
   expect(deletions(h)).toEqual([]);
