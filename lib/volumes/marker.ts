@@ -178,6 +178,8 @@ function readMarkedVolumeSnapshot(
     !inMetadata ||
     !inDescription ||
     key === 'hold' ||
+    // A description may lack what proves nothing.
+    ((key === 'device' || key === 'type') && inDescription[key] === undefined) ||
     inMetadata[key] === inDescription[key] ||
     (key === 'owner' && isSameOwner(inMetadata.owner!, inDescription.owner));
   if (!KEYS.every(isSame)) return { code: 'MARKERS_DIFFER' };

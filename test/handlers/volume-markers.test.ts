@@ -76,4 +76,15 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
       expect(region.volumeSnapshots[0]!.description).toContain(` ${event.request} `);
     },
   );
+
+  test('a description without the device and the type of the volume does not differ from metadata', async () => {
+    await h.run('snapshot', policy());
+    const [one] = region.volumeSnapshots;
+    const { autosnap_device: device = '-', autosnap_type: type = '-' } = one!.metadata!;
+    expect(one!.description).toMatch(new RegExp(` ${device} ${type}$`));
+    one!.description = one!.description!.replace(/ \S+ \S+$/, ' - -');
+    h.cloud.advance(60_000);
+    expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 1 });
+    expect(region.volumeSnapshots).toHaveLength(1);
+  });
 });
