@@ -87,4 +87,19 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 1 });
     expect(region.volumeSnapshots).toHaveLength(1);
   });
+
+  test.each([true, false])('a hold fits into a long description, with metadata kept: %s', async (keeps) => {
+    vi.stubEnv('AUTOSNAP_OWNER', 'o'.repeat(95));
+    h.cold();
+    region.keepsVolumeMetadata = keeps;
+    const event = { adhoc: true, expires: '30d', request: 'r'.repeat(36), servers: { names: ['db'] } };
+    await h.run('snapshot', event);
+    h.cloud.advance(60_000);
+    const [one] = region.volumeSnapshots;
+    await h.run('hold', { hold: one!.id, until: '2027-01-01' });
+    expect(one!.description).toContain(' 2027-01-01');
+    expect(one!.description!.length).toBeLessThanOrEqual(255);
+    h.cloud.advance(60_000);
+    expect((await h.run('snapshot', event)).totals).toEqual({ skipped: 1 });
+  });
 });
