@@ -728,8 +728,17 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_FLAVOR_MISSING: { fitting: readonly string[] };
 
   // Results of an audit: troubles of series.
-  /** `failure`: why the last snapshot run failed for the server. */
-  SERIES_LATE: OfSeries & { newestGood?: string; lateMs: number; cause?: Reason; failure?: Sentence };
+  /**
+   * `isApart`: whether the parts of the server have newer good snapshots, of different slots.
+   * `failure`: why the last snapshot run failed for the server.
+   */
+  SERIES_LATE: OfSeries & {
+    newestGood?: string;
+    isApart?: true;
+    lateMs: number;
+    cause?: Reason;
+    failure?: Sentence;
+  };
   SERIES_SCHEDULE_ENDED: Dormancy;
   SERIES_SERVER_UNCERTAIN: None;
   SERIES_REGION_WITHOUT_IMAGES: { where: string };
