@@ -92,7 +92,7 @@ export interface Diagnosis {
 }
 
 const SYMBOLS = { pass: '✓', warn: '!', fail: '✗' };
-const INDENT = 13;
+const INDENT = 15;
 
 /**
  * A diagnosis as text: a paragraph for each account and each policy, a line for each check, and the
