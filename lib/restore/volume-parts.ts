@@ -73,7 +73,13 @@ export function volumePartsOf(
     : savedVolumes.map((one) => ({ id: one.volume, name: nameOf(one) }));
   const inSlot = new Set(set.map(({ volume }) => volume));
   const absent = known.filter((one) => !predecessorsOf(one, inventory).some((id) => inSlot.has(id)));
-  const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
+  const leftOut = new Map(best.map((one) => [one.volume, one.id]));
+  const absentVolumes = new Map(
+    absent.map(({ id, name }) => {
+      const its = leftOut.get(id);
+      return [id, { name: name || id, ...(its === undefined ? {} : { snapshot: its }) }];
+    }),
+  );
   return {
     parts: good.map((saved) => ({ saved, name: nameOf(saved), position: others.indexOf(saved) + 1 })),
     // No volume can be made from a snapshot while the cloud makes a backup of it.
@@ -84,7 +90,7 @@ export function volumePartsOf(
       ...set
         .filter((saved) => saved.state === 'failed' || (saved.state === 'unknown' && !isBackingUp(saved)))
         .map((saved): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(saved) })),
-      ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
+      ...[...absentVolumes.values()].map((one): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...one })),
     ],
   };
 }
