@@ -205,7 +205,13 @@ export interface AuditedSeries {
   countedBy?: string;
   state: SeriesState;
   cause?: LateCause;
+  /**
+   * The slot of the newest good snapshot. If the parts of a server fail in turns, the newest slot
+   * of which all parts are good is older than that: then it stands here, in one of its series.
+   */
   newestGood?: string;
+  /** Whether `newestGood` is such a slot of all parts; absent without one if there is none. */
+  isApart?: true;
   ageSeconds?: number;
   /**
    * The age in intervals of the schedule; {@link LATE} is late, see lateness.ts. Absent if no more

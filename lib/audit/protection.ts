@@ -27,8 +27,9 @@ import { forecastAdhoc, forecastOrphan, forecastRuns } from './forecast.ts';
 import type { AuditedSeries } from './model.ts';
 import { missedObjectives } from './objectives.ts';
 import { notRotating, notRotatingWarnings, overdueDeletionsIn } from './overdue-deletions.ts';
-import { snapshotFacts } from './snapshot-facts.ts';
+import { snapshotFacts, withNewestGood } from './snapshot-facts.ts';
 import { volumeSeries } from './volume-protection.ts';
+import { wholeSlotFinder } from './whole-slots.ts';
 
 /** The series of one policy in one region. */
 export interface RegionProtection {
@@ -106,6 +107,13 @@ export function protectionOf(
     provider === 'rackspace' &&
     server.volumeBacked &&
     volumesOfServers.has(server.id);
+  const attachedTo = attachedVolumes([...selected], inventory.volumes, provider);
+  const wanted = new Set([...volumesOfServers.values()].flat().map(({ id }) => id));
+  const wholeSlotOf = wholeSlotFinder(plan.series, {
+    policy: policy.policy,
+    volumesOf: ({ id }) => (attachedTo.get(id) ?? []).filter((volume) => wanted.has(volume.id)),
+    now,
+  });
   const forecastOf = forecastRuns(policy, now);
   const { region } = inventory;
   const common = { account: policy.account, region };
@@ -130,7 +138,9 @@ export function protectionOf(
     const newest = newestSlot(snapshots, now);
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const facts = snapshotFacts(items, { server: server ?? placeholder, now, expiryOf });
+    const whole = grows ? wholeSlotOf(server, snapshots) : undefined;
+    const ownFacts = snapshotFacts(items, { server: server ?? placeholder, now, expiryOf });
+    const facts = whole ? withNewestGood(ownFacts, whole.slot, now) : ownFacts;
     const ofVolumes = backedUp?.ofServer(snapshots, now);
     const itsCopies = ofVolumes ?? (copies && (copiesIn.get(id) ?? []));
     return {
@@ -152,6 +162,7 @@ export function protectionOf(
               ...lateFor({ code: 'SERIES_SERVER_UNCERTAIN' }, facts),
             }
           : { state: inventory.gone.has(id) ? 'orphaned' : 'deselected' }),
+      ...(whole ? { isApart: true as const } : {}),
       ...(proof ? { proof } : {}),
       ...notRotating(snapshots, overdueDeletions),
       ...(itsCopies && policy.offsite
@@ -180,8 +191,9 @@ export function protectionOf(
   const adhocSeries = plan.series.filter((s) => adhoc && s.policy === ADHOC);
   const ofVolumes = volumeSeries(plan.series, {
     ...{ policy, inventory, volumesOfServers, serverOf, now, selectedSince, scheduledSince },
-    attachedTo: attachedVolumes([...selected], inventory.volumes, provider),
+    attachedTo,
     isOnVolumesAlone,
+    wholeSlotOf,
     overdueDeletions,
     forecastOf,
     backedUp,

@@ -56,12 +56,7 @@ export function snapshotFacts(
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
   const newestGood = items.find(({ snapshot: s }) => s.state === 'good' && s.slot <= now)?.snapshot.slot;
   return {
-    ...(newestGood
-      ? {
-          newestGood: isoSeconds(newestGood),
-          ageSeconds: Math.floor((now.getTime() - newestGood.getTime()) / 1000),
-        }
-      : {}),
+    ...newestGoodFacts(newestGood, now),
     good: having('good').length,
     pending: having('pending').length,
     stuck: having('stuck').length,
@@ -70,6 +65,24 @@ export function snapshotFacts(
     bytes: snapshots.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0),
     snapshots,
   };
+}
+
+/** The facts of a series whose newest good snapshot counts as that of another slot, or as none. */
+export function withNewestGood(
+  { newestGood: _, ageSeconds: __, ...facts }: SnapshotFacts,
+  slot: Date | undefined,
+  now: Date,
+): SnapshotFacts {
+  return { ...facts, ...newestGoodFacts(slot, now) };
+}
+
+function newestGoodFacts(
+  slot: Date | undefined,
+  now: Date,
+): Pick<SnapshotFacts, 'newestGood' | 'ageSeconds'> {
+  if (!slot) return {};
+  const ageSeconds = Math.floor((now.getTime() - slot.getTime()) / 1000);
+  return { newestGood: isoSeconds(slot), ageSeconds };
 }
 
 function isFailedAdhoc({ policy, state }: Snapshot): boolean {

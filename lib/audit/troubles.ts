@@ -166,13 +166,14 @@ export function isLate({ state }: AuditedSeries): boolean {
 }
 
 function seriesLate(series: AuditedSeries, { nameOf, placeOf }: Naming): SeriesProblem {
-  const { policy, newestGood, lateSeconds = 0, cause } = series;
+  const { policy, newestGood, isApart, lateSeconds = 0, cause } = series;
   return {
     code: 'SERIES_LATE',
     server: nameOf(series),
     where: placeOf(series),
     policy,
     ...(newestGood === undefined ? {} : { newestGood }),
+    ...(isApart ? { isApart } : {}),
     lateMs: 1000 * lateSeconds,
     ...(cause ? { cause } : {}),
   };

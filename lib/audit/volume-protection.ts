@@ -5,6 +5,7 @@ import type { Volume } from '../openstack/volumes.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { lacksVolumeService, type RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
+import { attachedSince } from '../volumes/attached.ts';
 import type { BackedUp } from './backup-freshness.ts';
 import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
@@ -13,7 +14,8 @@ import { newestSlot, oldestSlot } from './expiry-forecast.ts';
 import type { forecastRuns, RunForecast } from './forecast.ts';
 import type { AuditedSeries } from './model.ts';
 import { notRotating } from './overdue-deletions.ts';
-import { type SnapshotFacts, snapshotFacts } from './snapshot-facts.ts';
+import { type SnapshotFacts, snapshotFacts, withNewestGood } from './snapshot-facts.ts';
+import type { WholeSlot } from './whole-slots.ts';
 
 interface VolumeAudit {
   policy: Policy;
@@ -25,6 +27,7 @@ interface VolumeAudit {
   serverOf: ReadonlyMap<string, Server>;
   /** Whether the snapshots of a server's volumes are all that there is of the server. */
   isOnVolumesAlone(server: Server): boolean;
+  wholeSlotOf(server: Server, images: undefined): WholeSlot | undefined;
   now: Date;
   selectedSince: SelectedSince | undefined;
   scheduledSince: Date | undefined;
@@ -46,6 +49,7 @@ export function volumeSeries(
     attachedTo,
     serverOf,
     isOnVolumesAlone,
+    wholeSlotOf,
     now,
     selectedSince,
     scheduledSince,
@@ -68,7 +72,7 @@ export function volumeSeries(
       facts: SnapshotFacts,
       snapshots: readonly Snapshot[],
       gaps: RunForecast['gaps'],
-    ) => Partial<AuditedSeries> & Pick<AuditedSeries, 'state'>,
+    ) => SnapshotFacts & Partial<AuditedSeries> & Pick<AuditedSeries, 'state'>,
     grows: boolean,
   ) => {
     const items = plans.get(volume.id)?.items ?? [];
@@ -90,7 +94,6 @@ export function volumeSeries(
           }
         : {}),
       ...notRotating(snapshots, overdueDeletions),
-      ...facts,
     };
   };
   const wanted = [...volumesOfServers].flatMap(([id, volumes]) =>
@@ -107,7 +110,7 @@ export function volumeSeries(
     ...wanted.map(({ server, volume }) =>
       seriesOf(
         { server: server.id, name: server.name, volume },
-        (facts, snapshots, gaps = []) => {
+        (ownFacts, snapshots, gaps = []) => {
           const newest = newestSlot(snapshots, now);
           const oldest = oldestSlot(snapshots, now);
           // The first snapshot of a volume is due from when it was attached.
@@ -119,7 +122,11 @@ export function volumeSeries(
           const isDrilled = isRoot && isOnVolumesAlone(server);
           const proof = isDrilled ? proofOf(snapshots, policy.drill !== undefined, now) : undefined;
           const alsoOf = othersWith(volume, server);
+          const whole = isDrilled ? wholeSlotOf(server, undefined) : undefined;
+          const facts = whole ? withNewestGood(ownFacts, whole.slot, now) : ownFacts;
           const standing = {
+            ...facts,
+            ...(whole ? { isApart: true as const } : {}),
             ...(alsoOf.length > 0 ? { alsoOf } : {}),
             ...expected(growing, facts.newestGood, options),
             ...(proof ? { proof } : {}),
@@ -147,14 +154,9 @@ export function volumeSeries(
       .map(({ server, name, volume }) =>
         seriesOf(
           { server, name, volume: volume! },
-          () => ({ state: inventory.goneVolumes.has(volume!.id) ? 'orphaned' : 'deselected' }),
+          (facts) => ({ ...facts, state: inventory.goneVolumes.has(volume!.id) ? 'orphaned' : 'deselected' }),
           false,
         ),
       ),
   ];
-}
-
-/** Since when a volume is attached to a server, or else since when it exists. */
-function attachedSince({ attachments, createdAt }: Volume, { id }: Server): Date | undefined {
-  return attachments.find(({ serverId }) => serverId === id)?.attachedAt ?? createdAt;
 }

@@ -106,6 +106,11 @@ export function isSystemDiskOf(server: string): (volume: Volume) => boolean {
     attachments.some((one) => one.serverId === server && Boolean(one.device) && isFirstDisk(one));
 }
 
+/** Since when a volume is attached to a server, or else since when it exists. */
+export function attachedSince({ attachments, createdAt }: Volume, { id }: Server): Date | undefined {
+  return attachments.find(({ serverId }) => serverId === id)?.attachedAt ?? createdAt;
+}
+
 /** A volume that the server names, and that the listing of volumes lacks. */
 function unlistedVolume(id: string, region: string): Volume {
   return {

@@ -45,10 +45,11 @@ export interface VolumePlace {
  * metadata and in the description, because Cinder v1 may lose metadata.
  *
  * @param volume the volume, with the name that the snapshot's name begins with.
+ * @param fields with the hold of the set, if it has one already.
  */
 export function newVolumeSnapshot(
   volume: VolumePlace & { id: string; name: string },
-  fields: MarkerFields,
+  fields: MarkerFields & { hold?: 'forever' | Date | undefined },
 ): NewVolumeSnapshot {
   const policy = 'policy' in fields ? fields.policy : ADHOC;
   const marker: Fields = {
@@ -59,6 +60,7 @@ export function newVolumeSnapshot(
     ...('policy' in fields
       ? {}
       : { expires: fields.expires ? isoSeconds(fields.expires) : 'never', request: fields.request }),
+    ...(fields.hold ? { hold: fields.hold === 'forever' ? fields.hold : isoSeconds(fields.hold) } : {}),
     ...placeOf(volume),
   };
   return {

@@ -113,6 +113,27 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
     ]);
   });
 
+  test.each([20, 21])('a server whose parts fail in turns from day %i on is late', async (first) => {
+    db.createdAt = data.createdAt = new Date('2026-11-10T00:00:00Z');
+    await takeDays(20, 27);
+    for (let day = first; day <= 27; day++) {
+      const isOfDay = (slot: string | undefined) => slot?.startsWith(`2026-11-${day}`);
+      const image = region.images.find(({ properties }) => isOfDay(properties.autosnap_slot))!;
+      const saved = region.volumeSnapshots.find(({ metadata }) => isOfDay(metadata?.autosnap_slot))!;
+      (day % 2 ? image : saved).status = 'error';
+    }
+    expect(await sentence()).toMatch(
+      first === 20
+        ? /^0 of 1 server protected; db has no good daily snapshot/
+        : /^0 of 1 server protected; db is 6 days late/,
+    );
+    const { servers } = await h.run('audit', { list: 'servers' });
+    const [listed] = servers as { state: string; newestGood?: string }[];
+    expect([listed!.state, listed!.newestGood]).toEqual(
+      first === 20 ? ['never', undefined] : ['late', '2026-11-20T00:00:00Z'],
+    );
+  });
+
   test.each([
     ['none', false],
     [{ except: { names: ['db-*'] } }, true],

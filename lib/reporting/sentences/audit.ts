@@ -17,11 +17,12 @@ const MOST_IMAGES = 3;
 /** What an audit has found. */
 export const auditSentences = {
   // Troubles of series.
-  SERIES_LATE: ({ newestGood, lateMs, cause, failure, ...series }, say) => {
+  SERIES_LATE: ({ newestGood, isApart, lateMs, cause, failure, ...series }, say) => {
     const why = cause && say(cause);
+    const good = isApart ? 'good set of the image and all volumes' : 'good snapshot';
     const state = newestGood
-      ? `${why ?? `${durationText(lateMs)} late`}; the newest good snapshot is of ${minuteText(newestGood)}`
-      : `${why ? `${why}; ` : ''}there is no good snapshot`;
+      ? `${why ?? `${durationText(lateMs)} late`}; the newest ${good} is of ${minuteText(newestGood)}`
+      : `${why ? `${why}; ` : ''}there is no ${good}`;
     return ofSeries(series, `${state}${failure ? `; its snapshot run failed: ${failure}` : ''}`);
   },
   SERIES_SCHEDULE_ENDED: (dormancy) => dormantScheduleText(dormancy),
