@@ -200,7 +200,8 @@ function seriesFailed(series: AuditedSeries, naming: Naming): SeriesProblem {
 
 function seriesStuck(series: AuditedSeries, naming: Naming): SeriesProblem {
   const stuck = series.snapshots.filter(({ state }) => state === 'stuck');
-  return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming) };
+  const isVolume = series.volume ? { isVolume: true as const } : {};
+  return { code: 'SERIES_STUCK', ...imagesOf(series, stuck, naming), ...isVolume };
 }
 
 function seriesUncounted(series: AuditedSeries, naming: Naming): SeriesProblem {

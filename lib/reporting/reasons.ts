@@ -566,6 +566,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
   RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
   RESTORE_BACKUPS_UNREAD: { where: string; problem: Reason };
+  // Without `status`, the snapshot of another volume at the same device is restored instead.
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
   RESTORE_VOLUME_REQUESTED: OfNewVolume;
   RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };
@@ -758,7 +759,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERIES_FAILED: OfSeries & { images: readonly string[]; held?: readonly string[] };
   /** `endless`: those of the images that no cleanup will delete. */
   SERIES_ADHOC_FAILED: OfSeries & { images: readonly string[]; endless: readonly string[] };
-  SERIES_STUCK: OfSeries & { images: readonly string[] };
+  SERIES_STUCK: OfSeries & { images: readonly string[]; isVolume?: true };
   /** The statuses of the images; of one without data it is active. */
   SERIES_UNCOUNTED: OfSeries & { images: readonly string[]; statuses: readonly string[] };
   SERIES_NOT_ROTATED: OfSeries & { count: number };

@@ -84,7 +84,13 @@ export function volumePartsOf(
     : savedVolumes.map((one) => ({ id: one.volume, name: nameOf(one) }));
   const inSlot = new Set(set.map(({ volume }) => volume));
   const absent = known.filter((one) => !predecessorsOf(one, inventory).some((id) => inSlot.has(id)));
-  const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
+  const leftOut = new Map(best.map((one) => [one.volume, one.id]));
+  const absentVolumes = new Map(
+    absent.map(({ id, name }) => {
+      const its = leftOut.get(id);
+      return [id, { name: name || id, ...(its === undefined ? {} : { snapshot: its }) }];
+    }),
+  );
   return {
     parts: good.map((saved) => ({ saved, name: nameOf(saved), position: others.indexOf(saved) + 1 })),
     unfinished: bad
@@ -94,7 +100,7 @@ export function volumePartsOf(
       ...bad
         .filter((saved) => !isUnfinished(saved))
         .map((saved): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(saved) })),
-      ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
+      ...[...absentVolumes.values()].map((one): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...one })),
     ],
   };
 }

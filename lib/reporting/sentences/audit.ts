@@ -6,6 +6,7 @@ import {
   durationText,
   minuteText,
   policyDuration,
+  resetText,
   timeText,
   uncountedText,
 } from './format.ts';
@@ -71,11 +72,12 @@ export const auditSentences = {
       `the ${images.length === 1 ? 'snapshot' : 'snapshots'} ${someOf(images)} failed in the cloud${some}${others}`,
     );
   },
-  SERIES_STUCK: ({ images, ...series }) =>
-    ofSeries(
-      series,
-      `never finished: ${someOf(images)}; delete ${images.length === 1 ? 'it' : 'them'} by hand`,
-    ),
+  SERIES_STUCK: ({ images, isVolume, ...series }) => {
+    const them = images.length === 1 ? 'it' : 'them';
+    const reset = isVolume ? resetText('volume snapshot', '<id>') : undefined;
+    const remedy = reset ? `${reset}, then delete ${them} by hand` : `delete ${them} by hand`;
+    return ofSeries(series, `never finished: ${someOf(images)}; ${remedy}`);
+  },
   SERIES_UNCOUNTED: ({ images, statuses, ...series }) =>
     ofSeries(
       series,

@@ -120,7 +120,10 @@ function waitedText({ minutes, limitHours }: { minutes: number; limitHours?: num
 
 /** "db-logs (its snapshot 5b9c… is in error)" */
 function missingVolumeText({ name, snapshot, status }: MissingVolume): string {
+  if (snapshot === undefined) return `${name} (it has no snapshot of this slot)`;
   const why =
-    status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is in ${status}`;
+    status === undefined
+      ? `another volume of the set has its place, so its snapshot ${snapshot} is left out`
+      : `its snapshot ${snapshot} is in ${status}`;
   return `${name} (${why})`;
 }

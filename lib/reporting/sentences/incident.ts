@@ -106,7 +106,8 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
     "Look at the server in the cloud's console. Cleanup deletes each image once it is a day old and a newer snapshot is good; release one that is held.",
   SERIES_ADHOC_FAILED:
     'Take others. Cleanup deletes the images after their ends; delete those without an expiry date by hand.',
-  SERIES_STUCK: 'Delete these images by hand.',
+  SERIES_STUCK:
+    'Delete these images by hand. Have an administrator reset a volume snapshot first (openstack volume snapshot set --state error <id>).',
   SERIES_UNCOUNTED:
     "Ask the cloud's operator to reactivate a deactivated image (openstack image set --activate <image id>). Delete by hand what has no data (openstack image delete <image id>).",
   SERIES_NOT_ROTATED: "Look at the report of the policy's cleanup.",
@@ -127,7 +128,7 @@ export const FAILURE_REMEDIES: Partial<Record<ReasonCode, string>> = {
   CLOCK_BEHIND: 'Have that clock corrected.',
   IMAGE_NOT_FOUND: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",
   IMAGE_LOST: "Nothing: the next run takes one. If it repeats, ask the cloud's support.",
-  MARKER_LOST: 'Find out why metadata are lost, then delete the image.',
+  MARKER_LOST: 'Find out why metadata are lost, then delete it.',
   IMAGE_FAILED: 'Nothing: the next run takes another. If it lasts, ask your provider.',
   IMAGE_EMPTY: 'Nothing: the next run takes another. Ask your provider why, then delete the image.',
   IMAGE_REJECTED:

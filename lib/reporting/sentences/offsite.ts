@@ -1,4 +1,4 @@
-import { sizeText, statusText } from './format.ts';
+import { resetText, sizeText, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
 /** How an export task ended for which the cloud has no message. */
@@ -55,8 +55,9 @@ export const offsiteSentences = {
     `${incremental ? 'an incremental' : 'a full'} backup was requested; a later run checks its progress`,
   BACKUP_RUNNING: ({ since }) => `the backup was requested at ${since}; a later run checks its progress`,
   BACKUP_STUCK: ({ since }) =>
-    `the backup has been in progress since ${since}: the cloud may have no backup service; until it ends, no other backup of this volume begins`,
-  BACKUP_WAITS: ({ backup }) => `the backup ${backup} has to be finished first`,
+    `the backup has been in progress since ${since}: the cloud may have no backup service; until it ends, no other backup of this volume begins: have an administrator reset its state to error, then delete it`,
+  BACKUP_WAITS: ({ backup }) =>
+    `the backup ${backup} has to be finished first: if it takes days, ${resetText('volume backup', backup)}`,
   BACKUP_RETRIED_LATER: ({ times, from }) =>
     `${times} backups have failed one after another: the next one is made from ${from} on`,
   BACKUP_OVER_QUOTA: ({ needed, left, kind }) =>

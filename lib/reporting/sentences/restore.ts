@@ -98,7 +98,7 @@ export const restoreSentences = {
   RESTORE_BACKUPS_UNREAD: ({ where, problem }, say) =>
     `the backups of volumes in ${where} can't be listed, so none of them is restored: ${say(problem)}`,
   RESTORE_WITHOUT_VOLUME: ({ name, snapshot, status }) =>
-    `without ${name} (${status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is ${statusText(status)}`})`,
+    `without ${name} (${withoutVolumeText(name, snapshot, status)})`,
   RESTORE_VOLUME_REQUESTED: ({ volume, name }) => `the cloud is creating the volume "${name}" (${volume})`,
   RESTORE_VOLUME_STATUS: ({ volume, name, status }) =>
     `the new volume "${name}" (${volume}) is ${statusText(status)}`,
@@ -288,4 +288,11 @@ function insteadText(
 
 function fittingText(flavors: readonly string[]): string {
   return flavors.length > 0 ? `give one that fits: ${flavors.join(', ')}` : 'no flavor of this region fits';
+}
+
+/** Why a restore is without a volume. */
+function withoutVolumeText(name: string, snapshot: string | undefined, status: string | undefined): string {
+  if (snapshot === undefined) return 'it has no snapshot of this slot';
+  if (status !== undefined) return `its snapshot ${snapshot} is ${statusText(status)}`;
+  return `another volume of the set has its place, so its snapshot ${snapshot} is left out: restore it alone with {"volume": "${name}", "at": "${snapshot}"}`;
 }

@@ -1,4 +1,4 @@
-import { busyText, counted, firstNames, quotaRoom, sizeText, statusText } from './format.ts';
+import { busyText, counted, firstNames, quotaRoom, resetText, sizeText, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { idText } from './snapshot.ts';
 
@@ -73,7 +73,7 @@ export const runSentences = {
     `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ of, status, since, serverIs, ...one }) =>
-    `${idText(one)} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; delete it`,
+    `${idText(one)} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; ${one.isVolumeSnapshot ? `${resetText('volume snapshot', one.image)}, then delete it` : 'delete it'}`,
   FAILED_IMAGE_HELD: ({ of, status, isProtected, ...one }) =>
     `${idText(one)} of ${of} has failed (${statusText(status)}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
   ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
@@ -103,7 +103,7 @@ export const runSentences = {
   DRILL_SERVER_FOREIGN: ({ reasons, ...server }, say) =>
     leftAloneText(server, `${say(...reasons)}: it is not deleted`),
   DRILL_VOLUME_ABANDONED: ({ where, volume, name, reasons }, say) =>
-    `${where}: volume ${name} (${volume}) has the metadata of a drill, but ${say(...reasons)}: it is not deleted, and counts towards drill.atOnce`,
+    `${where}: volume ${name} (${volume}) has the metadata of a drill, but ${say(...reasons)}: it is not deleted, and counts towards drill.atOnce: delete it by hand if nobody uses it`,
   DRILL_RECORDS_UNREADABLE: ({ message }) =>
     `the records of the drills with volumes can't be read, so no such drill is begun, and no volume is deleted: ${message}`,
   NOT_COPIED: ({ of, reasons }, say) => `${of}: not copied: ${say(...reasons)}`,

@@ -74,7 +74,12 @@ export const snapshotSentences = {
   ID_UNREADABLE: () => 'servers.ids: not found in the regions that could be read',
   WITHOUT_VOLUMES: ({ names, reason }, say) => {
     const isQuota = reason.code === 'CLOUD' && reason.error === 'OVER_QUOTA';
-    const remedy = isQuota ? ': delete snapshots of the volume, or ask the cloud for a higher quota' : '';
+    const isRefused = reason.code === 'CLOUD' && reason.error === 'BAD_REQUEST';
+    const remedy = isQuota
+      ? ': delete snapshots of the volume, or ask the cloud for a higher quota'
+      : isRefused
+        ? ': if the cloud makes no snapshots of this type of volume, name the volume in volumes.except'
+        : '';
     return `without ${names.length === 1 ? 'the volume' : 'the volumes'} ${names.join(', ')}: ${say(reason)}${remedy}`;
   },
   VOLUME_BUSY: ({ status }) => `the cloud is busy with the volume (${status})`,

@@ -1,0 +1,63 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import { KINDS } from '../cloud-kinds.ts';
+import { textsOf } from '../finding-texts.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+
+// What the texts about volumes say, and which remedy they name.
+
+const SECRET = 'autosnap/test/rackspace';
+
+let h: Harness;
+let region: Region;
+let db: CloudServer;
+let data: CloudVolume;
+let logs: CloudVolume;
+
+beforeEach(async () => {
+  setTime('2026-11-23T00:00:10Z');
+  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
+  region = h.cloud.region('DFW');
+  data = region.addVolume({ name: 'db-data', size: 10 });
+  logs = region.addVolume({ name: 'db-logs', size: 5 });
+  db = region.addServer({
+    name: 'db',
+    volumeIds: [data.id, logs.id],
+    devices: { [data.id]: '/dev/vdb', [logs.id]: '/dev/vdc' },
+  });
+});
+
+describe.each(KINDS)('in a cloud by %s', (kind) => {
+  beforeEach(() => void h.cloud.secrets.set(SECRET, h.cloud.secret(kind)));
+
+  test('a volume that a restore leaves out, because another one has its device, has a snapshot', async () => {
+    db.devices = { [data.id]: '/dev/vdb', [logs.id]: '/dev/vdb' };
+    await h.run('snapshot', policy());
+    setTime('2026-11-23T06:00:00Z');
+    const { lines } = await h.run('restore', { server: 'db', to: 'new', dryRun: true });
+    const said = lines.find((line) => line.startsWith('without'))!;
+    expect(said).toContain('another volume of the set has its place');
+    const [, volume, at] = /restore it alone with \{"volume": "(.+)", "at": "(.+)"\}/.exec(said)!;
+    const alone = await h.run('restore', { volume, at, dryRun: true });
+    expect(alone.lines.join()).toContain(region.volumeSnapshots.find(({ id }) => id === at)!.id);
+  });
+
+  test('a volume snapshot that is never finished is reset by an administrator, and then deleted', async () => {
+    deploy([policy()]);
+    await h.run('snapshot', { policy: 'daily' });
+    const stuck = region.volumeSnapshots.find(({ volumeId }) => volumeId === data.id)!;
+    Object.assign(stuck, { status: 'creating', availableAt: undefined });
+    setTime('2026-11-25T06:00:00Z');
+    const { report } = await h.fail('cleanup', { policy: 'daily' });
+    const reset = `openstack volume snapshot set --state error ${stuck.id}`;
+    expect(textsOf((report as { warnings: Parameters<typeof textsOf>[0] }).warnings).join()).toContain(reset);
+  });
+
+  test('a volume that the cloud makes no snapshot of can be named in volumes.except', async () => {
+    const message = 'Invalid volume: Snapshots of this volume type are not supported.';
+    const answer = { status: 400, body: { badRequest: { code: 400, message } } };
+    h.cloud.faults.push({ service: 'volume', method: 'POST', times: 9, answer });
+    const { error } = await h.fail('snapshot', policy());
+    expect(error.message).toContain('name the volume in volumes.except');
+  });
+});
