@@ -1,8 +1,10 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
+import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
-import { attachedSince } from '../volumes/attached.ts';
+import { attachedSince, volumesInImage, volumesLackedBy } from '../volumes/attached.ts';
+import { later } from './expected-state.ts';
 
 /** A part of a server: its image, or one of its volumes. */
 interface ServerPart {
@@ -15,6 +17,8 @@ interface ServerPart {
 /** The newest slot of which all parts of a server are good; without a slot if there is none. */
 export interface WholeSlot {
   slot: Date | undefined;
+  /** Since when the server has its newest part, if no slot has that part. */
+  since?: Date | undefined;
 }
 
 /**
@@ -52,6 +56,30 @@ export function wholeSlotFinder(
     const oldest = Math.min(...parts.map(({ slots }) => Math.max(...slots)));
     if (slot !== undefined && slot >= oldest) return undefined;
     return { slot: slot === undefined ? undefined : new Date(slot) };
+  };
+}
+
+/**
+ * Finds the newest good image of a server that contains all volumes that the server has now: the
+ * image of a server on volumes contains those that were attached when it was made. The result is a
+ * function of a server and the snapshots of its images. It returns undefined if the newest good
+ * image has all volumes, or if it is not known which it has.
+ */
+export function lackedVolumesFinder(
+  { volumes, volumeSnapshots }: Pick<RegionInventory, 'volumes' | 'volumeSnapshots'>,
+  now: Date,
+): (server: Server, images: readonly Snapshot[]) => WholeSlot | undefined {
+  const volumeIn = new Map(volumeSnapshots.map(({ id, volumeId }) => [id, volumeId]));
+  return (server, images) => {
+    const its = volumesInImage(server, volumes);
+    const lackedBy = (image: Snapshot) => volumesLackedBy(image, its, volumeIn);
+    const good = images
+      .filter(({ state, slot }) => state === 'good' && slot <= now)
+      .sort((a, b) => b.slot.getTime() - a.slot.getTime());
+    const lacked = good[0] ? lackedBy(good[0]) : [];
+    if (lacked.length === 0) return undefined;
+    const since = lacked.map((volume) => attachedSince(volume, server)).reduce(later);
+    return { slot: good.find((image) => lackedBy(image).length === 0)?.slot, since };
   };
 }
 

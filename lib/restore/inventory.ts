@@ -22,6 +22,11 @@ export interface RestoreInventory {
   volumes: readonly Volume[];
   /** The volume snapshots of this deployment. */
   volumeSnapshots: readonly SavedVolume[];
+  /**
+   * The id of the volume of each volume snapshot, by the id of that: also of those that the cloud
+   * has made with an image.
+   */
+  volumeIn: ReadonlyMap<string, string>;
   /** Why the volumes of a region can't be read, by region. */
   volumesUnread: ReadonlyMap<string, Reason>;
   /**

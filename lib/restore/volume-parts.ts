@@ -3,6 +3,7 @@ import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
+import { volumesLackedBy } from '../volumes/attached.ts';
 import type { SavedVolume } from '../volumes/saved-volumes.ts';
 import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
@@ -39,15 +40,27 @@ export interface VolumeParts {
  * of which the policy has taken any snapshot.
  */
 export function volumePartsOf(
-  inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>,
+  inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'> &
+    Partial<Pick<RestoreInventory, 'volumeIn'>>,
   { id: server, region, server: existing }: Pick<Origin, 'id' | 'region' | 'server'>,
   snapshot: Snapshot | undefined,
 ): VolumeParts {
   const isHere = (one: { region: string }) => one.region === region;
-  // The image of a server on volumes contains a snapshot of each of them. An image that is no
-  // snapshot of this deployment belongs to no set.
-  if (!snapshot || snapshot.volumeSnapshots.length > 0) return { parts: [], unfinished: [], without: [] };
+  // An image that is no snapshot of this deployment belongs to no set.
+  if (!snapshot) return { parts: [], unfinished: [], without: [] };
   const volumeOf = new Map(inventory.volumes.filter(isHere).map((volume) => [volume.id, volume]));
+  const attached = [...volumeOf.values()].filter(
+    ({ id, attachments }) =>
+      existing?.volumeIds.includes(id) || attachments.some(({ serverId }) => serverId === server),
+  );
+  const unlisted = (existing?.volumeIds ?? [])
+    .filter((id) => !volumeOf.has(id))
+    .map((id) => ({ id, name: '' }));
+  // The image of a server on volumes contains a snapshot of each that was attached then.
+  if (snapshot.volumeSnapshots.length > 0) {
+    const lacked = volumesLackedBy(snapshot, [...attached, ...unlisted], inventory.volumeIn ?? new Map());
+    return { parts: [], unfinished: [], without: lacked.map(withoutVolume) };
+  }
   const savedVolumes = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
     .sort(byGoodness);
@@ -61,19 +74,12 @@ export function volumePartsOf(
   const facts = (saved: SavedVolume) => ({ name: nameOf(saved), snapshot: saved.id, status: saved.status });
   const good = set.filter(({ state }) => state === 'good').sort(byDevice);
   const others = good.filter(({ id }) => id !== snapshot.id);
-  const attached = [...volumeOf.values()].filter(
-    ({ id, attachments }) =>
-      existing?.volumeIds.includes(id) || attachments.some(({ serverId }) => serverId === server),
-  );
-  const unlisted = (existing?.volumeIds ?? [])
-    .filter((id) => !volumeOf.has(id))
-    .map((id) => ({ id, name: '' }));
   const known: (Pick<Volume, 'id' | 'name'> & Partial<Volume>)[] = existing
     ? [...attached, ...unlisted]
     : savedVolumes.map((one) => ({ id: one.volume, name: nameOf(one) }));
   const inSlot = new Set(set.map(({ volume }) => volume));
   const absent = known.filter((one) => !predecessorsOf(one, inventory).some((id) => inSlot.has(id)));
-  const absentNames = new Map(absent.map(({ id, name }) => [id, name || id]));
+  const absentOnce = new Map(absent.map((one) => [one.id, one]));
   return {
     parts: good.map((saved) => ({ saved, name: nameOf(saved), position: others.indexOf(saved) + 1 })),
     // No volume can be made from a snapshot while the cloud makes a backup of it.
@@ -84,9 +90,13 @@ export function volumePartsOf(
       ...set
         .filter((saved) => saved.state === 'failed' || (saved.state === 'unknown' && !isBackingUp(saved)))
         .map((saved): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(saved) })),
-      ...[...absentNames.values()].map((name): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', name })),
+      ...[...absentOnce.values()].map(withoutVolume),
     ],
   };
+}
+
+function withoutVolume({ id, name }: Pick<Volume, 'id' | 'name'>): Reason {
+  return { code: 'RESTORE_WITHOUT_VOLUME', name: name || id };
 }
 
 /**

@@ -113,6 +113,27 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
     ]);
   });
 
+  test('a volume that a server on volumes has got after its image waits for the next one', async () => {
+    const root = region.addVolume({ name: 'root', size: 50 });
+    region.removeServer(db);
+    const its = { image: '', rootVolume: root.id, volumeIds: [root.id], devices: { [root.id]: '/dev/vda' } };
+    const server = region.addServer({ name: 'db', ...its });
+    await takeDays(23, 25);
+    expect(await sentence()).toBe('1 of 1 server protected');
+    server.volumeIds.push(region.addVolume({ name: 'db-new', size: 1 }).id);
+    expect(await sentence()).toBe('0 of 1 server protected; 1 waits for its first snapshot');
+    const plan = await h.run('restore', { server: 'db', to: 'new', dryRun: true });
+    expect(plan.lines).toContainEqual(expect.stringMatching(/without .*db-new/));
+    setTime('2026-11-27T13:00:00Z');
+    expect(await sentence()).toMatch(
+      /^0 of 1 server protected; db(, volume db-new)? has no good daily snapshot/,
+    );
+    setTime('2026-11-28T00:00:10Z');
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-28T06:00:00Z');
+    expect(await sentence()).toBe('1 of 1 server protected');
+  });
+
   test.each([20, 21])('a server whose parts fail in turns from day %i on is late', async (first) => {
     db.createdAt = data.createdAt = new Date('2026-11-10T00:00:00Z');
     await takeDays(20, 27);
