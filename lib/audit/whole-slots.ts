@@ -4,6 +4,7 @@ import type { Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
 import { attachedSince, volumesInImage, volumesLackedBy } from '../volumes/attached.ts';
+import { isInSetOf } from '../volumes/set.ts';
 import { later } from './expected-state.ts';
 
 /** A part of a server: its image, or one of its volumes. */
@@ -43,12 +44,13 @@ export function wholeSlotFinder(
     ),
   );
   return (server, images) => {
-    const volumes = volumesOf(server).map(
-      (volume): ServerPart => ({
-        slots: goodSlots(seriesOf.get(volume.id) ?? [], now),
-        since: attachedSince(volume, server),
-      }),
-    );
+    const volumes = volumesOf(server).map((volume): ServerPart => {
+      const snapshots = seriesOf.get(volume.id) ?? [];
+      return {
+        slots: goodSlots(snapshots.filter(isInSetOf(server.id)), now),
+        since: volumeSince(volume, server, snapshots),
+      };
+    });
     const parts = [...(images ? [{ slots: goodSlots(images, now) }] : []), ...volumes];
     // A part without any good snapshot waits, or is late, by itself.
     if (parts.length < 2 || parts.some(({ slots }) => slots.size === 0)) return undefined;
@@ -57,6 +59,23 @@ export function wholeSlotFinder(
     if (slot !== undefined && slot >= oldest) return undefined;
     return { slot: slot === undefined ? undefined : new Date(slot) };
   };
+}
+
+/**
+ * Since when a server has a volume, as far as it is known: not before the newest snapshot that was
+ * taken while only other servers had the volume.
+ *
+ * @param snapshots those of the volume.
+ */
+export function volumeSince(
+  volume: Volume,
+  server: Server,
+  snapshots: readonly Snapshot[],
+): Date | undefined {
+  const isOwn = isInSetOf(server.id);
+  return snapshots
+    .flatMap((snapshot) => (isOwn(snapshot) ? [] : snapshot.slot))
+    .reduce<Date | undefined>(later, attachedSince(volume, server));
 }
 
 /**

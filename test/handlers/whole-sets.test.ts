@@ -113,6 +113,21 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
     ]);
   });
 
+  test('a volume that has moved to another server waits for a snapshot with that one', async () => {
+    const web = region.addServer({ name: 'web' });
+    await takeDays(23, 25);
+    expect(await sentence()).toBe('2 of 2 servers protected');
+    db.volumeIds = [];
+    web.volumeIds.push(data.id);
+    expect(await sentence()).toBe('1 of 2 servers protected; 1 waits for its first snapshot');
+    const plan = await h.run('restore', { server: 'web', to: 'new', dryRun: true });
+    expect(plan.lines).toContainEqual(expect.stringMatching(/without .*db-data/));
+    setTime('2026-11-26T00:00:10Z');
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-26T06:00:00Z');
+    expect(await sentence()).toBe('2 of 2 servers protected');
+  });
+
   test('a volume that a server on volumes has got after its image waits for the next one', async () => {
     const root = region.addVolume({ name: 'root', size: 50 });
     region.removeServer(db);
