@@ -128,6 +128,17 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
     expect(await sentence()).toBe('2 of 2 servers protected');
   });
 
+  test('no volume of a server is taken that is deleted before its image is requested', async () => {
+    h.cloud.faults.push({
+      ...{ service: 'compute', method: 'POST', path: /action$/ },
+      answer: () => region.removeServer(db),
+    });
+    const { totals, entries } = await h.run('snapshot', policy());
+    expect(totals).toEqual({ skipped: 1 });
+    expect(entries).toMatchObject([{ name: 'db', outcome: 'skipped', code: 'SERVER_GONE_BY_NOW' }]);
+    expect(region.volumeSnapshots).toEqual([]);
+  });
+
   test('a volume that a server on volumes has got after its image waits for the next one', async () => {
     const root = region.addVolume({ name: 'root', size: 50 });
     region.removeServer(db);
