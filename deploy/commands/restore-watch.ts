@@ -15,7 +15,9 @@ export interface Followed {
   record: RestoreRecord;
   /** The codes of the reasons that people have seen. */
   shown: readonly ReasonCode[];
-  /** Whether the queue takes the steps. Otherwise this command does, as for `--stage local`. */
+  /**
+   * Whether the queue takes the steps. Otherwise this command takes them, as for `--stage local`.
+   */
   hasQueue?: boolean;
   /** Whether to show the current steps only, without waiting for the end. */
   onlyOnce?: boolean;

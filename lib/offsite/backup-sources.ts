@@ -38,6 +38,8 @@ export function backupSources(
   const dataOf = new Map(volumeSnapshots.map((one) => [one.id, one]));
   const sourceOf = (snapshot: Snapshot, data: VolumeSnapshot, volumeName: string): BackupSource => {
     const { server, slot } = snapshot;
+    // Glance's protection of an image is no hold of ours, which a release could end.
+    const hold = snapshot.hold === 'protected' ? undefined : snapshot.hold;
     const volume = volumeOf.get(data.volumeId);
     const marked = volumePlaceIn(data);
     const place = {
@@ -49,7 +51,7 @@ export function backupSources(
     return {
       snapshot: { ...snapshot, volume: data.volumeId },
       backup: data.metadata[BACKUP_KEY],
-      marker: newVolumeSnapshot({ id: data.volumeId, name, ...place }, { owner, policy, server, slot }),
+      marker: newVolumeSnapshot({ id: data.volumeId, name, ...place }, { owner, policy, server, slot, hold }),
     };
   };
   const single = volumeSnapshots.flatMap((one) => {

@@ -53,6 +53,8 @@ const CinderBackup = v.looseObject({
 
 /** The volume API microversion from which backups have metadata. */
 const WITH_METADATA = '3.43';
+/** The volume API microversion from which backups can be changed. */
+const WITH_UPDATE = '3.9';
 
 /**
  * All volume backups of the project in a region.
@@ -144,6 +146,28 @@ export async function createVolumeBackup(
 }
 
 /**
+ * Replaces all metadata of a volume backup, and its description. Clouds before volume API 3.43 have
+ * no metadata of backups, and get the description alone.
+ *
+ * `PUT /backups/{id}`: https://docs.openstack.org/api-ref/block-storage/v3/#update-a-backup
+ *
+ * @throws {CloudError} NOT_FOUND if the backup does not exist; with the status 406 if the cloud is
+ *   older than volume API 3.9, and can't change a backup.
+ */
+export async function updateVolumeBackup(
+  session: Session,
+  { region, id }: Pick<VolumeBackup, 'region' | 'id'>,
+  { metadata, description }: Pick<VolumeBackup, 'metadata' | 'description'>,
+): Promise<void> {
+  const path = `/backups/${encodeURIComponent(id)}`;
+  const put: CloudRequest = { service: 'volume', region, path, method: 'PUT', expect: [200] };
+  await withMetadata(
+    (microversion) => session.request({ ...put, microversion, json: { backup: { metadata, description } } }),
+    () => session.request({ ...put, microversion: WITH_UPDATE, json: { backup: { description } } }),
+  );
+}
+
+/**
  * Deletes a volume backup. The cloud deletes it asynchronously. A missing backup, or one that is
  * being deleted, counts as deleted.
  *
@@ -159,7 +183,7 @@ export async function deleteVolumeBackup(session: Session, region: string, id: s
 
 /**
  * Sends a request with the microversion that has metadata. A cloud that lacks it answers 406, and
- * has carried out nothing; then sends the request for volume API 3.0.
+ * has carried out nothing; then sends the request for an older volume API.
  */
 async function withMetadata<T>(
   current: (microversion: string) => Promise<T>,

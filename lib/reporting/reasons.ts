@@ -432,7 +432,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   JOB_REFUSED: { job: 'cleanup' | 'offsite' | 'drill' | 'restore'; reasons: readonly Reason[] };
   REGION_UNKNOWN: { where: string; problem: Reason };
   IMAGE_UNKNOWN: { field: 'hold' | 'release'; image: string; regions: readonly string[] };
-  HOLD_NOT_KEPT: { id: string };
+  HOLD_NOT_KEPT: { id: string; isBackup?: true };
   HOLD_OF_FAILED: { image: string; status: string };
   HOLD_REFUSED: { error: string; message: string };
   COPIES_WITHOUT_BUCKET: None;
@@ -565,6 +565,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean; isBackup?: true };
   RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
   RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
+  RESTORE_BACKUPS_UNREAD: { where: string; problem: Reason };
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };
   RESTORE_VOLUME_REQUESTED: OfNewVolume;
   RESTORE_VOLUME_STATUS: OfNewVolume & { status: string };
@@ -604,6 +605,11 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_VOLUME_NOT_DETACHED: { volume: string; name: string; error: string; message: string };
   RESTORE_VOLUME_BUSY: { volume: string; name: string; status: string };
   RESTORE_OLD_VOLUME: { volume: string; name: string; servers: readonly string[] };
+  RESTORE_VOLUMES_BACK: {
+    server: string;
+    detach: readonly string[];
+    attach: readonly { volume: string; device?: string }[];
+  };
   RESTORE_NEW_VOLUME_GONE: { volume: string };
   RESTORE_STARTING: { name: string; server: string };
   RESTORE_NOT_STARTED: { name: string; server: string; error: string; message: string };

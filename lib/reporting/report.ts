@@ -57,6 +57,8 @@ export interface VolumeLine {
   reason: Sentence;
   /** The id of the volume snapshot that was requested, or that was already there. */
   snapshot?: string;
+  /** The id of the backup that was held or released, instead of `snapshot`. */
+  backup?: string;
 }
 
 /** The result for one server. */

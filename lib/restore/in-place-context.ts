@@ -5,7 +5,7 @@ import { eventToResume, type RestoreContext, restoreReport } from './context.ts'
 import type { RebuildEvent } from './event.ts';
 import type { VolumeSwap } from './in-place-volumes.ts';
 import { statusReasons } from './made-volumes.ts';
-import { replacedReasons } from './replaced-volumes.ts';
+import { replacedReasons, volumesBack } from './replaced-volumes.ts';
 import type { Restoration, RestoreState } from './restoration.ts';
 import type { Safety } from './safety.ts';
 
@@ -39,7 +39,13 @@ export const safetySnapshotIds = ({ safetySnapshots, missing }: InPlaceContext):
 /** What a restore has made and replaced so far, for the text of a refusal. */
 export function leftBehind(restore: InPlaceRestore): Reason[] {
   const made = restore.swaps.flatMap((swap) => (swap.made ? [swap.made] : []));
-  return [...statusReasons({ made, twins: [] }), ...replacedReasons(restore)];
+  return [...statusReasons({ made, twins: [] }), ...replacedReasons(restore), ...volumesBack(restore)];
+}
+
+/** The reason with the event that puts the disk of a safety snapshot back. */
+export function diskBack({ id, name }: Pick<ServerDetail, 'id' | 'name'>, safety: string): Reason {
+  const event = { server: id, to: 'in-place', at: safety, volumes: 'none', confirm: name };
+  return { code: 'RESTORE_WAY_BACK', event };
 }
 
 /**

@@ -4,6 +4,7 @@ import type { ServerDetail } from '../openstack/servers.ts';
 import type { Session } from '../openstack/session.ts';
 import { getVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { checkBackupsRead } from './backups-of-volumes.ts';
 import type { RestoreContext } from './context.ts';
 import type { RebuildEvent } from './event.ts';
 import type { MadeVolume, MadeVolumes } from './made-volumes.ts';
@@ -63,7 +64,11 @@ export async function inPlaceVolumes(
   const unread = checkVolumesRead(session, context);
   if (unread.length > 0 || session.missingEndpoint('volume', origin.region))
     return { swaps: [], plan: unread };
-  const found = volumePartsOf(inventory, origin, inventory.read(image));
+  const found = volumePartsOf(inventory, origin, inventory.read(image), before.made);
+  const without = [
+    ...found.without,
+    ...(found.without.length > 0 ? checkBackupsRead(inventory, origin.region) : []),
+  ];
   if (found.unfinished.length > 0) refuse(...found.unfinished, ...left);
   const attached = await attachedVolumes(session, server);
   const isNew = (volume: Volume) => readVolumeMark(volume)?.request === request;
@@ -86,7 +91,7 @@ export async function inPlaceVolumes(
     swaps: placed.toSorted((a, b) => Number(a.device === undefined) - Number(b.device === undefined)),
     plan: [
       ...swaps.flatMap(planOf),
-      ...found.without,
+      ...without,
       ...shared.map(({ old }) => sharedReason('RESTORE_VOLUME_SHARED', old!)),
       ...(staying.length > 0
         ? [{ code: 'RESTORE_VOLUMES_STAY', volumes: staying.map(({ id, name }) => ({ id, name })) } as const]
@@ -163,7 +168,10 @@ function sharedReason(
 }
 
 function planOf({ part: { saved, name }, made, old, device }: VolumeSwap): Reason[] {
-  const size = saved.sizeGb === undefined ? {} : { sizeGb: saved.sizeGb };
+  const size = {
+    ...(saved.sizeGb === undefined ? {} : { sizeGb: saved.sizeGb }),
+    ...(saved.isBackup ? { isBackup: true as const } : {}),
+  };
   return [
     ...(made ? [] : [{ code: 'RESTORE_VOLUME', name, snapshot: saved.id, isRoot: false, ...size } as const]),
     {

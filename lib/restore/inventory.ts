@@ -1,4 +1,5 @@
 import type { Server } from '../openstack/compute.ts';
+import type { CloudError } from '../openstack/errors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -20,13 +21,15 @@ export interface RestoreInventory {
    */
   snapshots: readonly Snapshot[];
   volumes: readonly Volume[];
-  /** The volume snapshots of this deployment. */
+  /** The volume snapshots of this deployment, and the backups where these were asked for. */
   volumeSnapshots: readonly SavedVolume[];
   /**
    * The id of the volume of each volume snapshot, by the id of that: also of those that the cloud
    * has made with an image.
    */
   volumeIn: ReadonlyMap<string, string>;
+  /** Why the backups of a region can't be listed, by region. */
+  backupsUnread?: ReadonlyMap<string, CloudError>;
   /** Why the volumes of a region can't be read, by region. */
   volumesUnread: ReadonlyMap<string, Reason>;
   /**

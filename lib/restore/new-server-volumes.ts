@@ -1,7 +1,9 @@
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { checkBackupsRead } from './backups-of-volumes.ts';
 import type { RestoreContext } from './context.ts';
 import type { NewServerEvent } from './event.ts';
+import type { MadeVolumes } from './made-volumes.ts';
 import { refuse } from './refusal.ts';
 import { type VolumeParts, volumePartsOf } from './volume-parts.ts';
 
@@ -14,8 +16,9 @@ import { type VolumeParts, volumePartsOf } from './volume-parts.ts';
 export function newServerVolumes(
   { event, origin, inventory }: RestoreContext<NewServerEvent>,
   image: Image,
+  { made }: Pick<MadeVolumes, 'made'>,
 ): Pick<VolumeParts, 'parts' | 'without'> & { plan: Reason[] } {
-  const found = volumePartsOf(inventory, origin, inventory.read(image));
+  const found = volumePartsOf(inventory, origin, inventory.read(image), made);
   if (event.volumes === 'none') {
     const parts = found.parts.filter(({ position }) => position === 0);
     return { parts, without: [], plan: [] };
@@ -25,7 +28,10 @@ export function newServerVolumes(
     ({ saved, name, position }): Reason => ({
       ...{ code: 'RESTORE_VOLUME', name, snapshot: saved.id, isRoot: position === 0 },
       ...(saved.sizeGb === undefined ? {} : { sizeGb: saved.sizeGb }),
+      ...(saved.isBackup ? { isBackup: true } : {}),
     }),
   );
-  return { ...found, plan: [...plan, ...found.without] };
+  const mayLack = found.without.length > 0 || !origin.server;
+  const without = [...found.without, ...(mayLack ? checkBackupsRead(inventory, origin.region) : [])];
+  return { ...found, without, plan: [...plan, ...without] };
 }

@@ -13,7 +13,7 @@ import { findMadeVolumes, statusReasons } from './made-volumes.ts';
 import { makeVolumes, type VolumesStep } from './make-volumes.ts';
 import { refuse } from './refusal.ts';
 import { replaceDisk } from './replace-disk.ts';
-import { replacedReasons } from './replaced-volumes.ts';
+import { replacedReasons, volumesBack } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
 import { checkSafetySnapshot, isOld, type Safety, type SafetyState } from './safety.ts';
 import { takeSafety } from './take-safety.ts';
@@ -34,7 +34,7 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
   const { event, origin, safetySnapshots } = context;
   const before = await findMadeVolumes(session, context);
   for (const { mark } of before.made) refuseOtherRestore(context, mark);
-  const left = [...statusReasons(before), ...replacedReasons(context)];
+  const left = [...statusReasons(before), ...replacedReasons(context), ...volumesBack(context)];
   const server = origin.server && (await getServer(session, origin.region, origin.id));
   if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id }, ...left);
   const isSwapping = hasSwapBegun(context, before);

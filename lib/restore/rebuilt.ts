@@ -7,10 +7,11 @@ import type { Reason } from '../reporting/reasons.ts';
 import { isTemporaryError } from './cloud-request.ts';
 import { eventToResume, type Progress, type RestoreContext, restoreReport } from './context.ts';
 import type { RebuildEvent } from './event.ts';
+import { diskBack } from './in-place-context.ts';
 import { findMadeVolumes, statusReasons } from './made-volumes.ts';
-import { RESTORED_KEY, type RestoredMark, restoredMark } from './marks.ts';
+import { RESTORED_KEY, type RestoredMark, readSafetyMark, restoredMark } from './marks.ts';
 import { progressOf, type Restored, sourceOf } from './progress.ts';
-import { replacedReasons } from './replaced-volumes.ts';
+import { replacedReasons, volumesBack } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
 
 /**
@@ -45,12 +46,23 @@ export async function reportRebuilt(
       ...missing.map((volume): Reason => ({ code: 'RESTORE_VOLUME_GONE', volume })),
       ...(volumes ? statusReasons(volumes) : []),
       ...replacedReasons(context),
+      ...(progress.state === 'building' ? [] : wayBack(context, server)),
       sourceOf(context, begun),
       ...twins.map((other): Reason => ({ code: 'RESTORE_TWIN', server: other })),
     ],
     restored: id,
     ...(isOpen ? { next: eventToResume(context, begun.image, results) } : {}),
   });
+}
+
+/** How to put the old volumes and the old disk back. */
+function wayBack(context: RestoreContext<RebuildEvent>, server: ServerDetail | undefined): Reason[] {
+  if (!server) return [];
+  const { inventory, request } = context;
+  const [safety] = inventory.images
+    .filter((image) => readSafetyMark(image)?.request === request && image.status === 'active')
+    .sort((a, b) => (b.createdAt?.getTime() ?? 0) - (a.createdAt?.getTime() ?? 0));
+  return [...volumesBack(context), ...(safety ? [diskBack(server, safety.id)] : [])];
 }
 
 /**

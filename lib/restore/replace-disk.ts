@@ -5,9 +5,15 @@ import type { Reason } from '../reporting/reasons.ts';
 import { canonical } from '../snapshots/selector.ts';
 import { send } from './cloud-request.ts';
 import { eventToResume, parametersOf, restoreReport } from './context.ts';
-import { type InPlaceRestore, inPlaceReport, leftBehind, safetySnapshotIds } from './in-place-context.ts';
+import {
+  diskBack,
+  type InPlaceRestore,
+  inPlaceReport,
+  leftBehind,
+  safetySnapshotIds,
+} from './in-place-context.ts';
 import { isRebuiltBy, RESTORED_KEY, readSafetyMark, restoredMark } from './marks.ts';
-import { replacedReasons } from './replaced-volumes.ts';
+import { replacedReasons, volumesBack } from './replaced-volumes.ts';
 import type { Restoration } from './restoration.ts';
 import { checkSafetySnapshot, type Safety } from './safety.ts';
 import { swapVolumes } from './swap-volumes.ts';
@@ -22,7 +28,7 @@ export async function replaceDisk(
   restore: InPlaceRestore,
   safety: Safety,
 ): Promise<Restoration> {
-  const { image, event, request, origin } = restore;
+  const { image, request, origin } = restore;
   const { id } = safety.snapshot;
   const [current, server] = await Promise.all([
     getImage(session, origin.region, id),
@@ -40,7 +46,13 @@ export async function replaceDisk(
   }
   const swapped = await swapVolumes(session, restore, server);
   if (swapped.state !== 'done') {
-    return inPlaceReport(restore, swapped.state, [...swapped.reasons, ...replacedReasons(restore)], id);
+    const back = swapped.state === 'failed' ? volumesBack(restore) : [];
+    return inPlaceReport(
+      restore,
+      swapped.state,
+      [...swapped.reasons, ...replacedReasons(restore), ...back],
+      id,
+    );
   }
   const mark = restoredMark({
     ...parametersOf(restore, image.id),
@@ -70,7 +82,6 @@ export async function replaceDisk(
       id,
     );
   }
-  const back = { server: server.id, to: 'in-place', at: id, confirm: event.confirm };
   return restoreReport(restore, image.id, {
     state: 'building',
     restored: server.id,
@@ -78,8 +89,9 @@ export async function replaceDisk(
     reasons: [
       { code: 'SAFETY_GOOD', image: id },
       { code: 'RESTORE_REBUILDING', name: server.name, image: image.id, imageName: image.name },
-      { code: 'RESTORE_WAY_BACK', event: back },
       ...replacedReasons(restore),
+      ...volumesBack(restore),
+      diskBack(server, id),
     ],
     next: eventToResume(restore, image.id, {
       restored: server.id,

@@ -17,8 +17,8 @@ const LONGEST_WAIT_MS = 5 * MINUTE_MS;
 type Reported = Pick<Restoration, 'codes' | 'lines'>;
 
 /**
- * What a call of a restore found or did that the call before it had not: the codes, and the same
- * reasons as sentences. Times are ISO.
+ * The reasons in the report of a call that the previous call had not reported: the codes, and the
+ * same reasons as sentences. Times are ISO.
  */
 export interface RestoreStep {
   at: string;
@@ -103,7 +103,7 @@ function withStep({ steps, last }: RestoreRecord, call: Restoration, at: string)
  * The reasons with other codes than `codes`. If a code occurs n times in `codes`, only its first n
  * reasons are left out.
  */
-export function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
+function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
   const left = Map.groupBy(known, (code) => code);
   const others = codes.flatMap((code, i) => (left.get(code)?.pop() === undefined ? [i] : []));
   return { codes: others.map((i) => codes[i]!), lines: others.map((i) => lines[i]!) };

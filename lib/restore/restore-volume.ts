@@ -4,7 +4,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { canonical } from '../snapshots/selector.ts';
 import type { SavedVolume } from '../volumes/saved-volumes.ts';
-import { backupsOfVolumes } from './backups-of-volumes.ts';
+import { checkBackupsRead, withBackups } from './backups-of-volumes.ts';
 import { eventToResume, eventToRun, type RestoreContext, restoreReport } from './context.ts';
 import type { VolumeRestoreEvent } from './event.ts';
 import { isAtOrBefore, momentMs } from './image-choice.ts';
@@ -18,8 +18,8 @@ import { takeInventory } from './take-inventory.ts';
 import { volumeName } from './volume-parts.ts';
 
 /**
- * Takes the next step of the restore of one volume: makes it from one of its snapshots, or without
- * a good one from one of its backups, and reports it until it is available. It is attached to no
+ * Takes the next step of the restore of one volume: makes it from one of its snapshots, or from the
+ * backup of a slot that has no good one, and reports it until it is available. It is attached to no
  * server. The original may be gone.
  *
  * @throws {ValidationError} when the event can't be carried out. Then nothing has been made.
@@ -32,8 +32,11 @@ export async function restoreVolume(
   const request = event.request ?? run.requestId;
   const listed = await takeInventory(session, event, run);
   refuseUnreadVolumes(listed);
-  const inventory = hasSnapshotOf(listed, event) ? listed : await withBackups(session, listed, run);
-  const { volume, region, name } = findVolume(inventory, event.volume);
+  const hasSnapshot = hasSnapshotOf(listed, event);
+  const isSnapshotId = hasSnapshot && momentMs(event.at) === undefined;
+  const inventory = isSnapshotId ? listed : await withBackups(session, listed, listed.regions, run);
+  const unread = listed.regions.flatMap((one) => checkBackupsRead(inventory, one));
+  const { volume, region, name } = findVolume(hasSnapshot ? listed : inventory, event.volume);
   const listedFor = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
   // The snapshot of a volume of several servers is listed for each of them.
   const savedVolumes = listedFor.filter(({ id }, i) => listedFor.findIndex((one) => one.id === id) === i);
@@ -46,7 +49,9 @@ export async function restoreVolume(
     refuseOther(context, begun);
     return reportMade(session, context, before, begun);
   }
-  const { saved, reasons } = choose(savedVolumes, event, name);
+  const chosen = choose(savedVolumes, event, name);
+  const { saved } = chosen;
+  const reasons = [...chosen.reasons, ...unread];
   const its = { ...context, origin: { ...origin, id: saved.server } };
   if (event.dryRun) {
     const apply = eventToRun(its, saved.id);
@@ -61,7 +66,7 @@ export async function restoreVolume(
   return reportStep(its, saved.id, { ...step, reasons: [...reasons, ...step.reasons] });
 }
 
-/** Whether a good snapshot of the volume fits the event. Without one, backups are restored. */
+/** Whether a good snapshot of the volume fits the event. */
 function hasSnapshotOf(
   { volumes, volumeSnapshots }: RestoreInventory,
   { volume, at, policy }: VolumeRestoreEvent,
@@ -70,15 +75,6 @@ function hasSnapshotOf(
     saved.volume === volume || canonical(volumeName(volumes, saved)) === canonical(volume);
   const its = volumeSnapshots.filter((saved) => saved.state === 'good' && isOfVolume(saved));
   return candidatesOf(its, { at, policy }).length > 0;
-}
-
-async function withBackups(
-  session: Session,
-  inventory: RestoreInventory,
-  run: Run,
-): Promise<RestoreInventory> {
-  const backups = await backupsOfVolumes(session, inventory, run);
-  return { ...inventory, volumeSnapshots: [...inventory.volumeSnapshots, ...backups] };
 }
 
 type VolumeContext = RestoreContext<VolumeRestoreEvent>;
@@ -212,7 +208,10 @@ function choose(
   };
 }
 
-/** The saved volumes that an event permits, the newest first. */
+/**
+ * The saved volumes that an event permits, the newest first. Of one slot, a good volume snapshot
+ * comes before its backup.
+ */
 function candidatesOf(
   savedVolumes: readonly SavedVolume[],
   { at, policy }: Pick<VolumeRestoreEvent, 'at' | 'policy'>,
@@ -221,7 +220,13 @@ function candidatesOf(
   return savedVolumes
     .filter((one) => policy === undefined || one.policy === policy)
     .filter((one) => (untilMs === undefined ? one.id === at : isAtOrBefore(one, untilMs)))
-    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
+    .sort(
+      (a, b) =>
+        b.slot.getTime() - a.slot.getTime() ||
+        Number(b.state === 'good') - Number(a.state === 'good') ||
+        Number(a.isBackup ?? false) - Number(b.isBackup ?? false) ||
+        (a.id < b.id ? -1 : 1),
+    );
 }
 
 /** @throws {ValidationError} when the restore has begun with another volume or snapshot. */

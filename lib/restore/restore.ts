@@ -8,6 +8,7 @@ import type { Reason } from '../reporting/reasons.ts';
 import type { Lease } from '../runtime/lease.ts';
 import type { Run } from '../runtime/run.ts';
 import { attachVolumes } from './attach-volumes.ts';
+import { checkBackupsRead, withBackups } from './backups-of-volumes.ts';
 import { send } from './cloud-request.ts';
 import {
   chooseImage,
@@ -51,8 +52,10 @@ const REMEMBERED_MS = 366 * DAY_MS;
 export async function restore(session: Session, event: RestoreEvent, run: Run): Promise<Restoration> {
   if (event.to === 'volume') return restoreVolume(session, event, run);
   const request = event.request ?? run.requestId;
-  const inventory = await takeInventory(session, event, run);
-  const origin = findOrigin(inventory, event.server);
+  const listed = await takeInventory(session, event, run);
+  const origin = findOrigin(listed, event.server);
+  const isWithVolumes = event.volumes !== 'none' && !listed.volumesUnread.has(origin.region);
+  const inventory = isWithVolumes ? await withBackups(session, listed, [origin.region], run) : listed;
   const context = { origin, request, inventory, run };
   const restored = await findRestored(session, { ...context, event });
   if (restored) {
@@ -136,7 +139,9 @@ async function reportProgress(
   const image = [...images, ...rootDisks].find(
     (one) => one.id === begun.image && one.region === begun.region,
   );
-  const { without } = volumePartsOf(inventory, origin, image && inventory.read(image));
+  const snapshot = image && inventory.read(image);
+  const { without } = volumePartsOf(inventory, origin, snapshot, volumes.made);
+  const unreadBackups = without.length > 0 ? checkBackupsRead(inventory, origin.region) : [];
   // The next call still names a volume that is gone, so that the restore never seems complete.
   const ids = [...volumes.made.map(({ volume }) => volume.id), ...volumes.missing];
   const isOpen = attached.state === 'building' || (isReady && attached.state === 'failed');
@@ -146,7 +151,7 @@ async function reportProgress(
       ...progress.reasons,
       ...attached.reasons,
       ...unread,
-      ...(event.volumes === 'none' ? [] : without),
+      ...(event.volumes === 'none' ? [] : [...without, ...unreadBackups]),
       sourceOf(context, begun),
       ...doubled,
     ],
@@ -173,7 +178,7 @@ async function create(session: Session, context: RestoreContext<NewServerEvent>)
     begun === undefined
       ? await chooseImage(session, context)
       : await chosenEarlier(session, context, begun, statusReasons(before));
-  const volumes = newServerVolumes(context, image);
+  const volumes = newServerVolumes(context, image, before);
   const [flavors, detail, networks] = await Promise.all([
     listFlavors(session, region),
     origin.server ? getServer(session, region, origin.id) : undefined,

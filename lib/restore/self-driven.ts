@@ -56,7 +56,8 @@ export interface RestorePorts<R extends RestoreRun> {
  * call.
  *
  * @throws {ValidationError} when the event can't be carried out; other errors when the first step
- *   fails. Then the queue makes no further call, and the caller decides.
+ *   fails. Then the queue makes no further call, and the caller decides. Each error has the id of
+ *   the restore as `request`: a call with it goes on with the same restore.
  */
 export async function beginRestore<R extends RestoreRun>(
   event: unknown,
@@ -65,6 +66,19 @@ export async function beginRestore<R extends RestoreRun>(
 ): Promise<Restoration> {
   const order = parseRestore(event);
   const request = order.request ?? run.requestId;
+  try {
+    return await begin({ event, order, request }, run, ports);
+  } catch (error) {
+    if (!order.dryRun) Object.assign(error as Error, { request });
+    throw error;
+  }
+}
+
+async function begin<R extends RestoreRun>(
+  { event, order, request }: { event: unknown; order: RestoreEvent; request: string },
+  run: R,
+  ports: RestorePorts<R>,
+): Promise<Restoration> {
   const key = { account: order.account, request };
   const { queue, warn } = ports;
   if (order.dryRun || !queue) return ports.restore(order, run);

@@ -8,6 +8,7 @@ import type { SavedVolume } from '../volumes/saved-volumes.ts';
 import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
+import type { MadeVolume } from './made-volumes.ts';
 import { originalName } from './marks.ts';
 import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
@@ -34,17 +35,24 @@ export interface VolumeParts {
 
 /**
  * Finds the volume snapshots of the set that a snapshot belongs to: those of the same policy,
- * server and slot.
+ * server and slot. Where a volume has no good one, its backup takes the place, if the inventory has
+ * backups.
  *
  * The set should have the volumes that are attached to the server now; if the server is gone, those
  * of which the policy has taken any snapshot.
+ *
+ * @param made the volumes that the restore has made: these are parts of the set whatever has become
+ *   of what they were made from.
  */
 export function volumePartsOf(
   inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'> &
     Partial<Pick<RestoreInventory, 'volumeIn'>>,
   { id: server, region, server: existing }: Pick<Origin, 'id' | 'region' | 'server'>,
   snapshot: Snapshot | undefined,
+  made: readonly MadeVolume[] = [],
 ): VolumeParts {
+  const sources = new Set(made.map(({ mark }) => mark.snapshot));
+  const isMade = ({ id }: SavedVolume) => sources.has(id);
   const isHere = (one: { region: string }) => one.region === region;
   // An image that is no snapshot of this deployment belongs to no set.
   if (!snapshot) return { parts: [], unfinished: [], without: [] };
@@ -63,7 +71,9 @@ export function volumePartsOf(
   }
   const savedVolumes = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
-    .sort(byGoodness);
+    // The backup of a volume snapshot that has become a volume already stands for that one.
+    .map(({ backupOf = '', ...one }) => (sources.has(backupOf) ? { ...one, id: backupOf } : one))
+    .sort((a, b) => Number(isMade(b)) - Number(isMade(a)) || byGoodness(a, b));
   const inSet = savedVolumes.filter((one) => setOf(one) === setOf(snapshot));
   // A slot may have two snapshots of a volume, if the first one failed.
   const best = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([one]) => one!);
@@ -72,7 +82,8 @@ export function volumePartsOf(
   );
   const nameOf = (saved: SavedVolume) => volumeName(inventory.volumes, saved);
   const facts = (saved: SavedVolume) => ({ name: nameOf(saved), snapshot: saved.id, status: saved.status });
-  const good = set.filter(({ state }) => state === 'good').sort(byDevice);
+  const good = set.filter((saved) => saved.state === 'good' || isMade(saved)).sort(byDevice);
+  const bad = set.filter((saved) => !good.includes(saved));
   const others = good.filter(({ id }) => id !== snapshot.id);
   const known: (Pick<Volume, 'id' | 'name'> & Partial<Volume>)[] = existing
     ? [...attached, ...unlisted]
@@ -82,13 +93,12 @@ export function volumePartsOf(
   const absentOnce = new Map(absent.map((one) => [one.id, one]));
   return {
     parts: good.map((saved) => ({ saved, name: nameOf(saved), position: others.indexOf(saved) + 1 })),
-    // No volume can be made from a snapshot while the cloud makes a backup of it.
-    unfinished: set
-      .filter((saved) => saved.state === 'pending' || isBackingUp(saved))
+    unfinished: bad
+      .filter(isUnfinished)
       .map((saved): Reason => ({ code: 'RESTORE_VOLUME_UNFINISHED', ...facts(saved) })),
     without: [
-      ...set
-        .filter((saved) => saved.state === 'failed' || (saved.state === 'unknown' && !isBackingUp(saved)))
+      ...bad
+        .filter((saved) => !isUnfinished(saved))
         .map((saved): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...facts(saved) })),
       ...[...absentOnce.values()].map(withoutVolume),
     ],
@@ -150,11 +160,22 @@ export function volumeName(volumes: readonly Volume[], saved: SavedVolume): stri
   return (existing && originalName(existing.name)) || serverNameIn(saved);
 }
 
+/**
+ * Whether a volume can be made from it later. None can while the cloud makes a backup of a volume
+ * snapshot, or another volume from a backup.
+ */
+function isUnfinished(saved: SavedVolume): boolean {
+  return saved.state === 'pending' || isBackingUp(saved) || saved.status === 'restoring';
+}
+
 const GOODNESS = ['good', 'pending', 'unknown', 'failed'];
 
+/** Good ones first, and a volume snapshot before its backup. */
 function byGoodness(a: SavedVolume, b: SavedVolume): number {
   return (
-    GOODNESS.indexOf(a.state) - GOODNESS.indexOf(b.state) || b.createdAt.getTime() - a.createdAt.getTime()
+    GOODNESS.indexOf(a.state) - GOODNESS.indexOf(b.state) ||
+    Number(a.isBackup ?? false) - Number(b.isBackup ?? false) ||
+    b.createdAt.getTime() - a.createdAt.getTime()
   );
 }
 

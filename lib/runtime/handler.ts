@@ -93,9 +93,13 @@ export function logResult(result: unknown, ending: RunEnding): RunEnding {
   return ending;
 }
 
-/** Logs the error of a run that has no result. */
+/** Logs the error of a run that has no result, and the restore that it belongs to, if to one. */
 export function logFailure(error: unknown): void {
-  logger.error('the run has failed', { codes: codesOf(error), error: error as Error });
+  const { request } = error as { request?: string };
+  logger.error('the run has failed', {
+    ...{ codes: codesOf(error), error: error as Error },
+    ...(request === undefined ? {} : { request }),
+  });
 }
 
 /** Logs something that went wrong beside the result of a run. */

@@ -44,7 +44,9 @@ export function planCleanup(
   }: Pick<Run, 'now' | 'policies'> & { goneEverywhere?: ReadonlySet<string>; readVolume?: VolumeReader },
 ): RegionPlan {
   const warnings: Finding[] = [];
-  const warn = (...reasons: Reason[]) => warnings.push(...reasons.map((reason) => ({ ...reason, region })));
+  const warnOf = (...reasons: Reason[]) => {
+    warnings.push(...reasons.map((reason) => ({ ...reason, region })));
+  };
   const foreign: Reason[] = [];
   const ours: Snapshot[] = [];
   const withoutPolicy: Snapshot[] = [];
@@ -59,12 +61,12 @@ export function planCleanup(
   }
   for (const [name, its] of Map.groupBy(withoutPolicy, (snapshot) => snapshot.policy)) {
     const bytes = its.reduce((sum, { sizeBytes = 0 }) => sum + sizeBytes, 0);
-    warn({ code: 'POLICY_NOT_DEPLOYED', policy: name, count: its.length, bytes });
+    warnOf({ code: 'POLICY_NOT_DEPLOYED', policy: name, count: its.length, bytes });
   }
 
   const serverOf = new Map(servers.map((server) => [server.id, server]));
   const { only } = policy.servers;
-  const planned = ours.filter((s) => !only || selectsServer(only, s.server, serverOf.get(s.server)));
+  const isPlanned = (s: Snapshot) => !only || selectsServer(only, s.server, serverOf.get(s.server));
   const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
   const serverWith = (volume: string): Server | undefined =>
     volumeOf
@@ -73,10 +75,12 @@ export function planCleanup(
       .find((one) => one !== undefined) ?? servers.find(({ volumeIds }) => volumeIds.includes(volume));
   // The snapshots of a volume have the name of the volume, not of the server.
   const imagesOf = Map.groupBy(
-    planned.filter(({ volume }) => volume === undefined),
+    ours.filter(({ volume }) => volume === undefined),
     ({ server }) => server,
   );
-  const series = [...Map.groupBy(planned, seriesKey).values()].map((snapshots) => {
+  // All of a server's sets count, also if a run is for another server of a shared volume.
+  const series = [...Map.groupBy(ours, seriesKey).values()].map((snapshots) => {
+    const warn = snapshots.some(isPlanned) ? warnOf : () => {};
     const { server: taken, volume, policy: name } = newestOf(snapshots);
     // The series of a volume is that of a server as long as the volume is attached to one.
     const server = volume === undefined ? serverOf.get(taken) : serverWith(volume);
@@ -121,7 +125,7 @@ export function planCleanup(
     return { ...plan, floor, items, isOrphaned };
   });
   // These warnings come last, because there may be many.
-  warn(...foreign);
+  warnOf(...foreign);
   const inUse = inUseIn({ servers, images }, policy, now);
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const used = usedByVolumes(volumes, now);
@@ -131,11 +135,11 @@ export function planCleanup(
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const free = series.map((plan) => ({ ...plan, items: plan.items.map(keptIfInUse) }));
-  const limited = keepWholeSets(free, policy, now).map((plan) => ({
-    ...plan,
-    items: limitDeletions(plan.items, policy.maxDeletes),
-  }));
-  for (const plan of limited) warn(...rotationBehindWarnings(plan, policy.maxDeletes));
+  const limited = keepWholeSets(free, policy, now).flatMap((plan) => {
+    const items = plan.items.filter(({ snapshot }) => isPlanned(snapshot));
+    return items.length === 0 ? [] : [{ ...plan, items: limitDeletions(items, policy.maxDeletes) }];
+  });
+  for (const plan of limited) warnOf(...rotationBehindWarnings(plan, policy.maxDeletes));
   return {
     region,
     series: limited,

@@ -3,6 +3,7 @@ import { HOUR_MS } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import { ValidationError } from '../config/validation-error.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
 import type { Session } from '../openstack/session.ts';
 import { finishReport } from '../reporting/finish-report.ts';
@@ -19,7 +20,7 @@ import { readerOf } from './ownership.ts';
 import { predictDeletions } from './predict-deletions.ts';
 import { type RegionInventory, unreadableVolumes } from './region-inventory.ts';
 import { roundRobin } from './round-robin.ts';
-import { serversOfUnlistedImages, withoutUnlistedVolumes } from './second-listing.ts';
+import { listedTwice, serversOfUnlistedImages, withoutUnlistedVolumes } from './second-listing.ts';
 import { selectServers } from './selector.ts';
 import type { RegionPlan, SeriesPlan } from './series-plan.ts';
 import { countDeadlineDeferred, snapshotLine } from './snapshot-line.ts';
@@ -150,9 +151,23 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     const plan = planCleanup(inventory, policy, read, { ...run, goneEverywhere: gone, readVolume });
     return { read, plan };
   };
-  const plans = (policy.orphans ? await withoutUnlistedVolumes(session, certain, doubts) : certain).map(
-    planRegion,
-  );
+  const counted = policy.orphans ? await withoutUnlistedVolumes(session, certain, doubts) : certain;
+  const planSets = async (inventory: RegionInventory) => {
+    const { region } = inventory;
+    const planned = planRegion(inventory);
+    if (!deletesPartsOfSets(planned.plan, inventory)) return [planned];
+    try {
+      const twice = await listedTwice(session, inventory, { owner, volumes: 'snapshots' });
+      const [problem] = twice.doubts;
+      if (!problem) return [planRegion(twice)];
+      unreadable.push({ region, problem });
+    } catch (error) {
+      if (!isCloudError(error)) throw error;
+      unreadable.push({ region, problem: { code: 'CLOUD', ...errorFactsOf(error) } });
+    }
+    return [];
+  };
+  const plans = (await pMap(counted, planSets)).flat();
   if (policy.adopt && !isAlone) warnings.push({ code: 'ADOPTED_TWICE', policies: [...new Set(adopting)] });
   const notInPolicy = unreadable.length > 0 ? [] : namesNotInPolicy(certain, policy, plans);
   const volumesUnread = policy.volumes === 'none' ? [] : unreadableVolumes(certain);
@@ -195,6 +210,14 @@ function namesNotInPolicy(
   return [...missingIds.filter((id) => !withSeries.has(id)).map((id) => `ids "${id}"`), ...unmatched].map(
     (what) => ({ code: 'NOT_OF_POLICY', what, policy }),
   );
+}
+
+/** Whether a plan deletes snapshots of servers that have volumes, now or earlier. */
+function deletesPartsOfSets({ series }: RegionPlan, { servers }: RegionInventory): boolean {
+  const hasSets =
+    series.some(({ volume }) => volume !== undefined) ||
+    servers.some(({ volumeIds }) => volumeIds.length > 0);
+  return hasSets && series.some(({ items }) => items.some(({ action }) => action === 'delete'));
 }
 
 /** The servers in the markers of a policy's snapshots that are gone from the snapshots' region. */

@@ -2,9 +2,12 @@ import { isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
 import { ADHOC, type Hold } from '../config/policy.ts';
 import { UUID } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
+import { backupReaderOf } from '../offsite/backups.ts';
+import { backupsOfSet, findBackup, holdBackup } from '../offsite/hold-backups.ts';
 import { errorFactsOf, isCloudError, restated } from '../openstack/errors.ts';
 import { getImage, type Image, listImages, setProperty } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
+import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import { getVolumeSnapshot, type VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import { finishReport } from '../reporting/finish-report.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -19,11 +22,12 @@ import { isSnapshot, type MarkerReading, readMarker, stateOf } from './marker.ts
 import { exposedBecause } from './retention.ts';
 
 /**
- * Sets or removes the hold of a set, which is named by the id of its image or of one of its volume
- * snapshots. While the hold lasts, cleanups neither delete nor count any part.
+ * Sets or removes the hold of a set, which is named by the id of its image, of one of its volume
+ * snapshots or of one of their backups. While the hold lasts, cleanups neither delete nor count any
+ * part, and no rotation deletes any of the backups.
  *
- * @throws {ValidationError} when no region has the image or volume snapshot, another project owns
- *   it, the image has failed, or the end of the hold has passed.
+ * @throws {ValidationError} when no region has the image, volume snapshot or backup, another
+ *   project owns it, the image has failed, or the end of the hold has passed.
  */
 export async function hold(session: Session, event: Hold, run: Run): Promise<Report> {
   const { owner, now } = run;
@@ -40,7 +44,7 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
     const field = 'hold' in event ? 'hold' : 'release';
     throw new ValidationError({ code: 'IMAGE_UNKNOWN', field, image: id, regions });
   }
-  const { image, parts } = set;
+  const { image, parts, backups } = set;
   if ('hold' in event && image && stateOf(image) === 'failed' && image.volumeSnapshotIds.length === 0) {
     throw new ValidationError({ code: 'HOLD_OF_FAILED', image: image.id, status: image.status });
   }
@@ -50,14 +54,22 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
         if (await holdVolumeSnapshot(session, part, until)) continue;
         throw new ValidationError({ code: 'HOLD_NOT_KEPT', id: part.id });
       }
+      for (const backup of backups) {
+        if (await holdBackup(session, backup, until)) continue;
+        throw new ValidationError({ code: 'HOLD_NOT_KEPT', id: backup.id, isBackup: true });
+      }
       if (image) await setProperty(session, image, 'autosnap_hold', until);
     }
   } catch (error) {
     if (!isCloudError(error, 'FORBIDDEN')) throw error;
     throw new ValidationError({ code: 'HOLD_REFUSED', ...errorFactsOf(error) });
   }
-  const done = until === 'none' ? 'released' : 'held';
+  const outcome = event.dryRun ? 'planned' : until === 'none' ? 'released' : 'held';
   const reason = until === 'none' ? releasedReason(set, session, run) : heldUntil(until);
+  const volumes = [
+    ...parts.map((part) => ({ ...volumeLine(part, outcome, reason), snapshot: part.id })),
+    ...backups.map((backup) => ({ ...volumeLine(backup, outcome, reason), backup: backup.id })),
+  ];
   return finishReport({
     job: 'hold',
     policy: set.policy,
@@ -71,11 +83,9 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
       {
         ...{ server: set.server, name: set.name, region: set.region },
         ...(image ? { image: image.id } : {}),
-        outcome: event.dryRun ? 'planned' : done,
+        outcome,
         ...reasonOf(reason),
-        ...(parts.length > 0
-          ? { volumes: parts.map((part) => partLine(part, event.dryRun ? 'planned' : done, reason)) }
-          : {}),
+        ...(volumes.length > 0 ? { volumes } : {}),
       },
     ],
   });
@@ -90,12 +100,22 @@ interface HeldSet {
   region: string;
   image: Image | undefined;
   parts: readonly VolumeSnapshot[];
+  /** The backups of the volumes. */
+  backups: readonly VolumeBackup[];
 }
 
-/** Finds the set of an image or of a volume snapshot. An image of others is a set by itself. */
+/**
+ * Finds the set of an image, of a volume snapshot or of a backup. An image of others is a set by
+ * itself.
+ */
 async function findSet(session: Session, id: string, run: Run): Promise<HeldSet | undefined> {
   const { owner, policies = [] } = run;
   const readVolume = volumeReaderOf({ owner, policies });
+  const readBackup = backupReaderOf(readVolume);
+  const volumesOf = async (region: string, set: Parameters<typeof setOf>[0] | undefined) => ({
+    parts: set ? await volumeSnapshotsOfSet(session, region, set, readVolume) : [],
+    backups: set ? await backupsOfSet(session, region, set, readBackup) : [],
+  });
   const image = await findInAnyRegion(session, id, getImage);
   if (image) {
     if (image.owner !== session.projectId) return undefined;
@@ -104,15 +124,15 @@ async function findSet(session: Session, id: string, run: Run): Promise<HeldSet 
       ...{ name, region, image, policy: properties.autosnap_policy ?? '' },
       server: properties.autosnap_server ?? properties.instance_uuid ?? '',
     };
-    const set = setOfImage(image, session, run);
-    return { ...of, parts: set ? await volumeSnapshotsOfSet(session, region, set, readVolume) : [] };
+    return { ...of, ...(await volumesOf(region, setOfImage(image, session, run))) };
   }
   const part = await findInAnyRegion(session, id, async (_, region) =>
     session.missingEndpoint('volume', region) ? undefined : getVolumeSnapshot(session, region, id),
   );
-  const set = part && readVolume(part);
-  if (!part || !isSnapshot(set)) return undefined;
-  const { name, region } = part;
+  const backup = part ? undefined : await findInAnyRegion(session, id, findBackup);
+  const set = part ? readVolume(part) : backup && readBackup(backup);
+  if (!isSnapshot(set)) return undefined;
+  const { name, region } = set;
   const isPart = (one: Image) => {
     const found = readMarker(one, readingOf(session, run));
     return isSnapshot(found) && setOf(found) === setOf(set);
@@ -120,7 +140,7 @@ async function findSet(session: Session, id: string, run: Run): Promise<HeldSet 
   return {
     ...{ policy: set.policy, server: set.server, name, region },
     image: (await listImages(session, region)).find(isPart),
-    parts: await volumeSnapshotsOfSet(session, region, set, readVolume),
+    ...(await volumesOf(region, set)),
   };
 }
 
@@ -146,8 +166,12 @@ function readingOf(
   };
 }
 
-function partLine({ id, name, volumeId }: VolumeSnapshot, outcome: Outcome, reason: Reason): VolumeLine {
-  return { volume: volumeId, name, snapshot: id, outcome, ...reasonOf(reason) };
+function volumeLine(
+  { name, volumeId }: Pick<VolumeSnapshot, 'name' | 'volumeId'>,
+  outcome: Outcome,
+  reason: Reason,
+): VolumeLine {
+  return { volume: volumeId, name, outcome, ...reasonOf(reason) };
 }
 
 function heldUntil(until: string): Reason {
@@ -158,15 +182,16 @@ function heldUntil(until: string): Reason {
 
 /** What future cleanups do with a set after its hold is removed. */
 function releasedReason(
-  { image, parts }: HeldSet,
+  { image, parts, backups }: HeldSet,
   session: Session,
   run: Pick<Run, 'owner' | 'now' | 'policies'>,
 ): Reason {
   const { now, policies } = run;
   const released = image && { ...image, properties: { ...image.properties, autosnap_hold: 'none' } };
+  const readVolume = volumeReaderOf({ owner: run.owner, policies: policies ?? [] });
   const read = released
     ? readMarker(released, readingOf(session, run))
-    : parts.map(volumeReaderOf({ owner: run.owner, policies: policies ?? [] })).find(isSnapshot);
+    : [...parts.map(readVolume), ...backups.map(backupReaderOf(readVolume))].find(isSnapshot);
   if (read === undefined) {
     return { code: policies?.some(({ adopt }) => adopt) ? 'RELEASED_UNMARKED' : 'RELEASED_FOREIGN' };
   }

@@ -4,6 +4,7 @@ import { listImages } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { type InventoryOptions, listRegion } from './list-region.ts';
 import type { RegionInventory } from './region-inventory.ts';
 
 /**
@@ -52,4 +53,31 @@ export async function withoutUnlistedVolumes(
       return { ...inventory, goneVolumes: new Set() };
     }
   });
+}
+
+/**
+ * A region as two listings show it together: the snapshots, volumes and servers of both. What one
+ * listing lacks is no part of its set, so that other parts would be deleted.
+ *
+ * @throws {CloudError} when it can't be listed again.
+ */
+export async function listedTwice(
+  session: Session,
+  first: RegionInventory,
+  options: InventoryOptions,
+): Promise<RegionInventory> {
+  const second = await listRegion(session, first.region, options);
+  const both = <T extends { id: string }>(a: readonly T[], b: readonly T[]) => [
+    ...new Map([...a, ...b].map((one) => [one.id, one])).values(),
+  ];
+  return {
+    ...first,
+    servers: both(first.servers, second.servers),
+    images: both(first.images, second.images),
+    volumes: both(first.volumes, second.volumes),
+    volumeSnapshots: both(first.volumeSnapshots, second.volumeSnapshots),
+    goneVolumes: first.goneVolumes.intersection(second.goneVolumes),
+    gone: first.gone.intersection(second.gone),
+    doubts: [...first.doubts, ...second.doubts, ...(second.volumesUnread ? [second.volumesUnread] : [])],
+  };
 }

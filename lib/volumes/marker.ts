@@ -18,18 +18,17 @@ import {
   suspect,
   UNMARKED,
 } from '../snapshots/marker.ts';
+import {
+  descriptionOf,
+  type Fields,
+  fieldsInDescription,
+  fieldsInMetadata,
+  isSameOwner,
+  KEYS,
+  LONGEST_TEXT,
+} from './marker-fields.ts';
 
-/** The maximum length of a name in Cinder. */
-const LONGEST_NAME = 255;
-/** The first word of the marker in a description. */
-const SIGNATURE = 'autosnap';
-/** A missing field in a description. */
-const NONE = '-';
 const GIGABYTE = 2 ** 30;
-
-/** The fields of the marker in the order of the description. */
-const KEYS = ['owner', 'policy', 'server', 'slot', 'expires', 'request', 'hold', 'device', 'type'] as const;
-type Fields = Partial<Record<(typeof KEYS)[number], string>>;
 
 /** What a restore needs to make a volume like the original, when that is gone. */
 export interface VolumePlace {
@@ -46,10 +45,11 @@ export interface VolumePlace {
  * metadata and in the description, because Cinder v1 may lose metadata.
  *
  * @param volume the volume, with the name that the snapshot's name begins with.
+ * @param fields with the hold of the set, if it has one already.
  */
 export function newVolumeSnapshot(
   volume: VolumePlace & { id: string; name: string },
-  fields: MarkerFields,
+  fields: MarkerFields & { hold?: 'forever' | Date | undefined },
 ): NewVolumeSnapshot {
   const policy = 'policy' in fields ? fields.policy : ADHOC;
   const marker: Fields = {
@@ -60,12 +60,13 @@ export function newVolumeSnapshot(
     ...('policy' in fields
       ? {}
       : { expires: fields.expires ? isoSeconds(fields.expires) : 'never', request: fields.request }),
+    ...(fields.hold ? { hold: fields.hold === 'forever' ? fields.hold : isoSeconds(fields.hold) } : {}),
     ...placeOf(volume),
   };
   return {
     volumeId: volume.id,
     name: volumeSnapshotName(volume, policy, fields.slot),
-    description: shortDescriptionOf(marker),
+    description: descriptionOf(marker),
     metadata: {
       ...Object.fromEntries(Object.entries(marker).map(([key, value]) => [`autosnap_${key}`, value])),
       ...sharingMetadata(volume),
@@ -111,21 +112,7 @@ export function volumePlaceIn({
 function volumeSnapshotName({ id, name }: { id: string; name: string }, policy: string, slot: Date): string {
   const ending = nameEnding(policy, slot);
   const printable = name.replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '').trim() || id;
-  return printable.slice(0, LONGEST_NAME - ending.length).toWellFormed() + ending;
-}
-
-/**
- * The marker as a description, which has 255 characters at most: of a long one only the parts that
- * prove the ownership. If these are too long, the metadata are the only marker.
- */
-function shortDescriptionOf(marker: Fields): string {
-  const { device: _, type: __, ...proof } = marker;
-  return [marker, proof].map(descriptionOf).find(({ length }) => length <= LONGEST_NAME) ?? '';
-}
-
-/** `autosnap <owner> <policy> <server> <slot> <expires> <request> <hold> <device> <type>` */
-function descriptionOf(fields: Fields): string {
-  return [SIGNATURE, ...KEYS.map((key) => fields[key] ?? NONE)].join(' ');
+  return printable.slice(0, LONGEST_TEXT - ending.length).toWellFormed() + ending;
 }
 
 /**
@@ -141,30 +128,13 @@ export function descriptionWithHold(
   return fields && descriptionOf({ ...fields, hold });
 }
 
-function fieldsInDescription(description: string): Fields | undefined {
-  const [signature, ...values] = description.split(' ');
-  if (signature !== SIGNATURE || values.length !== KEYS.length) return undefined;
-  const fields: Fields = {};
-  for (const [i, key] of KEYS.entries()) if (values[i] !== NONE) fields[key] = values[i]!;
-  return fields;
-}
-
-function fieldsInMetadata(metadata: VolumeSnapshot['metadata']): Fields | undefined {
-  const fields: Fields = {};
-  for (const key of KEYS) {
-    const value = metadata[`autosnap_${key}`];
-    if (value !== undefined) fields[key] = value;
-  }
-  return fields.owner === undefined ? undefined : fields;
-}
-
 /** Classifies a volume snapshot; see {@link readVolumeMarker}. */
 export type VolumeReader = (one: VolumeSnapshot) => Snapshot | Suspect | undefined;
 
 /** Whether a volume snapshot has a marker of this deployment, complete or not. */
 export function isMarkedBy(owner: string, one: Pick<VolumeSnapshot, 'metadata' | 'description'>): boolean {
-  return [fieldsInMetadata(one.metadata), fieldsInDescription(one.description)].some(
-    (fields) => fields?.owner === owner,
+  return [fieldsInMetadata(one.metadata), fieldsInDescription(one.description)].some((fields) =>
+    isSameOwner(owner, fields?.owner),
   );
 }
 
@@ -207,7 +177,13 @@ function readMarkedVolumeSnapshot(
   const [inMetadata, inDescription] = [fieldsInMetadata(one.metadata), fieldsInDescription(one.description)];
   const fields = (inMetadata ?? inDescription)!;
   const isSame = (key: (typeof KEYS)[number]) =>
-    !inMetadata || !inDescription || key === 'hold' || inMetadata[key] === inDescription[key];
+    !inMetadata ||
+    !inDescription ||
+    key === 'hold' ||
+    // A description may lack what proves nothing.
+    ((key === 'device' || key === 'type') && inDescription[key] === undefined) ||
+    inMetadata[key] === inDescription[key] ||
+    (key === 'owner' && isSameOwner(inMetadata.owner!, inDescription.owner));
   if (!KEYS.every(isSame)) return { code: 'MARKERS_DIFFER' };
   const { policy, server } = fields;
   if (!policy || !/^[a-z0-9-]{1,40}$/.test(policy)) return { code: 'POLICY_INVALID' };

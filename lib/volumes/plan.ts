@@ -39,6 +39,8 @@ interface VolumePlanOptions {
    * make a further one.
    */
   isBusy(volume: Volume): boolean;
+  /** See unprovenBefore in unprovable.ts. */
+  unprovenOf(wanted: NewVolumeSnapshot): Reason | undefined;
   /** The other servers of the run that have a volume. */
   othersWith(volume: Volume): readonly Server[];
 }
@@ -46,13 +48,14 @@ interface VolumePlanOptions {
 /**
  * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
  * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
- * fails in a status that only an operator ends or that is unknown, and when an earlier run of the
- * same ad-hoc call has made a snapshot that failed.
+ * fails in a status that only an operator ends or that is unknown, when an earlier run of the same
+ * ad-hoc call has made a snapshot that failed, and when an earlier request has made one that nothing
+ * proves.
  */
 export function planVolumes(
   server: Server,
   volumes: readonly Volume[],
-  { due, now, seriesOf, isBusy, othersWith }: VolumePlanOptions,
+  { due, now, seriesOf, isBusy, unprovenOf, othersWith }: VolumePlanOptions,
 ): VolumeStep[] {
   return volumes.map((volume): VolumeStep => {
     const alive = seriesOf(volume).filter(
@@ -73,7 +76,16 @@ export function planVolumes(
       const reason = { code: 'REQUEST_FAILED', ...snapshotId(failed), status: failed.status } as const;
       return { action: 'fail', volume, reason };
     }
-    const { status } = volume;
+    const { id, type, status } = volume;
+    const device = deviceOf(volume, server.id);
+    const name = volume.name || `${server.name || server.id}-${device?.split('/').at(-1) || id}`;
+    const alsoOf = othersWith(volume).map((other) => ({
+      server: other.id,
+      device: deviceOf(volume, other.id),
+    }));
+    const snapshot = newVolumeSnapshot({ id, name, device, type, alsoOf }, due.marker(server));
+    const unproven = unprovenOf(snapshot);
+    if (unproven) return { action: 'fail', volume, reason: unproven };
     // Cinder v1 makes a snapshot with `force` of a volume in any status, also of a broken one.
     if (status === '') return { action: 'fail', volume, reason: { code: 'VOLUME_UNKNOWN' } };
     if (BROKEN.test(status)) return { action: 'fail', volume, reason: { code: 'VOLUME_IN_STATE', status } };
@@ -86,14 +98,6 @@ export function planVolumes(
       return { action: 'skip', volume, reason };
     }
     if (isBusy(volume)) return { action: 'skip', volume, reason: { code: 'VOLUME_SNAPSHOT_IN_PROGRESS' } };
-    const { id, type } = volume;
-    const device = deviceOf(volume, server.id);
-    const name = volume.name || `${server.name || server.id}-${device?.split('/').at(-1) || id}`;
-    const alsoOf = othersWith(volume).map((other) => ({
-      server: other.id,
-      device: deviceOf(volume, other.id),
-    }));
-    const snapshot = newVolumeSnapshot({ id, name, device, type, alsoOf }, due.marker(server));
     return { action: 'take', volume, snapshot };
   });
 }

@@ -15,6 +15,17 @@ export interface SavedVolume extends Snapshot {
   place: VolumePlace;
   /** Whether this is a backup. */
   isBackup?: true;
+  /** The volume snapshot that a backup was made from, which may be gone. */
+  backupOf?: string;
+}
+
+/** A saved volume, once for each of the servers that the volume is attached to. */
+export function forEachServer(saved: SavedVolume): SavedVolume[] {
+  const others = (saved.alsoOf ?? []).map(({ server, device }) => ({
+    ...{ ...saved, server },
+    place: { ...saved.place, device },
+  }));
+  return [saved, ...others];
 }
 
 /**
@@ -38,12 +49,7 @@ export function savedVolumesIn(
         device: recorded.device ?? (existing && deviceOf(existing, server)),
         type: recorded.type ?? existing?.type,
       };
-      const copy = { ...snapshot, volume, sizeGb: one.sizeGb, place };
-      const others = (snapshot.alsoOf ?? []).map((other) => ({
-        ...{ ...copy, server: other.server },
-        place: { ...place, device: other.device },
-      }));
-      return [copy, ...others];
+      return forEachServer({ ...snapshot, volume, sizeGb: one.sizeGb, place });
     });
   });
 }

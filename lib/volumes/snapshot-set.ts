@@ -1,6 +1,7 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Quota } from '../openstack/quota.ts';
 import type { Session } from '../openstack/session.ts';
+import type { NewVolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { type Entry, type Outcome, type VolumeLine, worst } from '../reporting/report.ts';
@@ -13,6 +14,7 @@ import { sharingServers, type VolumeRule, volumesOf } from './attached.ts';
 import type { VolumeReader } from './marker.ts';
 import { planVolumes, type VolumeStep } from './plan.ts';
 import type { VolumeResult } from './take.ts';
+import { unprovenBefore } from './unprovable.ts';
 
 /**
  * How the sets of a run are planned. A set is the image of a server and the snapshots of its
@@ -56,7 +58,9 @@ export function planSets(
       const seriesOf = ({ id }: { id: string }) => series.get(id) ?? [];
       const othersWith = ({ id }: { id: string }) => sharing.get(id)?.filter((one) => one !== server) ?? [];
       const isBusy = ({ id }: { id: string }) => provider === 'rackspace' && busy.has(id);
-      steps.set(server, planVolumes(server, its, { due, now, seriesOf, isBusy, othersWith }));
+      const unprovenOf = (wanted: NewVolumeSnapshot) => unprovenBefore(volumeSnapshots, wanted, read);
+      const options = { due, now, seriesOf, isBusy, unprovenOf, othersWith };
+      steps.set(server, planVolumes(server, its, options));
     }
   }
   return steps;

@@ -2,6 +2,7 @@ import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors
 import type { Session } from '../openstack/session.ts';
 import {
   createVolumeSnapshot,
+  getVolumeSnapshot,
   listVolumeSnapshots,
   type NewVolumeSnapshot,
   setVolumeSnapshotMetadata,
@@ -13,6 +14,7 @@ import type { Outcome } from '../reporting/report.ts';
 import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import type { VolumeReader } from './marker.ts';
 import type { VolumeStep } from './plan.ts';
+import { unprovenBefore, unprovenReason } from './unprovable.ts';
 
 interface VolumeTakeContext {
   session: Session;
@@ -63,25 +65,21 @@ export async function takeVolume(
   try {
     const made = await createVolumeSnapshotOnce(context, snapshot);
     const at = new Date();
-    const found = isSnapshot(read(made)) ? made : await withMarker(session, made, snapshot);
-    const problem = read(found);
-    if (!isSnapshot(problem)) {
-      const reason: Reason = problem
-        ? { code: 'IMAGE_REJECTED', image: made.id, isVolumeSnapshot: true, problem: problem.problem }
-        : { code: 'MARKER_LOST', image: made.id, isVolumeSnapshot: true };
-      return { volume, outcome: 'failed', reason };
+    const found = await withMarker(context, made, snapshot);
+    const snapshotMade = read(found);
+    if (!isSnapshot(snapshotMade)) {
+      const lost = { code: 'MARKER_LOST', image: made.id, isVolumeSnapshot: true } as const;
+      return { volume, outcome: 'failed', reason: unprovenReason(found, read) ?? lost };
     }
-    if (problem.state === 'failed') {
+    if (snapshotMade.state === 'failed') {
       const reason = {
         code: 'IMAGE_FAILED',
         image: made.id,
         isVolumeSnapshot: true,
-        status: made.status,
+        status: found.status,
       } as const;
       return { volume, outcome: 'failed', reason };
     }
-    // Cinder v1 may lose the metadata. The description is then the only marker.
-    if (!isMarked(found, snapshot)) await withMarker(session, made, snapshot).catch(ignoreCloudError);
     const reason = { code: 'TAKEN', name: snapshot.name } as const;
     return { volume, outcome: 'taken', reason, snapshot: made.id, at };
   } catch (error) {
@@ -124,24 +122,31 @@ async function createVolumeSnapshotOnce(
       const snapshot = one.volumeId === wanted.volumeId ? read(one) : undefined;
       return isSnapshot(snapshot) && snapshot.state !== 'failed' && isMet(snapshot);
     });
+    if (!found && unprovenBefore(all, wanted, read)) throw error;
     return found ?? (await create());
   }
 }
 
-/** Sets the metadata again that the cloud did not keep. */
+/**
+ * The snapshot as the cloud has stored it. Cinder v1 may lose metadata, so those are set again if
+ * they are missing; the description may then be the only marker.
+ */
 async function withMarker(
-  session: Session,
+  { session, region, read }: VolumeTakeContext,
   made: VolumeSnapshot,
-  { metadata }: NewVolumeSnapshot,
+  wanted: NewVolumeSnapshot,
 ): Promise<VolumeSnapshot> {
-  await setVolumeSnapshotMetadata(session, made, metadata);
-  return { ...made, metadata: { ...made.metadata, ...metadata } };
+  const isProven = isSnapshot(read(made));
+  if (isProven && hasMetadata(made, wanted) && session.provider !== 'rackspace') return made;
+  try {
+    if (!hasMetadata(made, wanted)) await setVolumeSnapshotMetadata(session, made, wanted.metadata);
+    return (await getVolumeSnapshot(session, region, made.id)) ?? made;
+  } catch (error) {
+    if (!isProven || !isCloudError(error)) throw error;
+    return made;
+  }
 }
 
-function isMarked({ metadata }: VolumeSnapshot, wanted: NewVolumeSnapshot): boolean {
+function hasMetadata({ metadata }: VolumeSnapshot, wanted: NewVolumeSnapshot): boolean {
   return Object.entries(wanted.metadata).every(([key, value]) => metadata[key] === value);
-}
-
-function ignoreCloudError(error: unknown): void {
-  if (!isCloudError(error)) throw error;
 }

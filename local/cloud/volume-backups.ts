@@ -19,8 +19,9 @@ interface WantedBackup {
   metadata?: Record<string, string>;
 }
 
-/** From microversion 3.43 on, backups have metadata. */
+/** From microversion 3.43 on, backups have metadata, and from 3.9 on they can be changed. */
 const WITH_METADATA = 43;
+const WITH_UPDATE = 9;
 const FIELDS = ['volume_id', 'snapshot_id', 'name', 'description', 'container', 'incremental', 'force'];
 
 /** The routes for Cinder's volume backups, which Rackspace's Cloud Block Storage does not have. */
@@ -69,7 +70,7 @@ export function addBackupRoutes(app: Hono<Env>, region: Region, pageSize: () => 
       return refuse(c, `Invalid input for field/attribute backup. ${problem}`);
     }
     const texts = [name ?? '', description ?? '', ...Object.values(wanted.metadata ?? {})];
-    const long = texts.find((text) => text.length > 255);
+    const long = texts.find(isTooLong);
     if (long) return refuse(c, `Invalid input for field/attribute backup. '${long}' is too long`);
     const volume = region.volume(volumeId);
     if (!volume) return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
@@ -103,6 +104,28 @@ export function addBackupRoutes(app: Hono<Env>, region: Region, pageSize: () => 
     return c.json({ backup: { id: backup.id, name, links: [] } }, 202);
   });
 
+  app.put('/backups/:id', async (c) => {
+    // Cinder has no such route for an older microversion.
+    if (minorOf(c, 'volume') < WITH_UPDATE) {
+      return c.json(fault('itemNotFound', 404, 'The resource could not be found.'), 404);
+    }
+    const wanted = await bodyOf<Pick<WantedBackup, 'name' | 'description' | 'metadata'>>(c, 'backup');
+    const known = ['name', 'description', ...(hasMetadata(c) ? ['metadata'] : [])];
+    const unknown = Object.keys(wanted).find((key) => !known.includes(key));
+    if (unknown) {
+      const problem = `Additional properties are not allowed ('${unknown}' was unexpected)`;
+      return refuse(c, `Invalid input for field/attribute backup. ${problem}`);
+    }
+    const { name, description, metadata = {} } = wanted;
+    const long = [name ?? '', description ?? '', ...Object.values(metadata)].find(isTooLong);
+    if (long) return refuse(c, `Invalid input for field/attribute backup. '${long}' is too long`);
+    const backup = backupOf(c);
+    if (!backup) return missing(c);
+    // The metadata are replaced as a whole.
+    Object.assign(backup, wanted);
+    return c.json({ backup: { id: backup.id, name: backup.name, links: [] } });
+  });
+
   app.delete('/backups/:id', (c) => {
     const backup = backupOf(c);
     if (!backup) return missing(c);
@@ -116,6 +139,10 @@ export function addBackupRoutes(app: Hono<Env>, region: Region, pageSize: () => 
     else region.volumeBackups.splice(region.volumeBackups.indexOf(backup), 1);
     return c.body(null, 202);
   });
+}
+
+function isTooLong({ length }: string): boolean {
+  return length > 255;
 }
 
 /** Why Cinder refuses to back up a volume or its snapshot; undefined if it does not. */

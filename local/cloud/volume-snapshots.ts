@@ -32,6 +32,14 @@ function inProgress(volumeId: string) {
   return fault('conflictingRequest', 409, message);
 }
 
+function isTooLong(text: string): boolean {
+  return text.length > 255;
+}
+
+function tooLong(text: string) {
+  return fault('badRequest', 400, `Invalid input for field/attribute snapshot. '${text}' is too long`);
+}
+
 /** The routes for Cinder's volume snapshots. */
 export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () => number): void {
   const snapshotOf = (c: Context<Env>) => region.volumeSnapshots.find(({ id }) => id === c.req.param('id'));
@@ -72,11 +80,8 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
       const message = "Invalid input for field/attribute snapshot. 'volume_id' is a required property";
       return c.json(fault('badRequest', 400, message), 400);
     }
-    const long = [description ?? '', ...Object.values(metadata)].find((text) => text.length > 255);
-    if (long) {
-      const message = `Invalid input for field/attribute snapshot. '${long}' is too long`;
-      return c.json(fault('badRequest', 400, message), 400);
-    }
+    const long = [description ?? '', ...Object.values(metadata)].find(isTooLong);
+    if (long) return c.json(tooLong(long), 400);
     if (!region.volume(volumeId)) {
       return c.json(fault('itemNotFound', 404, `Volume ${volumeId} could not be found.`), 404);
     }
@@ -109,6 +114,8 @@ export function addSnapshotRoutes(app: Hono<Env>, region: Region, pageSize: () =
     const snapshot = snapshotOf(c);
     if (!snapshot) return missing(c);
     const { name, description } = await bodyOf<{ name?: string; description?: string }>(c, 'snapshot');
+    const long = [name ?? '', description ?? ''].find(isTooLong);
+    if (long) return c.json(tooLong(long), 400);
     if (name !== undefined) snapshot.name = name;
     if (description !== undefined) snapshot.description = description;
     snapshot.updatedAt = region.now();

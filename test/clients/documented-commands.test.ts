@@ -32,6 +32,7 @@ const MEANT: Record<string, (world: World) => string> = {
   'volume snapshot id': ({ volumeSnapshot }) => volumeSnapshot.id,
   'backup id': ({ region }) => region.volumeBackups[0]!.id,
   container: () => 'backups',
+  device: () => '/dev/vdd',
   flavor: () => 'general1-2',
   network: ({ region }) => region.networks[0]!.id,
 };
@@ -83,6 +84,14 @@ const CASES: Record<string, Case> = {
   },
   'openstack server add volume <server id> <volume id>': {
     changes: ({ server, volume }) => expect(server.volumeIds).toEqual([volume.id]),
+  },
+  'openstack server add volume --device <device> <server id> <volume id>': {
+    changes: ({ server, volume }) => expect(server.volumeIds).toEqual([volume.id]),
+  },
+  'openstack server remove volume <server id> <volume id>': {
+    given: ({ server, volume }) => server.volumeIds.push(volume.id),
+    // The cloud detaches a volume asynchronously.
+    changes: ({ volume }) => expect(volume.status).not.toBe('in-use'),
   },
   'openstack server create --image restored-web-1 --flavor <flavor> --network <network> web-1': {
     given: ({ image }) => Object.assign(image, { name: 'restored-web-1' }),

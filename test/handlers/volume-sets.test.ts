@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
 
 // The parts of a server belong together: its image, and the snapshots of its volumes.
@@ -38,6 +38,21 @@ const partOf = (day: number) =>
 const days = (slots: (string | undefined)[]) => slots.map((slot) => Number(slot?.slice(8, 10))).sort();
 const imageDays = () => days(region.images.flatMap(({ properties }) => properties.autosnap_slot ?? []));
 const partDays = () => days(region.volumeSnapshots.map(({ metadata }) => metadata?.autosnap_slot));
+
+const dataOf = (day: number) =>
+  region.volumeSnapshots.find(
+    ({ volumeId, metadata }) => volumeId === data.id && metadata?.autosnap_slot?.startsWith(`2026-11-${day}`),
+  )!;
+const imagesOn = (day: number, name: string) =>
+  region.images.filter(
+    (image) =>
+      image.name.startsWith(`${name}-`) && image.properties.autosnap_slot?.startsWith(`2026-11-${day}`),
+  );
+
+/** Leaves an image out of the first listing. */
+function leaveOutImageOnce(id: string): void {
+  h.cloud.faults.push({ service: 'image', path: /\/images$/, answer: leavingOut(id) });
+}
 
 /** Leaves a volume snapshot out of the first listing. */
 function leaveOutOnce(id: string): void {
@@ -84,6 +99,75 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     await h.run('cleanup', policy(LAST_ONE));
     expect(imageDays()).toEqual([24, 25]);
     expect(partDays()).toEqual(expect.arrayContaining([24, 25]));
+  });
+
+  test.each<[string, () => void]>([
+    ['nothing else happens', () => {}],
+    ['one listing lacks its image', () => leaveOutImageOnce(imageOf(23).id)],
+    ['one listing lacks its volume snapshot', () => leaveOutOnce(partOf(23).id)],
+    ['the volume is detached for now', () => db.volumeIds.splice(0)],
+    [
+      'the volume is attached to another server for now',
+      () => region.addServer({ name: 'other', volumeIds: db.volumeIds.splice(0) }),
+    ],
+    [
+      'the volume snapshot is being backed up',
+      () => Object.assign(partOf(23), { status: kind === 'rackspace' ? 'available' : 'backing-up' }),
+    ],
+  ])('the last whole set stays while parts of the newer ones have failed, and %s', async (_, happen) => {
+    await takeDays(23, 25, LAST_ONE);
+    imageOf(24).status = 'error';
+    partOf(25).status = 'error';
+    happen();
+    await h.run('cleanup', policy(LAST_ONE));
+    expect(imageDays()).toEqual(expect.arrayContaining([23, 25]));
+    expect(partDays()).toEqual(expect.arrayContaining([23, 24]));
+  });
+
+  test('the last whole set of a volume stays when newer sets have another volume as well', async () => {
+    await takeDays(23, 23, LAST_ONE);
+    db.volumeIds.push(region.addVolume({ name: 'db-logs', size: 5 }).id);
+    await takeDays(24, 25, LAST_ONE);
+    imageOf(24).status = 'error';
+    for (const one of region.volumeSnapshots)
+      if (one.volumeId === data.id && one.id === dataOf(25).id) one.status = 'error';
+    await h.run('cleanup', policy(LAST_ONE));
+    expect(imageDays()).toContain(23);
+    expect(region.volumeSnapshots).toContain(dataOf(23));
+  });
+
+  test('sets rotate as single snapshots do, once newer sets have everything that they have', async () => {
+    await takeDays(23, 24, LAST_ONE);
+    db.volumeIds.push(region.addVolume({ name: 'db-logs', size: 5 }).id);
+    await takeDays(25, 25, LAST_ONE);
+    await h.run('cleanup', policy(LAST_ONE));
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([[25], [25, 25]]);
+  });
+
+  test('of a server that is gone with its volume, orphans keeps whole sets', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    imageOf(25).status = 'error';
+    region.removeServer(db);
+    region.removeVolume(data.id);
+    setTime('2026-11-30T12:00:00Z');
+    await h.run('cleanup', policy({ ...LAST_ONE, orphans: { after: '1d', keep: 1 } }));
+    expect(imageDays()).toContain(24);
+    expect(partDays()).toEqual(expect.arrayContaining([24]));
+  });
+
+  test('a cleanup of one server deletes nothing of a set of another one that shares a volume', async () => {
+    const other = region.addServer({ name: 'other', volumeIds: db.volumeIds });
+    await takeDays(23, 25, LAST_ONE);
+    partOf(24).status = 'error';
+    partOf(25).status = 'error';
+    const whole = ['db', 'other'].flatMap((name) => imagesOn(23, name));
+    expect(whole).toHaveLength(2);
+    deploy([policy(LAST_ONE)]);
+    for (const name of ['db', other.name])
+      await h.run('cleanup', { policy: 'daily', servers: { names: [name] } });
+    expect(region.images).toEqual(expect.arrayContaining(whole));
+    expect(partDays()).toContain(23);
   });
 
   test('a hold reaches a part that one listing lacks', async () => {

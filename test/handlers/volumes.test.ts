@@ -105,16 +105,19 @@ test('all pages of images are listed before the first deletion, because Glance r
   expect(idsIn(h)).toEqual(idsOf([...h.images.slice(0, 3), ...others.slice(0, 3)]));
 });
 
-test('a listing that lacks volume snapshots of an image leaves none of them behind', async () => {
+test('listings that lack volume snapshots of an image leave none of them behind', async () => {
   const h = await volumeBacked(4);
   const oldest = h.images[3]!;
   const shorten = async (answer: Response) => {
     const body = (await answer.json()) as { images: { id: string; block_device_mapping: string }[] };
-    const listed = body.images.find(({ id }) => id === oldest.id)!;
-    listed.block_device_mapping = JSON.stringify(JSON.parse(listed.block_device_mapping).slice(1));
+    for (const image of body.images)
+      if (image.id === oldest.id)
+        image.block_device_mapping = JSON.stringify(JSON.parse(image.block_device_mapping).slice(1));
     return Response.json(body);
   };
-  h.cloud.faults.push({ service: 'image', method: 'GET', path: /images$/, answer: { edit: shorten } });
+  // A cleanup lists twice before it deletes parts of sets.
+  const listing = { service: 'image', method: 'GET', path: /images$/ } as const;
+  h.cloud.faults.push({ ...listing, times: Number.POSITIVE_INFINITY, answer: { edit: shorten } });
   const report = await h.run('cleanup', policy());
   expect(decisionOn(report, oldest)).toBe('kept: changed since the plan: it names other volume snapshots');
   expect(deletions(h)).toEqual([]);

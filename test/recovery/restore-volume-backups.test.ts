@@ -61,10 +61,21 @@ test('a backup is chosen by its id or by a day, and a dry run makes nothing', as
   expect(region.volumes).toEqual([]);
 });
 
-test('a good volume snapshot comes first, and the backups are not even listed', async () => {
-  addBackup(22);
+test('the newest slot is restored, from its volume snapshot, or without that from its backup', async () => {
+  addBackup(20);
+  addBackup(21);
   const snapshot = region.addVolumeSnapshot(marked(21));
-  expect(await h.run('restore', { volume: 'db-data' })).toMatchObject({ image: snapshot.id });
+  const dryRun = { volume: 'db-data', dryRun: true };
+  expect(await h.run('restore', dryRun)).toMatchObject({ image: snapshot.id });
+  const backup = addBackup(22);
+  const newest = await h.run('restore', dryRun);
+  expect(newest).toMatchObject({ image: backup.id, codes: ['RESTORE_VOLUME_BACKUP', 'RESTORE_VOLUME'] });
+  expect(await h.run('restore', { ...dryRun, at: '2026-11-21' })).toMatchObject({ image: snapshot.id });
+});
+
+test('a volume snapshot that is named by its id needs no backups', async () => {
+  const snapshot = region.addVolumeSnapshot(marked(21));
+  await h.run('restore', { volume: 'db-data', at: snapshot.id });
   expect(h.cloud.received.filter(({ path }) => path.includes('backups'))).toEqual([]);
 });
 

@@ -332,7 +332,9 @@ describe('what happens meanwhile', () => {
     const other = region.addServer({ name: 'other', volumeIds: [newOf('db-data').id] });
     const { error } = await h.fail('restore', again(report));
     expect(error.message).toMatch(
-      new RegExp(`the new volume "db-data" \\(\\S+\\) is attached to ${other.id}: detach it, and call again`),
+      new RegExp(
+        `the new volume "db-data" \\(\\S+\\) is attached to ${other.id}: detach it, and go on with the restore`,
+      ),
     );
     expectUntouched();
     other.volumeIds = [];
@@ -345,7 +347,9 @@ describe('what happens meanwhile', () => {
     const failed = newOf('db-data');
     failed.status = 'error';
     const { error } = await h.fail('restore', again(report));
-    expect(error.message).toMatch(/the new volume "db-data" .* is error: delete it .*, and call again/);
+    expect(error.message).toMatch(
+      /the new volume "db-data" .* is error: delete it .*, and go on with the restore/,
+    );
     expectUntouched();
     region.removeVolume(failed.id);
     expect((await finish(await h.run('restore', again(report)))).at(-1)!.state).toBe('done');

@@ -249,7 +249,7 @@ test('of two simultaneous calls with the same request only one requests a server
   expect(both.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected']);
   const [refused] = both.flatMap((one) => (one.status === 'rejected' ? [one.reason.message] : []));
   expect(refused).toContain('an earlier call of this request has requested a server, or is doing so now');
-  expect(refused).toContain('call again with "next"');
+  expect(refused).toContain('go on with the restore to look again');
   later(h, 5);
   expect(await h.run('restore', event)).toMatchObject({ state: 'done' });
 });

@@ -30,8 +30,8 @@ export const refusalSentences = {
   REGION_UNKNOWN: ({ where, problem }, say) => `regions: "${where}": ${say(problem)}`,
   IMAGE_UNKNOWN: ({ field, image, regions }) =>
     `The event is refused: ${field}: this project has no image ${image} in ${regions.join(', ')}`,
-  HOLD_NOT_KEPT: ({ id }) =>
-    `the cloud did not keep the hold of volume snapshot ${id}, so a cleanup may delete it: ask the cloud's support about metadata and descriptions of snapshots`,
+  HOLD_NOT_KEPT: ({ id, isBackup }) =>
+    `the cloud did not keep the hold of volume ${isBackup ? 'backup' : 'snapshot'} ${id}, so a cleanup may delete it: ask the cloud's support about metadata and descriptions of ${isBackup ? 'backups' : 'snapshots'}`,
   HOLD_OF_FAILED: ({ image, status }) =>
     `hold: the image ${image} has failed (${statusText(status)}) and holds no data, so there is nothing to hold`,
   HOLD_REFUSED: ({ message }) => `The hold is refused: ${message}`,

@@ -17,7 +17,7 @@ export const inPlaceSentences = {
   RESTORE_TO_CONFIRM: ({ name }) => `to do it, add "confirm": "${name}" to the event in "apply"`,
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
     `${name} is being rebuilt from image ${imageName} (${image})`,
-  RESTORE_WAY_BACK: ({ event }) => `to undo this restore, invoke restore with ${printableJson(event)}`,
+  RESTORE_WAY_BACK: ({ event }) => `to put the old disk back, invoke restore with ${printableJson(event)}`,
   RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}`,
   RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
   RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,
@@ -37,22 +37,35 @@ export const inPlaceSentences = {
     `without ${name || volume}: several servers may have it, and it is attached to ${servers.join(', ')}, so it is not replaced; restore it alone with {"volume": "${volume}"}`,
   RESTORE_STOPPING: ({ name, server }) => `the cloud is stopping ${name} (${server}), to replace its volumes`,
   RESTORE_NOT_STOPPED: ({ name, server, message }) =>
-    `${name} (${server}) is not stopped yet: ${message}. Stop it (openstack server stop ${server}), or call again with "next"`,
+    `${name} (${server}) is not stopped yet: ${message}. Stop it (openstack server stop ${server}), and go on with the restore`,
   RESTORE_VOLUME_DETACHING: ({ volume, name }) =>
     `the cloud is detaching the old volume ${volume}, which is now called "${name}"`,
   RESTORE_VOLUME_NOT_DETACHED: ({ volume, name, message }) =>
-    `the old volume "${name}" (${volume}) is not detached yet: ${message}. Call again with "next"`,
+    `the old volume "${name}" (${volume}) is not detached yet: ${message}. Once the cause is gone, go on with the restore`,
   RESTORE_VOLUME_BUSY: ({ volume, name, status }) =>
     `the old volume "${name}" (${volume}) is ${statusText(status)}, so it can't be detached yet`,
   RESTORE_OLD_VOLUME: ({ volume, name, servers }) =>
     servers.length > 0
       ? `the old volume "${name}" (${volume}) is attached to ${servers.join(', ')}`
       : `the old volume "${name}" (${volume}) stays, with its data: when you no longer need it, delete it (openstack volume delete ${volume})`,
+  RESTORE_VOLUMES_BACK: ({ server, detach, attach }) => {
+    const detached = detach.map((volume) => `(openstack server remove volume ${server} ${volume})`);
+    const attached = attach.map(
+      ({ volume, device }) =>
+        `(openstack server add volume${device === undefined ? '' : ` --device ${device}`} ${server} ${volume})`,
+    );
+    return [
+      `to put the old volumes back, stop the server (openstack server stop ${server})`,
+      ...(detach.length > 0 ? [`once it is SHUTOFF, detach the new ones ${detached.join(' ')}`] : []),
+      `${detach.length > 0 ? 'once these are available' : 'once it is SHUTOFF'}, attach the old ones ${attached.join(' ')}`,
+      `and start it (openstack server start ${server}); to put the old disk back as well, do that before the start`,
+    ].join(', ');
+  },
   RESTORE_NEW_VOLUME_GONE: ({ volume }) =>
-    `the new volume ${volume} has been deleted since, and the volumes of the server are being replaced: call again with "next", which makes another one`,
+    `the new volume ${volume} has been deleted since, and the volumes of the server are being replaced: go on with the restore, which makes another one`,
   RESTORE_STARTING: ({ name, server }) => `the cloud is starting ${name} (${server})`,
   RESTORE_NOT_STARTED: ({ name, server, message }) =>
-    `${name} (${server}) is restored, and not started yet: ${message}. Start it (openstack server start ${server}), or call again with "next"`,
+    `${name} (${server}) is restored, and not started yet: ${message}. Start it (openstack server start ${server}), and go on with the restore`,
 
   // Safety snapshots of a restore in place.
   SAFETY_WITHOUT_VOLUMES: ({ names }) =>

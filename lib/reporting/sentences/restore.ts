@@ -86,7 +86,7 @@ export const restoreSentences = {
   RESTORE_NOT_LISTED: ({ request }) =>
     `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
   RESTORE_CHECK_AGAIN: () =>
-    'call again with "next" to look again; once you are sure that there is none, start a new restore, without "request" and "asked"',
+    'go on with the restore to look again; once you are sure that there is none, start a new restore, without "request" and "asked"',
 
   // The volumes of a restore.
   RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot, isBackup }) =>
@@ -95,27 +95,29 @@ export const restoreSentences = {
     `the volume snapshot of ${slot} (${snapshot}), policy "${policy}"`,
   RESTORE_VOLUME_BACKUP: ({ backup, slot, policy }) =>
     `the backup of ${slot} (${backup}), policy "${policy}"`,
+  RESTORE_BACKUPS_UNREAD: ({ where, problem }, say) =>
+    `the backups of volumes in ${where} can't be listed, so none of them is restored: ${say(problem)}`,
   RESTORE_WITHOUT_VOLUME: ({ name, snapshot, status }) =>
     `without ${name} (${status === undefined ? 'it has no snapshot of this slot' : `its snapshot ${snapshot} is ${statusText(status)}`})`,
   RESTORE_VOLUME_REQUESTED: ({ volume, name }) => `the cloud is creating the volume "${name}" (${volume})`,
   RESTORE_VOLUME_STATUS: ({ volume, name, status }) =>
     `the new volume "${name}" (${volume}) is ${statusText(status)}`,
   RESTORE_VOLUME_FAILED: ({ volume, name, status }) =>
-    `the new volume "${name}" (${volume}) is ${statusText(status)}: delete it (openstack volume delete ${volume}), and call again with "next", which makes another one`,
+    `the new volume "${name}" (${volume}) is ${statusText(status)}: delete it (openstack volume delete ${volume}), and go on with the restore, which makes another one`,
   RESTORE_VOLUME_REFUSED: ({ name, error, message }) => {
     const remedy = QUOTA_REMEDIES[error];
-    return `the volume "${name}" was not made: ${message}${remedy ? `: ${remedy}` : ''}. Call again with "next" to resume, or with "volumes": "none" in it to restore without volumes`;
+    return `the volume "${name}" was not made: ${message}${remedy ? `: ${remedy}` : ''}. Go on with the restore once the cause is gone, or send its "next" with "volumes": "none" to restore without volumes`;
   },
   RESTORE_VOLUME_TWIN: ({ volume, name, snapshot }) =>
     `another volume "${name}" (${volume}) was made from volume snapshot ${snapshot} for this restore, and is not used: delete it if it is not attached`,
   RESTORE_VOLUME_GONE: ({ volume }) =>
     `the new volume ${volume} has been deleted since: restore it alone with "volume", and attach it`,
   RESTORE_VOLUME_ELSEWHERE: ({ volume, name, servers }) =>
-    `the new volume "${name}" (${volume}) is attached to ${servers.join(', ')}: detach it, and call again with "next"`,
+    `the new volume "${name}" (${volume}) is attached to ${servers.join(', ')}: detach it, and go on with the restore`,
   RESTORE_VOLUME_ATTACHING: ({ volume, name }) => `the cloud is attaching the volume "${name}" (${volume})`,
   RESTORE_VOLUME_ATTACHED: ({ volume, name }) => `the volume "${name}" (${volume}) is attached`,
   RESTORE_VOLUME_NOT_ATTACHED: ({ volume, name, message }) =>
-    `the volume "${name}" (${volume}) is not attached yet: ${message}. Call again with "next"`,
+    `the volume "${name}" (${volume}) is not attached yet: ${message}. Once the cause is gone, go on with the restore`,
   RESTORE_VOLUMES_BY_OTHER_CALL: () => 'another call of this request is making volumes',
   RESTORED_VOLUME: ({ volume, name }) =>
     `the volume "${name}" (${volume}) is ready: attach it with openstack server add volume <server id> ${volume}`,
@@ -142,7 +144,7 @@ export const restoreSentences = {
     `server ${server} carries the same request, too: a second one, if two calls came at the same moment; compare the two servers, then delete the one that you do not use`,
   RESTORE_UNCERTAIN: ({ message }) => `${message}. The result is not visible yet`,
   RESTORE_CALL_AGAIN: () =>
-    'call again with "next": the call first checks whether the request was carried out',
+    'go on with the restore: the next call first checks whether the request was carried out',
   RESTORE_BEGIN_ANEW: () => 'start a new restore, without "request"',
   RESTORE_GIVEN_UP: ({ hours }) => `given up: the restore has not ended within ${hours} hours`,
   RESTORE_NOT_RECORDED: ({ message }) =>
@@ -159,7 +161,7 @@ export const restoreSentences = {
   RESTORE_REFUSED_BY_CLOUD: ({ error, message, to, hasVolumes }) => {
     const remedy = { ...QUOTA_REMEDIES, ...REFUSAL_REMEDIES[to] }[error];
     const left = hasVolumes
-      ? 'The new volumes stay: correct the last "next", and call again with it'
+      ? 'The new volumes stay: correct the event, and send it again with the same "request"'
       : 'Nothing was made or changed';
     return `${message}${remedy ? `: ${remedy}` : ''}. ${left}`;
   },
@@ -179,11 +181,11 @@ export const restoreSentences = {
   RESTORE_VOLUME_OF_OTHER: ({ volume, request }) =>
     `made: the volume ${volume} was not made by the restore "${request}": use the "next" of the last answer`,
   RESTORE_VOLUME_SHARED_SINCE: ({ volume, name, servers }) =>
-    `volumes: the volume "${name}" (${volume}), which is to be replaced, may be attached to several servers by now (${servers.join(', ')}), so it is not detached: detach it from the others, and call again with "next"`,
+    `volumes: the volume "${name}" (${volume}), which is to be replaced, may be attached to several servers by now (${servers.join(', ')}), so it is not detached: detach it from the others, and go on with the restore`,
   RESTORE_VOLUME_UNPLACED: ({ volume, name, snapshot }) =>
-    `volumes: the new volume "${name}" (${volume}) was made from volume snapshot ${snapshot}, which is not listed as a good one of this set any more, so it is unknown which volume it replaces: call again; if the snapshot is deleted, start a new restore, without "request"`,
+    `volumes: the new volume "${name}" (${volume}) was made from volume snapshot ${snapshot}, which is not listed as a good one of this set any more, so it is unknown which volume it replaces: go on with the restore; if the snapshot is deleted, start a new restore, without "request"`,
   RESTORE_SWAP_BEGUN: ({ request }) =>
-    `volumes: the restore "${request}" has begun to replace the volumes: call again without "volumes"`,
+    `volumes: the restore "${request}" has begun to replace the volumes: go on with it without "volumes"`,
   RESTORE_NO_VOLUME: ({ volume, regions }) =>
     `volume: there is no snapshot of a volume "${volume}" in ${regions.join(', ')}: give its id`,
   RESTORE_SEVERAL_VOLUMES: ({ volume, found }) =>
