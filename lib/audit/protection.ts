@@ -21,7 +21,7 @@ import { volumeReaderOf } from '../volumes/marker.ts';
 import { backedUpBy } from './backup-freshness.ts';
 import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
-import { expected, lateFor, type SelectedSince } from './expected-state.ts';
+import { expected, lateFor, later, type SelectedSince } from './expected-state.ts';
 import { newestSlot, oldestSlot } from './expiry-forecast.ts';
 import { forecastAdhoc, forecastOrphan, forecastRuns } from './forecast.ts';
 import type { AuditedSeries } from './model.ts';
@@ -29,7 +29,7 @@ import { missedObjectives } from './objectives.ts';
 import { notRotating, notRotatingWarnings, overdueDeletionsIn } from './overdue-deletions.ts';
 import { snapshotFacts, withNewestGood } from './snapshot-facts.ts';
 import { volumeSeries } from './volume-protection.ts';
-import { wholeSlotFinder } from './whole-slots.ts';
+import { lackedVolumesFinder, wholeSlotFinder } from './whole-slots.ts';
 
 /** The series of one policy in one region. */
 export interface RegionProtection {
@@ -114,6 +114,7 @@ export function protectionOf(
     volumesOf: ({ id }) => (attachedTo.get(id) ?? []).filter((volume) => wanted.has(volume.id)),
     now,
   });
+  const lackedVolumes = lackedVolumesFinder(inventory, now);
   const forecastOf = forecastRuns(policy, now);
   const { region } = inventory;
   const common = { account: policy.account, region };
@@ -138,7 +139,7 @@ export function protectionOf(
     const newest = newestSlot(snapshots, now);
     const nextRun = { policy, newest, oldest, now, selectedSince, scheduledSince };
     const proof = proofOf(snapshots, grows && policy.drill !== undefined, now);
-    const whole = grows ? wholeSlotOf(server, snapshots) : undefined;
+    const whole = grows ? (lackedVolumes(server, snapshots) ?? wholeSlotOf(server, snapshots)) : undefined;
     const ownFacts = snapshotFacts(items, { server: server ?? placeholder, now, expiryOf });
     const facts = whole ? withNewestGood(ownFacts, whole.slot, now) : ownFacts;
     const ofVolumes = backedUp?.ofServer(snapshots, now);
@@ -150,7 +151,11 @@ export function protectionOf(
       policy: policy.policy,
       ...(grows
         ? {
-            ...expected(server, facts.newestGood, nextRun),
+            ...expected(
+              { ...server, createdAt: later(server.createdAt, whole?.since) },
+              facts.newestGood,
+              nextRun,
+            ),
             ...(server.volumeBacked && lacksVolumeService(inventory)
               ? lateFor({ code: 'SERIES_REGION_WITHOUT_VOLUMES', where: region, isDisk: true }, facts)
               : {}),

@@ -54,7 +54,7 @@ export function snapshotFacts(
     };
   });
   const having = (state: AuditedSnapshot['state']) => snapshots.filter((s) => s.state === state);
-  const newestGood = items.find(({ snapshot: s }) => s.state === 'good' && s.slot <= now)?.snapshot.slot;
+  const newestGood = newestGoodSlot(all, now);
   return {
     ...newestGoodFacts(newestGood, now),
     good: having('good').length,
@@ -74,6 +74,11 @@ export function withNewestGood(
   now: Date,
 ): SnapshotFacts {
   return { ...facts, ...newestGoodFacts(slot, now) };
+}
+
+/** The slot of the first good one of some snapshots, which are sorted, newest first. */
+export function newestGoodSlot(snapshots: readonly Snapshot[], now: Date): Date | undefined {
+  return snapshots.find(({ state, slot }) => state === 'good' && slot <= now)?.slot;
 }
 
 function newestGoodFacts(

@@ -5,7 +5,7 @@ import type { Volume } from '../openstack/volumes.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { lacksVolumeService, type RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
-import { attachedSince } from '../volumes/attached.ts';
+import { isInSetOf } from '../volumes/set.ts';
 import type { BackedUp } from './backup-freshness.ts';
 import { copiedOf } from './copy-freshness.ts';
 import { proofOf } from './drill-results.ts';
@@ -14,8 +14,8 @@ import { newestSlot, oldestSlot } from './expiry-forecast.ts';
 import type { forecastRuns, RunForecast } from './forecast.ts';
 import type { AuditedSeries } from './model.ts';
 import { notRotating } from './overdue-deletions.ts';
-import { type SnapshotFacts, snapshotFacts, withNewestGood } from './snapshot-facts.ts';
-import type { WholeSlot } from './whole-slots.ts';
+import { newestGoodSlot, type SnapshotFacts, snapshotFacts, withNewestGood } from './snapshot-facts.ts';
+import { volumeSince, type WholeSlot } from './whole-slots.ts';
 
 interface VolumeAudit {
   policy: Policy;
@@ -114,7 +114,7 @@ export function volumeSeries(
           const newest = newestSlot(snapshots, now);
           const oldest = oldestSlot(snapshots, now);
           // The first snapshot of a volume is due from when it was attached.
-          const since = later(server.createdAt, attachedSince(volume, server));
+          const since = later(server.createdAt, volumeSince(volume, server, snapshots));
           const growing = { ...server, createdAt: since };
           const options = { policy, newest, oldest, now, selectedSince, scheduledSince };
           // The drills of such a server boot the snapshots of its root volume.
@@ -123,7 +123,9 @@ export function volumeSeries(
           const proof = isDrilled ? proofOf(snapshots, policy.drill !== undefined, now) : undefined;
           const alsoOf = othersWith(volume, server);
           const whole = isDrilled ? wholeSlotOf(server, undefined) : undefined;
-          const facts = whole ? withNewestGood(ownFacts, whole.slot, now) : ownFacts;
+          // The sets of the server have no snapshot that was taken while another one had the volume.
+          const slot = whole ? whole.slot : newestGoodSlot(snapshots.filter(isInSetOf(server.id)), now);
+          const facts = withNewestGood(ownFacts, slot, now);
           const standing = {
             ...facts,
             ...(whole ? { isApart: true as const } : {}),

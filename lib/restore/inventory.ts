@@ -23,6 +23,11 @@ export interface RestoreInventory {
   volumes: readonly Volume[];
   /** The volume snapshots of this deployment, and the backups where these were asked for. */
   volumeSnapshots: readonly SavedVolume[];
+  /**
+   * The id of the volume of each volume snapshot, by the id of that: also of those that the cloud
+   * has made with an image.
+   */
+  volumeIn: ReadonlyMap<string, string>;
   /** Why the backups of a region can't be listed, by region. */
   backupsUnread?: ReadonlyMap<string, CloudError>;
   /** Why the volumes of a region can't be read, by region. */

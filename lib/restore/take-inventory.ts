@@ -94,6 +94,9 @@ function inventoryOf(
     snapshots: [...judged.flatMap(({ found }) => (isSnapshot(found) ? [found] : [])), ...roots],
     volumes,
     volumeSnapshots,
+    volumeIn: new Map(
+      regions.flatMap((one) => one.volumeSnapshots.map(({ id, volumeId }) => [id, volumeId] as const)),
+    ),
     volumesUnread: new Map(
       regions.flatMap(({ region, volumesUnread, volumesUnlisted }) => {
         const problem = volumesUnread ?? volumesUnlisted;

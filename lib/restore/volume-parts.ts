@@ -3,6 +3,7 @@ import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
+import { volumesLackedBy } from '../volumes/attached.ts';
 import type { SavedVolume } from '../volumes/saved-volumes.ts';
 import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
@@ -44,7 +45,8 @@ export interface VolumeParts {
  *   of what they were made from.
  */
 export function volumePartsOf(
-  inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>,
+  inventory: Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'> &
+    Partial<Pick<RestoreInventory, 'volumeIn'>>,
   { id: server, region, server: existing }: Pick<Origin, 'id' | 'region' | 'server'>,
   snapshot: Snapshot | undefined,
   made: readonly MadeVolume[] = [],
@@ -52,10 +54,21 @@ export function volumePartsOf(
   const sources = new Set(made.map(({ mark }) => mark.snapshot));
   const isMade = ({ id }: SavedVolume) => sources.has(id);
   const isHere = (one: { region: string }) => one.region === region;
-  // The image of a server on volumes contains a snapshot of each of them. An image that is no
-  // snapshot of this deployment belongs to no set.
-  if (!snapshot || snapshot.volumeSnapshots.length > 0) return { parts: [], unfinished: [], without: [] };
+  // An image that is no snapshot of this deployment belongs to no set.
+  if (!snapshot) return { parts: [], unfinished: [], without: [] };
   const volumeOf = new Map(inventory.volumes.filter(isHere).map((volume) => [volume.id, volume]));
+  const attached = [...volumeOf.values()].filter(
+    ({ id, attachments }) =>
+      existing?.volumeIds.includes(id) || attachments.some(({ serverId }) => serverId === server),
+  );
+  const unlisted = (existing?.volumeIds ?? [])
+    .filter((id) => !volumeOf.has(id))
+    .map((id) => ({ id, name: '' }));
+  // The image of a server on volumes contains a snapshot of each that was attached then.
+  if (snapshot.volumeSnapshots.length > 0) {
+    const lacked = volumesLackedBy(snapshot, [...attached, ...unlisted], inventory.volumeIn ?? new Map());
+    return { parts: [], unfinished: [], without: lacked.map(withoutVolume) };
+  }
   const savedVolumes = inventory.volumeSnapshots
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
     // The backup of a volume snapshot that has become a volume already stands for that one.
@@ -72,13 +85,6 @@ export function volumePartsOf(
   const good = set.filter((saved) => saved.state === 'good' || isMade(saved)).sort(byDevice);
   const bad = set.filter((saved) => !good.includes(saved));
   const others = good.filter(({ id }) => id !== snapshot.id);
-  const attached = [...volumeOf.values()].filter(
-    ({ id, attachments }) =>
-      existing?.volumeIds.includes(id) || attachments.some(({ serverId }) => serverId === server),
-  );
-  const unlisted = (existing?.volumeIds ?? [])
-    .filter((id) => !volumeOf.has(id))
-    .map((id) => ({ id, name: '' }));
   const known: (Pick<Volume, 'id' | 'name'> & Partial<Volume>)[] = existing
     ? [...attached, ...unlisted]
     : savedVolumes.map((one) => ({ id: one.volume, name: nameOf(one) }));
@@ -103,6 +109,10 @@ export function volumePartsOf(
       ...[...absentVolumes.values()].map((one): Reason => ({ code: 'RESTORE_WITHOUT_VOLUME', ...one })),
     ],
   };
+}
+
+function withoutVolume({ id, name }: Pick<Volume, 'id' | 'name'>): Reason {
+  return { code: 'RESTORE_WITHOUT_VOLUME', name: name || id };
 }
 
 /**

@@ -12,6 +12,7 @@ import { type Finding, unreadableRegions } from '../reporting/reasons.ts';
 import type { Entry, Report } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
 import { isSystemDiskOf, sharingServers } from '../volumes/attached.ts';
+import { confirmVolumes } from '../volumes/confirm.ts';
 import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import { entryOfSet, planSets, withSharedVolumes } from '../volumes/snapshot-set.ts';
@@ -137,13 +138,22 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     { concurrency: AT_ONCE },
   );
   const { images, warnings } = await confirmTaken(take, begun);
+  const confirmed = await confirmVolumes(
+    take,
+    begun.map(({ volumes: its }) => its),
+  );
+  warnings.push(...confirmed.warnings);
   const sharing = new Map(
     regions.flatMap((one) => {
       const here = selection.servers.filter(({ region }) => region === one.region);
       return [...sharingServers(here, one.volumes, provider)];
     }),
   );
-  const results = steps.map(({ server }, i) => ({ server, image: images[i]!, volumes: begun[i]!.volumes }));
+  const results = steps.map(({ server }, i) => ({
+    server,
+    image: images[i]!,
+    volumes: confirmed.volumes[i]!,
+  }));
   const entries = withSharedVolumes(results, sharing, sets).map((its, i) =>
     entryOfSet(images[i]!, its, isBusyCode),
   );

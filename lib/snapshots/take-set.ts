@@ -53,6 +53,7 @@ const NOTHING_NOW: readonly (ReasonCode | undefined)[] = [
   'REQUEST_OVER',
   'REQUEST_ENDS_SOONER',
   'REQUEST_TOOK_IT_BEFORE',
+  'SERVER_GONE_BY_NOW',
 ];
 
 /**

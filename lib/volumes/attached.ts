@@ -3,6 +3,7 @@ import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
+import type { Snapshot } from '../snapshots/marker.ts';
 import { matchesCriteria } from '../snapshots/selector.ts';
 
 /** Which volumes of a policy's servers get snapshots of their own. */
@@ -91,6 +92,22 @@ export function volumesInImage(server: Server, volumes: readonly Volume[]): Volu
   const volumeOf = new Map(volumes.map((volume) => [volume.id, volume]));
   const all = server.volumeIds.map((id) => volumeOf.get(id) ?? unlistedVolume(id, server.region));
   return isOnVolume(server, all) ? all : [];
+}
+
+/**
+ * The volumes that the image of a server on volumes lacks. None are known to be lacking if one of
+ * its volume snapshots is unknown.
+ *
+ * @param volumeIn the id of the volume of each volume snapshot, by the id of that.
+ */
+export function volumesLackedBy<V extends { id: string }>(
+  { volumeSnapshots }: Pick<Snapshot, 'volumeSnapshots'>,
+  volumes: readonly V[],
+  volumeIn: ReadonlyMap<string, string>,
+): V[] {
+  const contained = volumeSnapshots.map((id) => volumeIn.get(id));
+  if (contained.length === 0 || contained.includes(undefined)) return [];
+  return volumes.filter(({ id }) => !contained.includes(id));
 }
 
 function isOnVolume({ id, volumeBacked }: Server, its: readonly Volume[]): boolean {

@@ -22,3 +22,9 @@ export function allSetsOf(snapshot: Snapshot): string[] {
   const others = (snapshot.alsoOf ?? []).map(({ server }) => setOf({ ...snapshot, server }));
   return [setOf(snapshot), ...others];
 }
+
+/** Whether a snapshot is a part of a set of a server. */
+export function isInSetOf(server: string): (snapshot: Pick<Snapshot, 'server' | 'alsoOf'>) => boolean {
+  return (snapshot) =>
+    snapshot.server === server || snapshot.alsoOf?.some((other) => other.server === server) === true;
+}

@@ -137,9 +137,9 @@ async function withMarker(
   wanted: NewVolumeSnapshot,
 ): Promise<VolumeSnapshot> {
   const isProven = isSnapshot(read(made));
-  if (isProven && hasMetadata(made, wanted) && session.provider !== 'rackspace') return made;
+  if (isProven && hasMetadata(made, wanted)) return made;
   try {
-    if (!hasMetadata(made, wanted)) await setVolumeSnapshotMetadata(session, made, wanted.metadata);
+    await setVolumeSnapshotMetadata(session, made, wanted.metadata);
     return (await getVolumeSnapshot(session, region, made.id)) ?? made;
   } catch (error) {
     if (!isProven || !isCloudError(error)) throw error;

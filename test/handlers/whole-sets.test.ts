@@ -113,6 +113,53 @@ describe.each(['rackspace', 'password'] as const)('in a cloud by %s', (kind) => 
     ]);
   });
 
+  test('a volume that has moved to another server waits for a snapshot with that one', async () => {
+    const web = region.addServer({ name: 'web' });
+    await takeDays(23, 25);
+    expect(await sentence()).toBe('2 of 2 servers protected');
+    db.volumeIds = [];
+    web.volumeIds.push(data.id);
+    expect(await sentence()).toBe('1 of 2 servers protected; 1 waits for its first snapshot');
+    const plan = await h.run('restore', { server: 'web', to: 'new', dryRun: true });
+    expect(plan.lines).toContainEqual(expect.stringMatching(/without .*db-data/));
+    setTime('2026-11-26T00:00:10Z');
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-26T06:00:00Z');
+    expect(await sentence()).toBe('2 of 2 servers protected');
+  });
+
+  test('no volume of a server is taken that is deleted before its image is requested', async () => {
+    h.cloud.faults.push({
+      ...{ service: 'compute', method: 'POST', path: /action$/ },
+      answer: () => region.removeServer(db),
+    });
+    const { totals, entries } = await h.run('snapshot', policy());
+    expect(totals).toEqual({ skipped: 1 });
+    expect(entries).toMatchObject([{ name: 'db', outcome: 'skipped', code: 'SERVER_GONE_BY_NOW' }]);
+    expect(region.volumeSnapshots).toEqual([]);
+  });
+
+  test('a volume that a server on volumes has got after its image waits for the next one', async () => {
+    const root = region.addVolume({ name: 'root', size: 50 });
+    region.removeServer(db);
+    const its = { image: '', rootVolume: root.id, volumeIds: [root.id], devices: { [root.id]: '/dev/vda' } };
+    const server = region.addServer({ name: 'db', ...its });
+    await takeDays(23, 25);
+    expect(await sentence()).toBe('1 of 1 server protected');
+    server.volumeIds.push(region.addVolume({ name: 'db-new', size: 1 }).id);
+    expect(await sentence()).toBe('0 of 1 server protected; 1 waits for its first snapshot');
+    const plan = await h.run('restore', { server: 'db', to: 'new', dryRun: true });
+    expect(plan.lines).toContainEqual(expect.stringMatching(/without .*db-new/));
+    setTime('2026-11-27T13:00:00Z');
+    expect(await sentence()).toMatch(
+      /^0 of 1 server protected; db(, volume db-new)? has no good daily snapshot/,
+    );
+    setTime('2026-11-28T00:00:10Z');
+    await h.run('snapshot', { policy: 'daily' });
+    setTime('2026-11-28T06:00:00Z');
+    expect(await sentence()).toBe('1 of 1 server protected');
+  });
+
   test.each([20, 21])('a server whose parts fail in turns from day %i on is late', async (first) => {
     db.createdAt = data.createdAt = new Date('2026-11-10T00:00:00Z');
     await takeDays(20, 27);

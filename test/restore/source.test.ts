@@ -39,7 +39,7 @@ function inventory(servers: Server[], images: Image[] = []): RestoreInventory {
     regions: ['DFW', 'ORD'],
     servers,
     images,
-    ...{ rootDisks: [], volumes: [], volumeSnapshots: [], volumesUnread: new Map() },
+    ...{ rootDisks: [], volumes: [], volumeSnapshots: [], volumeIn: new Map(), volumesUnread: new Map() },
     snapshots: images.flatMap((image) => read(image) ?? []),
     suspects: [],
     read,
