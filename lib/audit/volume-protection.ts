@@ -123,7 +123,7 @@ export function volumeSeries(
           const proof = isDrilled ? proofOf(snapshots, policy.drill !== undefined, now) : undefined;
           const alsoOf = othersWith(volume, server);
           const whole = isDrilled ? wholeSlotOf(server, undefined) : undefined;
-          // The sets of the server have no snapshot that was taken while another one had the volume.
+          // The sets of the server have no snapshot from when another one had the volume.
           const slot = whole ? whole.slot : newestGoodSlot(snapshots.filter(isInSetOf(server.id)), now);
           const facts = withNewestGood(ownFacts, slot, now);
           const standing = {

@@ -92,7 +92,7 @@ export interface Diagnosis {
 }
 
 const SYMBOLS = { pass: '✓', warn: '!', fail: '✗' };
-const INDENT = 15;
+const INDENT = 13;
 
 /**
  * A diagnosis as text: a paragraph for each account and each policy, a line for each check, and the
@@ -104,7 +104,10 @@ export function diagnosisText({ checks }: Diagnosis, isLocal: boolean): string {
     [...Map.groupBy(some, ({ account, policy }) => JSON.stringify([account, policy]))].map(([, its]) => ({
       heading: DIAGNOSIS.subject(its[0]!),
       lines: its.map(
-        (c) => `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT) + indented(DIAGNOSIS.advice(c), INDENT),
+        (c) =>
+          `  ${SYMBOLS[c.verdict]} ${c.check}`.padEnd(INDENT - 1) +
+          ' ' +
+          indented(DIAGNOSIS.advice(c), INDENT),
       ),
     }));
   const paragraphsWith = (verdict: ReportedCheck['verdict']) =>

@@ -24,9 +24,9 @@ export const KEYS = [
 export type Fields = Partial<Record<(typeof KEYS)[number], string>>;
 
 /**
- * The marker as a description: `autosnap <owner> <policy> <server> <slot> <expires> <request> <hold>
- * <device> <type>`. If it were too long for Cinder, it has the hash of the owner id instead. With
- * the hash, the longest policy or request and the longest hold fit.
+ * The marker as a description: `autosnap <owner> <policy> <server> <slot> <expires> <request>
+ * <hold> <device> <type>`. If it were too long for Cinder, it has the hash of the owner id instead.
+ * With the hash, the longest policy or request and the longest hold fit.
  */
 export function descriptionOf(fields: Fields): string {
   const text = (all: Fields) => [SIGNATURE, ...KEYS.map((key) => all[key] ?? NONE)].join(' ');

@@ -49,8 +49,8 @@ interface VolumePlanOptions {
  * Plans a step for each volume of a server. A volume is skipped when the snapshot that is due
  * exists and has not failed, or while the volume or another snapshot of it is in a transition. It
  * fails in a status that only an operator ends or that is unknown, when an earlier run of the same
- * ad-hoc call has made a snapshot that failed, and when an earlier request has made one that nothing
- * proves.
+ * ad-hoc call has made a snapshot that failed, and when an earlier request has made one that
+ * nothing proves.
  */
 export function planVolumes(
   server: Server,

@@ -137,7 +137,7 @@ export function uncountedText(count: number, of: string, statuses: readonly stri
   return `${counted(count, 'snapshot')}${of} ${count === 1 ? 'does' : 'do'} not count: ${states.join(', ')}`;
 }
 
-/** How the deletion of what is stuck becomes possible: Cinder deletes nothing that is `creating`. */
+/** How what is stuck can be deleted: Cinder deletes nothing that is `creating`. */
 export function resetText(kind: 'volume snapshot' | 'volume backup', id: string): string {
   return `the cloud does not delete it in this status: have an administrator reset it (openstack ${kind} set --state error ${id})`;
 }
