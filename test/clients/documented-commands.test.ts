@@ -66,6 +66,9 @@ const CASES: Record<string, Case> = {
     given: ({ region }) => region.addServer({ name: 'web-9' }),
     changes: ({ region }) => expect(region.servers.at(-1)).toMatchObject({ metadata: { autosnap: 'daily' } }),
   },
+  'openstack server set --property autosnap=daily <server id>': {
+    changes: ({ server }) => expect(server.metadata).toEqual({ autosnap: 'daily' }),
+  },
   'openstack server unlock <server id>': ofServer({ locked: true }, { locked: false }),
   'openstack server stop <server id>': ofServer({ vmState: 'active' }, { vmState: 'stopped' }),
   'openstack server start <server id>': ofServer({ vmState: 'stopped' }, { vmState: 'active' }),

@@ -74,7 +74,7 @@ export const auditSentences = {
   },
   SERIES_STUCK: ({ images, isVolume, ...series }) => {
     const them = images.length === 1 ? 'it' : 'them';
-    const reset = isVolume ? resetText('volume snapshot', '<id>') : undefined;
+    const reset = isVolume ? resetText() : undefined;
     const remedy = reset ? `${reset}, then delete ${them} by hand` : `delete ${them} by hand`;
     return ofSeries(series, `never finished: ${someOf(images)}; ${remedy}`);
   },

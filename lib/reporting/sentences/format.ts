@@ -138,6 +138,6 @@ export function uncountedText(count: number, of: string, statuses: readonly stri
 }
 
 /** How what is stuck can be deleted: Cinder deletes nothing that is `creating`. */
-export function resetText(kind: 'volume snapshot' | 'volume backup', id: string): string {
-  return `the cloud does not delete it in this status: have an administrator reset it (openstack ${kind} set --state error ${id})`;
+export function resetText(): string {
+  return 'the cloud does not delete it in this status: have an administrator reset it to "error"';
 }

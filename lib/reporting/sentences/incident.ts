@@ -107,7 +107,7 @@ const TROUBLE_REMEDIES: Record<SeriesProblem['code'], string> = {
   SERIES_ADHOC_FAILED:
     'Take others. Cleanup deletes the images after their ends; delete those without an expiry date by hand.',
   SERIES_STUCK:
-    'Delete these images by hand. Have an administrator reset a volume snapshot first (openstack volume snapshot set --state error <id>).',
+    'Delete these images by hand. Have an administrator reset the status of a volume snapshot first.',
   SERIES_UNCOUNTED:
     "Ask the cloud's operator to reactivate a deactivated image (openstack image set --activate <image id>). Delete by hand what has no data (openstack image delete <image id>).",
   SERIES_NOT_ROTATED: "Look at the report of the policy's cleanup.",

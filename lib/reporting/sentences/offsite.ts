@@ -57,7 +57,7 @@ export const offsiteSentences = {
   BACKUP_STUCK: ({ since }) =>
     `the backup has been in progress since ${since}: the cloud may have no backup service; until it ends, no other backup of this volume begins: have an administrator reset its state to error, then delete it`,
   BACKUP_WAITS: ({ backup }) =>
-    `the backup ${backup} has to be finished first: if it takes days, ${resetText('volume backup', backup)}`,
+    `the backup ${backup} has to be finished first: if it takes days, ${resetText()}`,
   BACKUP_RETRIED_LATER: ({ times, from }) =>
     `${times} backups have failed one after another: the next one is made from ${from} on`,
   BACKUP_OVER_QUOTA: ({ needed, left, kind }) =>

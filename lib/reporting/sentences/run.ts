@@ -73,7 +73,7 @@ export const runSentences = {
     `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ of, status, since, serverIs, ...one }) =>
-    `${idText(one)} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; ${one.isVolumeSnapshot ? `${resetText('volume snapshot', one.image)}, then delete it` : 'delete it'}`,
+    `${idText(one)} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; ${one.isVolumeSnapshot ? `${resetText()}, then delete it` : 'delete it'}`,
   FAILED_IMAGE_HELD: ({ of, status, isProtected, ...one }) =>
     `${idText(one)} of ${of} has failed (${statusText(status)}) and holds no data, and ${isProtected ? 'it is protected: remove the protection' : 'it is held: release it'}, and cleanup deletes it`,
   ADHOC_SNAPSHOT_FAILED: ({ image, of, status, until }) =>
