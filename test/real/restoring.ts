@@ -7,7 +7,7 @@ import { seeded } from './seeded.ts';
 export async function untilDone(event: object): Promise<Restoration> {
   const chance = seeded();
   return eventually('restored', async () => {
-    const report = await killedOnItsWay('restore', event, { chance, stride: 3 });
+    const report = await killedOnItsWay('restore', event, { chance, stride: 6 });
     return report.next ? undefined : report;
   });
 }
