@@ -22,8 +22,7 @@ import { alertWarnings } from './settings.ts';
  *   value: unknown): void, config: { servicePath: string }, classes: { Error: new (message: string)
  *   => Error }, pluginManager: { plugins: { copyDependencies?(isPackaging?: boolean): Promise<void>
  *   }[] }, getProvider(name: 'aws'): { getStage(): string, getRegion(): string, naming: {
- *   getStackName(): string }, request(service: string, method: string, input: object): Promise<{
- *   Stacks?: { Outputs?: object[] }[] }> }, }} Serverless
+ *   getStackName(): string }, getAwsSdkV3Config(): Promise<object> }, }} Serverless
  */
 
 /**
@@ -108,9 +107,11 @@ export default class Deployment {
     /** @type {object[]} */
     let outputs = [];
     const readOutputs = async () => {
+      const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation');
+      const client = new CloudFormationClient(await provider.getAwsSdkV3Config());
       const StackName = provider.naming.getStackName();
-      const { Stacks = [] } = await provider
-        .request('CloudFormation', 'describeStacks', { StackName })
+      const { Stacks = [] } = await client
+        .send(new DescribeStacksCommand({ StackName }))
         .catch(() => ({ Stacks: [] }));
       outputs = Stacks[0]?.Outputs ?? [];
     };
