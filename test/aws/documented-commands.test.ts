@@ -51,6 +51,32 @@ const creates = (name: string): Case => ({
   changes: async () => expect(await secretValue(name)).toBe(SECRET),
 });
 
+const deletesSecret: Case = {
+  async given() {
+    await putSecret('autosnap/prod/rackspace', SECRET);
+    onTestFinished(() => forget('autosnap/prod/rackspace'));
+    return { region: 'us-east-1' };
+  },
+  async changes() {
+    const described = await aws.secrets.send(
+      new DescribeSecretCommand({ SecretId: 'autosnap/prod/rackspace' }),
+    );
+    expect(described.DeletedDate).toBeInstanceOf(Date);
+  },
+};
+
+const deletesBucket: Case = {
+  async given() {
+    await aws.s3.send(new CreateBucketCommand({ Bucket: S3_OBJECT.Bucket }));
+    await aws.s3.send(new PutObjectCommand(S3_OBJECT));
+    return { bucket: S3_OBJECT.Bucket, 'the old bucket': S3_OBJECT.Bucket };
+  },
+  changes: () =>
+    expect(aws.s3.send(new HeadBucketCommand({ Bucket: S3_OBJECT.Bucket }))).rejects.toMatchObject({
+      $metadata: { httpStatusCode: 404 },
+    }),
+};
+
 const CASES: Record<string, Case> = {
   'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file:///dev/stdin':
     creates('autosnap/prod/rackspace'),
@@ -64,19 +90,8 @@ const CASES: Record<string, Case> = {
       },
       changes: async () => expect(await secretValue('autosnap/prod/rackspace')).toBe(SECRET),
     },
-  'aws secretsmanager delete-secret --secret-id autosnap/prod/rackspace': {
-    async given() {
-      await putSecret('autosnap/prod/rackspace', SECRET);
-      onTestFinished(() => forget('autosnap/prod/rackspace'));
-      return {};
-    },
-    async changes() {
-      const described = await aws.secrets.send(
-        new DescribeSecretCommand({ SecretId: 'autosnap/prod/rackspace' }),
-      );
-      expect(described.DeletedDate).toBeInstanceOf(Date);
-    },
-  },
+  'aws secretsmanager delete-secret --secret-id autosnap/prod/rackspace': deletesSecret,
+  'aws secretsmanager delete-secret --region <region> --secret-id autosnap/prod/rackspace': deletesSecret,
   'aws kms create-grant --key-id <key> --operations Decrypt --grantee-principal "arn:aws:iam::<AWS account>:role/autosnap-prod-<AWS region>-lambdaRole" --constraints EncryptionContextSubset={SecretARN=<ARN of the secret>}':
     {
       async given() {
@@ -105,17 +120,8 @@ const CASES: Record<string, Case> = {
         ]);
       },
     },
-  'aws s3 rb --force s3://<the old bucket>': {
-    async given() {
-      await aws.s3.send(new CreateBucketCommand({ Bucket: S3_OBJECT.Bucket }));
-      await aws.s3.send(new PutObjectCommand(S3_OBJECT));
-      return { 'the old bucket': S3_OBJECT.Bucket };
-    },
-    changes: () =>
-      expect(aws.s3.send(new HeadBucketCommand({ Bucket: S3_OBJECT.Bucket }))).rejects.toMatchObject({
-        $metadata: { httpStatusCode: 404 },
-      }),
-  },
+  'aws s3 rb --force s3://<the old bucket>': deletesBucket,
+  'aws s3 rb --force s3://<bucket>': deletesBucket,
 };
 
 test('each aws command of the docs and of the texts that people get has a case in this file', () => {
