@@ -6,9 +6,9 @@ import {
   updateVolumeBackup,
   type VolumeBackup,
 } from '../openstack/volume-backups.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { listSet } from '../volumes/list-set.ts';
 import { descriptionWithHold } from '../volumes/marker.ts';
-import { allSetsOf, setOf } from '../volumes/set.ts';
+import type { setOf } from '../volumes/set.ts';
 import type { BackupReader } from './backups.ts';
 
 /** Whether a region can have volume backups. Rackspace's block storage has none. */
@@ -40,12 +40,7 @@ export async function backupsOfSet(
 ): Promise<VolumeBackup[]> {
   if (!hasBackups(session, region)) return [];
   try {
-    const listings = [await listVolumeBackups(session, region), await listVolumeBackups(session, region)];
-    const backups = new Map(listings.flat().map((one) => [one.id, one]));
-    return [...backups.values()].filter((one) => {
-      const found = read(one);
-      return isSnapshot(found) && allSetsOf(found).includes(setOf(set));
-    });
+    return await listSet(set, read, () => listVolumeBackups(session, region));
   } catch (error) {
     if (isCloudError(error, 'NOT_FOUND')) return [];
     throw error;

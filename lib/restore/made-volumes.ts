@@ -1,4 +1,5 @@
 import type { Session } from '../openstack/session.ts';
+import { unionById } from '../openstack/union-by-id.ts';
 import { getVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { RestoreContext } from './context.ts';
@@ -35,7 +36,7 @@ export async function findMadeVolumes(
   const { event, origin, request, inventory } = context;
   const named = (event.made ?? []).map((id) => ({ id, region: origin.region }));
   const listed = inventory.volumes.filter((volume) => readVolumeMark(volume)?.request === request);
-  const each = [...new Map([...listed, ...named].map((one) => [one.id, one])).values()];
+  const each = unionById(listed, named);
   const answers = await Promise.all(each.map(({ region, id }) => getVolume(session, region, id)));
   const found = answers
     .filter((volume) => volume !== undefined)

@@ -17,7 +17,7 @@ import { reasonOf } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import { holdVolumeSnapshot, volumeSnapshotsOfSet } from '../volumes/hold.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
-import { setOf } from '../volumes/set.ts';
+import { isInSameSet, type setOf } from '../volumes/set.ts';
 import { isSnapshot, type MarkerReading, readMarker, stateOf } from './marker.ts';
 import { exposedBecause } from './retention.ts';
 
@@ -133,9 +133,10 @@ async function findSet(session: Session, id: string, run: Run): Promise<HeldSet 
   const set = part ? readVolume(part) : backup && readBackup(backup);
   if (!isSnapshot(set)) return undefined;
   const { name, region } = set;
+  const isInSet = isInSameSet(set);
   const isPart = (one: Image) => {
     const found = readMarker(one, readingOf(session, run));
-    return isSnapshot(found) && setOf(found) === setOf(set);
+    return isSnapshot(found) && isInSet(found);
   };
   return {
     ...{ policy: set.policy, server: set.server, name, region },

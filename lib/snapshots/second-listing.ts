@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { listImages } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
+import { unionById } from '../openstack/union-by-id.ts';
 import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { type InventoryOptions, listRegion } from './list-region.ts';
@@ -67,15 +68,12 @@ export async function listedTwice(
   options: InventoryOptions,
 ): Promise<RegionInventory> {
   const second = await listRegion(session, first.region, options);
-  const both = <T extends { id: string }>(a: readonly T[], b: readonly T[]) => [
-    ...new Map([...a, ...b].map((one) => [one.id, one])).values(),
-  ];
   return {
     ...first,
-    servers: both(first.servers, second.servers),
-    images: both(first.images, second.images),
-    volumes: both(first.volumes, second.volumes),
-    volumeSnapshots: both(first.volumeSnapshots, second.volumeSnapshots),
+    servers: unionById(first.servers, second.servers),
+    images: unionById(first.images, second.images),
+    volumes: unionById(first.volumes, second.volumes),
+    volumeSnapshots: unionById(first.volumeSnapshots, second.volumeSnapshots),
     goneVolumes: first.goneVolumes.intersection(second.goneVolumes),
     gone: first.gone.intersection(second.gone),
     doubts: [...first.doubts, ...second.doubts, ...(second.volumesUnread ? [second.volumesUnread] : [])],

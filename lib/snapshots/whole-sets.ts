@@ -1,17 +1,17 @@
 import type { Policy } from '../config/policy.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
-import { allSetsOf, setOf } from '../volumes/set.ts';
+import { allSetsOf, serversOf, setOf } from '../volumes/set.ts';
 import type { Snapshot } from './marker.ts';
 import { orphanFloor } from './orphan-plan.ts';
 import { retain } from './retention.ts';
 import type { PlanItem, SeriesPlan } from './series-plan.ts';
 
-/** A set of a server: its image and the snapshots of its volumes, as far as they did not fail. */
+/** The parts of a set that count: the image of a server and the snapshots of its volumes. */
 interface SnapshotSet {
   /** See {@link setOf}. */
   key: string;
-  /** The server, which is the same in all sets that are compared. */
   server: string;
+  slot: Date;
   parts: SetPart[];
 }
 
@@ -22,6 +22,9 @@ interface SetPart {
   /** Whether `orphans` deletes snapshots of this series. */
   isShrinking: boolean;
 }
+
+/** Which of several sets of a server, the newest first, stay. */
+type SetRule = (sets: readonly SnapshotSet[]) => readonly SnapshotSet[];
 
 /**
  * Keeps each good snapshot of which another part of the same set stays: one that is held or in use,
@@ -37,8 +40,28 @@ export function keepWholeSets(
 ): readonly SeriesPlan[] {
   // Large fleets without volumes need no sets.
   if (series.every(({ volume }) => volume === undefined)) return series;
-  const keptIn = new Map<string, (SeriesPlan | undefined)[]>();
-  const byRules = setsKeptByRules(series, policy, now);
+  const keptParts = keptPartsIn(series);
+  const { ofAll, ofOrphans } = setsKeptByRules(series, policy, now);
+  return series.map((plan) => {
+    const keptSets = isShrinking(plan) ? ofOrphans : ofAll;
+    const keptBecause = (snapshot: Snapshot): Reason | undefined => {
+      const sets = allSetsOf(snapshot);
+      const part = sets.flatMap((set) => keptParts.get(set) ?? []).find((one) => one !== plan);
+      if (part) return { code: 'SET_KEPT', part: part.volume?.name };
+      return sets.some((set) => keptSets.has(set)) ? { code: 'COMPLETE_SET_KEPT' } : undefined;
+    };
+    const items = plan.items.map((item): PlanItem => {
+      if (item.action === 'keep' || item.snapshot.state !== 'good') return item;
+      const reason = keptBecause(item.snapshot);
+      return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
+    });
+    return { ...plan, items };
+  });
+}
+
+/** For each set, the series of its parts that stay and keep the others. */
+function keptPartsIn(series: readonly SeriesPlan[]): ReadonlyMap<string, SeriesPlan[]> {
+  const keptIn = new Map<string, SeriesPlan[]>();
   for (const plan of series) {
     for (const { snapshot, action, reasons } of plan.items) {
       const isPinned = reasons.some(({ code }) => PINNING.includes(code));
@@ -47,23 +70,7 @@ export function keepWholeSets(
       for (const set of allSetsOf(snapshot)) keptIn.set(set, [...(keptIn.get(set) ?? []), plan]);
     }
   }
-  return series.map((plan) => {
-    const isKept = isShrinking(plan) ? byRules.ofOrphans : byRules.ofAll;
-    return { ...plan, items: plan.items.map((item) => keptWithSet(item)) };
-
-    function keptWithSet(item: PlanItem): PlanItem {
-      const { snapshot, action } = item;
-      if (action === 'keep' || snapshot.state !== 'good') return item;
-      const sets = allSetsOf(snapshot);
-      const part = sets.flatMap((set) => keptIn.get(set) ?? []).find((one) => one !== plan);
-      const reason: Reason | undefined = part
-        ? { code: 'SET_KEPT', part: part.volume?.name }
-        : sets.some((set) => isKept.has(set))
-          ? { code: 'COMPLETE_SET_KEPT' }
-          : undefined;
-      return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
-    }
-  });
+  return keptIn;
 }
 
 /**
@@ -77,79 +84,72 @@ function setsKeptByRules(
   policy: Policy,
   now: Date,
 ): Record<'ofAll' | 'ofOrphans', ReadonlySet<string>> {
-  const ofAll = new Set<string>();
-  const ofOrphans = new Set<string>();
   const { keep, timezone } = policy;
-  const byRules = (among: readonly SnapshotSet[]) => {
-    const one = among.map((set) => set.parts.find(({ snapshot }) => snapshot.state === 'good')!.snapshot);
-    const kept = new Set(
-      retain(one, keep, { now, timezone }).flatMap(({ snapshot, keep: is }) => (is ? snapshot.id : [])),
-    );
-    return among.filter((_, i) => kept.has(one[i]!.id));
+  const byKeep: SetRule = (sets) => {
+    const good = sets.map(({ parts }) => parts.find(isGood)!.snapshot);
+    const decisions = retain(good, keep, { now, timezone });
+    const kept = new Set(decisions.flatMap(({ snapshot, keep: is }) => (is ? snapshot.id : [])));
+    return sets.filter((_, i) => kept.has(good[i]!.id));
   };
-  const byOrphans = (among: readonly SnapshotSet[]) => among.slice(0, orphanFloor(policy));
-  for (const sets of Map.groupBy(setsIn(series, policy.policy), ({ server }) => server).values()) {
-    for (const key of setsKept(sets, ({ isShrinking: is }) => !is, byRules)) ofAll.add(key);
-    if (!sets.some(({ parts }) => parts.some((part) => part.isShrinking))) continue;
-    for (const key of setsKept(sets, () => true, byOrphans)) {
-      ofAll.add(key);
-      ofOrphans.add(key);
-    }
-  }
-  return { ofAll, ofOrphans };
+  const byOrphans: SetRule = (sets) => sets.slice(0, orphanFloor(policy));
+  const servers = [...Map.groupBy(setsIn(series, policy.policy), ({ server }) => server).values()];
+  const ofOrphans = servers
+    .filter((sets) => sets.some(({ parts }) => parts.some((part) => part.isShrinking)))
+    .flatMap((sets) => setsKept(sets, byOrphans));
+  const ofOthers = servers
+    .map((sets) => withParts(sets, (part) => !part.isShrinking))
+    .flatMap((sets) => setsKept(sets, byKeep));
+  return { ofAll: new Set([...ofOthers, ...ofOrphans]), ofOrphans: new Set(ofOrphans) };
 }
 
 /**
  * The sets of a server, the newest first, that a rule keeps if, for each set, only those sets count
  * that have everything that it has.
- *
- * @param matters the parts that count.
- * @param rule which of several sets, the newest first, stay.
  */
-function setsKept(
-  sets: readonly SnapshotSet[],
-  matters: (part: SetPart) => boolean,
-  rule: (among: readonly SnapshotSet[]) => readonly SnapshotSet[],
-): string[] {
-  const withGood = sets
-    .map((set) => ({ ...set, parts: set.parts.filter(matters) }))
-    .filter(({ parts }) => parts.some(({ snapshot }) => snapshot.state === 'good'));
-  const volumesOf = (set: SnapshotSet) => new Set(set.parts.map(({ volume }) => volume));
+function setsKept(sets: readonly SnapshotSet[], rule: SetRule): string[] {
+  const withGood = sets.filter(({ parts }) => parts.some(isGood));
   const goodIn = new Map(
-    withGood.map((set) => [
-      set.key,
-      volumesOf({ ...set, parts: set.parts.filter(({ snapshot }) => snapshot.state === 'good') }),
-    ]),
+    withParts(withGood, isGood).map(({ key, parts }) => [key, volumesOf(parts)] as const),
   );
-  const bySize = Map.groupBy(withGood, (set) => JSON.stringify([...volumesOf(set)].sort()));
-  return [...bySize.values()].flatMap((alike) => {
-    const needed = volumesOf(alike[0]!);
+  const alike = Map.groupBy(withGood, ({ parts }) => JSON.stringify([...volumesOf(parts)].sort()));
+  return [...alike.values()].flatMap((its) => {
+    const needed = volumesOf(its[0]!.parts);
     // The rules have already decided on each series by itself.
     if (needed.size < 2) return [];
-    const whole = withGood.filter(({ key }) => needed.isSubsetOf(goodIn.get(key)!));
-    const keptOf = (among: readonly SnapshotSet[]) => new Set(rule(among).map(({ key }) => key));
-    const kept = keptOf(whole);
-    return alike.flatMap((set) => {
-      if (whole.includes(set)) return kept.has(set.key) ? [set.key] : [];
+    const isWhole = ({ key }: SnapshotSet) => needed.isSubsetOf(goodIn.get(key)!);
+    const whole = rule(withGood.filter(isWhole));
+    const isKept = (set: SnapshotSet) =>
       // A part that is not finished or unknown may become good.
-      const among = withGood.filter((one) => one === set || whole.includes(one));
-      return keptOf(among).has(set.key) ? [set.key] : [];
-    });
+      (isWhole(set) ? whole : rule(withGood.filter((one) => one === set || isWhole(one)))).includes(set);
+    return its.filter(isKept).map(({ key }) => key);
   });
 }
 
-/** The sets of the servers under a policy, the newest first. */
+function isGood({ snapshot }: SetPart): boolean {
+  return snapshot.state === 'good';
+}
+
+function volumesOf(parts: readonly SetPart[]): Set<string> {
+  return new Set(parts.map(({ volume }) => volume));
+}
+
+function withParts(sets: readonly SnapshotSet[], counts: (part: SetPart) => boolean): SnapshotSet[] {
+  return sets.map((set) => ({ ...set, parts: set.parts.filter(counts) }));
+}
+
+/** The sets of the servers under a policy, the newest first, without the parts that failed. */
 function setsIn(series: readonly SeriesPlan[], policy: string): SnapshotSet[] {
-  const sets = new Map<string, SnapshotSet & { slot: Date }>();
+  const sets = new Map<string, SnapshotSet>();
   for (const plan of series) {
     if (plan.policy !== policy) continue;
+    const shrinks = isShrinking(plan);
     for (const { snapshot } of plan.items) {
       if (snapshot.state === 'failed') continue;
       const { slot, volume = '' } = snapshot;
-      for (const server of [snapshot.server, ...(snapshot.alsoOf ?? []).map((other) => other.server)]) {
+      for (const server of serversOf(snapshot)) {
         const key = setOf({ ...snapshot, server });
         const set = sets.get(key) ?? { key, server, slot, parts: [] };
-        set.parts.push({ volume, snapshot, isShrinking: isShrinking(plan) });
+        set.parts.push({ volume, snapshot, isShrinking: shrinks });
         sets.set(key, set);
       }
     }

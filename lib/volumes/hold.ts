@@ -6,9 +6,9 @@ import {
   setVolumeSnapshotMetadata,
   type VolumeSnapshot,
 } from '../openstack/volume-snapshots.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { listSet } from './list-set.ts';
 import { descriptionWithHold, type VolumeReader } from './marker.ts';
-import { allSetsOf, setOf } from './set.ts';
+import type { setOf } from './set.ts';
 
 /**
  * The volume snapshots of a set in a region; none if the catalogue has no volume service there.
@@ -24,12 +24,7 @@ export async function volumeSnapshotsOfSet(
   read: VolumeReader,
 ): Promise<VolumeSnapshot[]> {
   if (session.missingEndpoint('volume', region)) return [];
-  const listings = [await listVolumeSnapshots(session, region), await listVolumeSnapshots(session, region)];
-  const isPart = (one: VolumeSnapshot) => {
-    const found = read(one);
-    return isSnapshot(found) && allSetsOf(found).includes(setOf(set));
-  };
-  return [...new Map(listings.flat().map((one) => [one.id, one])).values()].filter(isPart);
+  return listSet(set, read, () => listVolumeSnapshots(session, region));
 }
 
 /**

@@ -17,14 +17,23 @@ export function setOf({
   return JSON.stringify([policy, server, isRequest ? request : isoSeconds(slot)]);
 }
 
-/** The sets that a snapshot is a part of: several for that of a volume of several servers. */
+/** The servers whose sets a snapshot is a part of: several for that of a volume of several. */
+export function serversOf({ server, alsoOf = [] }: Pick<Snapshot, 'server' | 'alsoOf'>): string[] {
+  return [server, ...alsoOf.map((other) => other.server)];
+}
+
+/** The sets that a snapshot is a part of, one for each of its servers. */
 export function allSetsOf(snapshot: Snapshot): string[] {
-  const others = (snapshot.alsoOf ?? []).map(({ server }) => setOf({ ...snapshot, server }));
-  return [setOf(snapshot), ...others];
+  return serversOf(snapshot).map((server) => setOf({ ...snapshot, server }));
+}
+
+/** Whether a snapshot is a part of the set of `part`, that is, of the set of its first server. */
+export function isInSameSet(part: Parameters<typeof setOf>[0]): (snapshot: Snapshot) => boolean {
+  const set = setOf(part);
+  return (snapshot) => allSetsOf(snapshot).includes(set);
 }
 
 /** Whether a snapshot is a part of a set of a server. */
 export function isInSetOf(server: string): (snapshot: Pick<Snapshot, 'server' | 'alsoOf'>) => boolean {
-  return (snapshot) =>
-    snapshot.server === server || snapshot.alsoOf?.some((other) => other.server === server) === true;
+  return (snapshot) => serversOf(snapshot).includes(server);
 }

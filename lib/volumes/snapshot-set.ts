@@ -74,8 +74,8 @@ interface SetSteps {
 
 /**
  * Fails the volume snapshots of each set that does not fit into a quota, so that no set is taken in
- * part.
- * The image of such a server is still taken, unless the cloud would make volume snapshots with it.
+ * part. The image of such a server is still taken, unless the cloud would make volume snapshots
+ * with it.
  *
  * @param steps the steps for the servers of one region, in the order of the run.
  * @param quotas the quotas of volume snapshots there.

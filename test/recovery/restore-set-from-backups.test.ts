@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, CloudVolumeBackup, Region } from '../../local/cloud/state.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
-import { again } from '../restore/world.ts';
+import { type Harness, policy, setTime } from '../harness.ts';
+import { finishRestore, twoVolumes } from '../restore/two-volumes.ts';
 
 // A server with two volumes; the snapshot of one of them is gone, and its backup is there.
 
@@ -18,25 +18,14 @@ let logs: CloudVolume;
 let backup: CloudVolumeBackup;
 
 beforeEach(async () => {
-  setTime('2026-11-22T00:00:10Z');
-  const timing = { queuedMs: 0, savingMs: 0, volumeMs: 60_000, buildMs: 60_000 };
-  h = await harness({ regions: ['DFW'], timing });
+  ({ h, region, db, data, logs } = await twoVolumes({ buildMs: 60_000 }));
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10, type: 'SSD' });
-  logs = region.addVolume({ name: 'db-logs', size: 5 });
-  db = region.addServer({
-    name: 'db',
-    volumeIds: [data.id, logs.id],
-    devices: { [logs.id]: '/dev/vdb', [data.id]: '/dev/vdc' },
-  });
   await h.run('snapshot', policy());
   setTime('2026-11-22T06:00:00Z');
   backup = backUp(data);
   removeSnapshot(data);
 });
 
-const later = (minutes = 5) => h.cloud.advance(minutes * 60_000);
 const snapshotOf = ({ id }: CloudVolume) => region.volumeSnapshots.find(({ volumeId }) => volumeId === id)!;
 const removeSnapshot = (volume: CloudVolume) =>
   region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(snapshotOf(volume)), 1);
@@ -52,15 +41,7 @@ function backUp(volume: CloudVolume): CloudVolumeBackup {
   });
 }
 
-async function finish(first: Restoration): Promise<Restoration> {
-  let last = first;
-  for (let calls = 0; last.next; calls++) {
-    if (calls > 14) throw new Error(`does not end: ${last.lines.join('; ')}`);
-    later();
-    last = await h.run('restore', again(last));
-  }
-  return last;
-}
+const finish = async (first: Restoration) => (await finishRestore(h, first, 15)).at(-1)!;
 
 /** Both volumes were made once: one from the backup, and the other one from its snapshot. */
 function expectBoth(server: CloudServer): void {

@@ -3,7 +3,8 @@ import type { Restoration } from '../../lib/restore/restoration.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { everyNth, KINDS, type Kind } from '../cloud-kinds.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { type Harness, policy, setTime } from '../harness.ts';
+import { finishRestore, restoreUntil, twoVolumes } from '../restore/two-volumes.ts';
 import { again } from '../restore/world.ts';
 
 // In-place restores of servers with volumes: the disk is rebuilt, and the volumes are replaced.
@@ -18,18 +19,7 @@ let data: CloudVolume;
 let logs: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-22T00:00:10Z');
-  const timing = { queuedMs: 0, savingMs: 0, volumeMs: 60_000, buildMs: 60_000 };
-  h = await harness({ regions: ['DFW'], timing });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10, type: 'SSD' });
-  logs = region.addVolume({ name: 'db-logs', size: 5 });
-  // The devices are not in the order of the ids, the names or the creation.
-  db = region.addServer({
-    name: 'db',
-    volumeIds: [data.id, logs.id],
-    devices: { [logs.id]: '/dev/vdb', [data.id]: '/dev/vdc' },
-  });
+  ({ h, region, db, data, logs } = await twoVolumes({ buildMs: 60_000 }));
 });
 
 function useKind(kind: Kind): void {
@@ -57,29 +47,9 @@ const attachedTo = (server: CloudServer) => {
   return volumeIds.map((id) => `${region.deviceOf(server, id)} ${region.volume(id)!.name}`).sort();
 };
 
-/** Calls the function with each `next`, some minutes apart, until there is none. */
-async function finish(first: Restoration, most = 14): Promise<Restoration[]> {
-  const reports = [first];
-  for (let last = first; last.next; ) {
-    later();
-    last = await h.run('restore', again(last));
-    reports.push(last);
-    if (reports.length > most) throw new Error(`does not end: ${last.lines.join('; ')}`);
-  }
-  return reports;
-}
+const finish = (first: Restoration, most = 14) => finishRestore(h, first, most);
 
-/** Calls the function until an answer has a code. */
-async function until(code: string, event: object = IN_PLACE): Promise<Restoration> {
-  let report = await h.run('restore', event);
-  for (let calls = 0; !report.codes.includes(code as never); calls++) {
-    if (!report.next || calls > 14) throw new Error(`never ${code}: ${report.lines.join('; ')}`);
-    later();
-    report = await h.run('restore', again(report));
-  }
-  later();
-  return report;
-}
+const until = (code: string, event: object = IN_PLACE) => restoreUntil(h, code, event);
 
 /** Everything that an in-place restore has to leave, however it was carried out. */
 function expectRestored(): void {

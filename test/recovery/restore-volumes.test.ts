@@ -3,7 +3,8 @@ import type { Restoration } from '../../lib/restore/restoration.ts';
 import { answers, type Fault } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { everyNth, KINDS, type Kind } from '../cloud-kinds.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { type Harness, policy, setTime } from '../harness.ts';
+import { finishRestore, twoVolumes } from '../restore/two-volumes.ts';
 import { again } from '../restore/world.ts';
 
 // Restores with volumes: those of a server, the root volume of a server, and one volume alone.
@@ -18,17 +19,7 @@ let data: CloudVolume;
 let logs: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-22T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 60_000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10, type: 'SSD' });
-  logs = region.addVolume({ name: 'db-logs', size: 5 });
-  // The devices are not in the order of the ids, the names or the creation.
-  db = region.addServer({
-    name: 'db',
-    volumeIds: [data.id, logs.id],
-    devices: { [logs.id]: '/dev/vdb', [data.id]: '/dev/vdc' },
-  });
+  ({ h, region, db, data, logs } = await twoVolumes());
 });
 
 function useKind(kind: Kind): void {
@@ -47,17 +38,7 @@ const newServers = () => region.servers.filter(({ id }) => id !== db.id);
 const snapshotOf = ({ id }: CloudVolume) => region.volumeSnapshots.find(({ volumeId }) => volumeId === id)!;
 const deleted = () => h.cloud.received.filter(({ method }) => method === 'DELETE');
 
-/** Calls the function with each `next`, some minutes apart, until there is none. */
-async function finish(first: Restoration): Promise<Restoration[]> {
-  const reports = [first];
-  for (let last = first; last.next; ) {
-    later();
-    last = await h.run('restore', again(last));
-    reports.push(last);
-    if (reports.length > 12) throw new Error(`does not end: ${last.lines.join('; ')}`);
-  }
-  return reports;
-}
+const finish = (first: Restoration) => finishRestore(h, first, 12);
 
 /** The names of the volumes of the new server, in the order of their devices. */
 function attached(): (string | undefined)[] {

@@ -5,8 +5,9 @@ import type { Restoration } from '../../lib/restore/restoration.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { type Harness, policy, setTime } from '../harness.ts';
 import { person } from '../losses/person.ts';
+import { restoreUntil, twoVolumes } from '../restore/two-volumes.ts';
 import { again } from '../restore/world.ts';
 
 // What a restore in place says of the way back, and of the restores that do not end.
@@ -26,31 +27,12 @@ async function begin(kind = 'password' as (typeof KINDS)[number]): Promise<void>
 }
 
 beforeEach(async () => {
-  setTime('2026-11-22T00:00:10Z');
-  const timing = { queuedMs: 0, savingMs: 0, volumeMs: 60_000, buildMs: 60_000 };
-  h = await harness({ regions: ['DFW'], timing });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  logs = region.addVolume({ name: 'db-logs', size: 5 });
-  db = region.addServer({
-    name: 'db',
-    volumeIds: [data.id, logs.id],
-    devices: { [logs.id]: '/dev/vdb', [data.id]: '/dev/vdc' },
-  });
+  ({ h, region, db, data, logs } = await twoVolumes({ buildMs: 60_000 }));
 });
 
 const later = () => h.cloud.advance(300_000);
 
-async function until(code: string, event: object = IN_PLACE): Promise<Restoration> {
-  let report = await h.run('restore', event);
-  for (let calls = 0; !report.codes.includes(code as never); calls++) {
-    if (!report.next || calls > 14) throw new Error(`never ${code}: ${report.lines.join('; ')}`);
-    later();
-    report = await h.run('restore', again(report));
-  }
-  later();
-  return report;
-}
+const until = (code: string, event: object = IN_PLACE) => restoreUntil(h, code, event);
 
 /**
  * Carries out a command of the `openstack` client with the request that the client sends, as a
