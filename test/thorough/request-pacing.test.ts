@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test as pure, vi } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
-import { paceOf, pacedQueue, type Rate, slackMs } from '../../lib/openstack/pacing.ts';
+import { pacedQueue, paceOf, type Rate, slackMs } from '../../lib/openstack/pacing.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from '../openstack/connected.ts';
 import { always } from '../properties/always.ts';
