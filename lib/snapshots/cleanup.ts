@@ -68,6 +68,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       read,
       readVolume,
       inUse: plan.inUse,
+      setsOf: plan.setsOf,
       owner,
       now,
       reserveMs,

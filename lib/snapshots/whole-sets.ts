@@ -7,7 +7,7 @@ import { retain } from './retention.ts';
 import type { PlanItem, SeriesPlan } from './series-plan.ts';
 
 /** The parts of a set that count: the image of a server and the snapshots of its volumes. */
-interface SnapshotSet {
+export interface SnapshotSet {
   /** See {@link setOf}. */
   key: string;
   server: string;
@@ -15,7 +15,7 @@ interface SnapshotSet {
   parts: SetPart[];
 }
 
-interface SetPart {
+export interface SetPart {
   /** The id of the volume; empty for the image of the server. */
   volume: string;
   snapshot: Snapshot;
@@ -125,11 +125,13 @@ function setsKept(sets: readonly SnapshotSet[], rule: SetRule): string[] {
   });
 }
 
-function isGood({ snapshot }: SetPart): boolean {
+/** Whether a part of a set is good. */
+export function isGood({ snapshot }: SetPart): boolean {
   return snapshot.state === 'good';
 }
 
-function volumesOf(parts: readonly SetPart[]): Set<string> {
+/** The volumes of the parts, and the empty text for the image. */
+export function volumesOf(parts: readonly SetPart[]): Set<string> {
   return new Set(parts.map(({ volume }) => volume));
 }
 
@@ -138,7 +140,7 @@ function withParts(sets: readonly SnapshotSet[], counts: (part: SetPart) => bool
 }
 
 /** The sets of the servers under a policy, the newest first, without the parts that failed. */
-function setsIn(series: readonly SeriesPlan[], policy: string): SnapshotSet[] {
+export function setsIn(series: readonly SeriesPlan[], policy: string): SnapshotSet[] {
   const sets = new Map<string, SnapshotSet>();
   for (const plan of series) {
     if (plan.policy !== policy) continue;

@@ -178,6 +178,39 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(report.entries[0]!.volumes).toHaveLength(1);
   });
 
+  test.each<[string, () => void]>([
+    ['the snapshot of a volume', () => Object.assign(partOf(25), { status: 'error' })],
+    ['the image', () => Object.assign(imageOf(25), { status: 'error' })],
+    [
+      'a snapshot of a volume that is gone',
+      () => void region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(partOf(25)), 1),
+    ],
+  ])(
+    'the last whole set stays if %s of the newest one is bad when the plan is carried out',
+    async (_, happen) => {
+      await takeDays(23, 25, LAST_ONE);
+      h.cloud.faults.push({ service: 'image', method: 'GET', path: /\/images\/[^/]+$/, answer: happen });
+      // The bad part is reported, too.
+      await h.fail('cleanup', policy(LAST_ONE));
+      expect(imageDays()).toContain(24);
+      expect(partDays()).toContain(24);
+    },
+  );
+
+  test('no part is deleted of a set whose image was protected after the plan', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    const { id } = imageOf(24);
+    h.cloud.faults.push({
+      ...{ service: 'image', method: 'GET', path: /\/images\/[^/]+$/ },
+      answer: () => Object.assign(region.images.find((one) => one.id === id)!, { protected: true }),
+    });
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([
+      [24, 25],
+      [24, 25],
+    ]);
+  });
+
   test('a set is held by the id of one of its volume snapshots', async () => {
     await takeDays(23, 25, LAST_ONE);
     const report = await h.run('hold', { hold: partOf(23).id });
