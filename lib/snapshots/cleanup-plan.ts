@@ -98,7 +98,11 @@ export function planCleanup(
       ...(volume === undefined ? {} : { volume: { id: volume, name: volumeName || volume } }),
     };
     if (name === ADHOC) {
-      return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, snapshots, now), server)) };
+      // An end is that of the set, also if the volume was detached from its server since.
+      const items = snapshots.map((s) =>
+        itemOf(retainAdhoc(s, snapshots, now), server ?? serverOf.get(s.server)),
+      );
+      return { ...plan, items };
     }
     if (server) {
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });

@@ -3,7 +3,7 @@ import { allSetsOf } from '../volumes/set.ts';
 import { isSnapshot, type Snapshot, type Suspect, serverNameIn } from './marker.ts';
 import { counts, staysBecause } from './retention.ts';
 import type { SeriesPlan, SetToLookAt } from './series-plan.ts';
-import { isGood, type SnapshotSet, setsIn, volumesOf } from './whole-sets.ts';
+import { hasSets, isGood, lacksPart, type SnapshotSet, setsIn, volumesOf } from './whole-sets.ts';
 
 /**
  * The sets of which a snapshot is a part, and the sets that replace them according to the plans of
@@ -15,7 +15,7 @@ export function setsToLookAt(
   series: readonly SeriesPlan[],
   policy: string,
 ): (snapshot: Snapshot) => SetToLookAt[] {
-  if (series.every(({ volume }) => volume === undefined)) return () => [];
+  if (!hasSets(series)) return () => [];
   const kept = new Set(
     series.flatMap(({ items }) =>
       items.flatMap(({ snapshot, action }) => (action === 'keep' ? snapshot.id : [])),
@@ -24,20 +24,22 @@ export function setsToLookAt(
   const all = setsIn(series, policy);
   const setOfKey = new Map(all.map((set) => [set.key, set]));
   const setsOfServer = Map.groupBy(all, ({ server }) => server);
-  const replacementsOf = ({ key, server, parts }: SnapshotSet): Snapshot[][] => {
-    const needed = volumesOf(parts);
-    return setsOfServer.get(server)!.flatMap((other) => {
+  const replacementsOf = (set: SnapshotSet): Snapshot[][] => {
+    const needed = volumesOf(set.parts);
+    const lacksOne = lacksPart(set);
+    return setsOfServer.get(set.server)!.flatMap((other) => {
       const its = other.parts.filter(
-        (part) => isGood(part) && kept.has(part.snapshot.id) && needed.has(part.volume),
+        (part) => isGood(part) && kept.has(part.snapshot.id) && (lacksOne || needed.has(part.volume)),
       );
-      const isWhole = other.key !== key && needed.isSubsetOf(volumesOf(its));
-      return isWhole ? [its.map(({ snapshot }) => snapshot)] : [];
+      const has = volumesOf(its);
+      const isWhole = needed.isSubsetOf(has) && (!lacksOne || has.size >= set.requested);
+      return isWhole && other.key !== set.key ? [its.map(({ snapshot }) => snapshot)] : [];
     });
   };
   return (snapshot) =>
     allSetsOf(snapshot).flatMap((key): SetToLookAt[] => {
       const set = setOfKey.get(key);
-      if (!set || volumesOf(set.parts).size < 2) return [];
+      if (!set || (volumesOf(set.parts).size < 2 && !lacksPart(set))) return [];
       const parts = set.parts.map((part) => part.snapshot);
       return [{ key, parts, replacements: replacementsOf(set) }];
     });

@@ -257,6 +257,50 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(plan.codes).toContain('RESTORE_VOLUME');
   });
 
+  test.each<[string, () => string]>([
+    ['the volume snapshot', () => partOf(23).id],
+    ['the image', () => imageOf(23).id],
+  ])('the last whole set stays while every listing lacks %s of it', async (_, lacked) => {
+    await takeDays(23, 25, LAST_ONE);
+    // The newer sets lack their parts for good, of which nothing is left to see.
+    region.removeImage(imageOf(24).id);
+    region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(partOf(25)), 1);
+    h.cloud.faults.push(
+      ...(['image', 'volume'] as const).map((service) => ({
+        ...{ service, path: /\/(images|snapshots\/detail)$/, times: 99 },
+        answer: leavingOut(lacked()),
+      })),
+    );
+    const { length } = region.images;
+    await h.run('cleanup', policy(LAST_ONE)).catch(() => undefined);
+    expect([imageDays(), partDays()]).toEqual([
+      [23, 25],
+      [23, 24],
+    ]);
+    expect(region.images).toHaveLength(length);
+  });
+
+  test('sets that lack a part are rotated once newer ones have as many parts as they were requested with', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(partOf(23)), 1);
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([[25], [25]]);
+  });
+
+  test('an ad-hoc set goes at its end, also if its volume was detached since', async () => {
+    await takeDays(23, 24);
+    await h.run('snapshot', { adhoc: true, request: 'upgrade', expires: '1d', servers: { names: ['db'] } });
+    db.volumeIds.splice(0);
+    setTime('2026-11-27T06:00:00Z');
+    await h.run('cleanup', policy(LAST_ONE));
+    const left = [
+      ...region.images.map(({ properties }) => properties),
+      ...region.volumeSnapshots.map(({ metadata }) => metadata),
+    ];
+    expect(left.filter((marker) => marker?.autosnap_policy === 'adhoc')).toEqual([]);
+    expect([imageDays(), partDays()]).toEqual([[24], [23, 24]]);
+  });
+
   test('at the end of a slot the parts that are not taken are deferred, not left out', async () => {
     setTime('2026-11-23T00:00:10Z');
     h.cloud.faults.push({
