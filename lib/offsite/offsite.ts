@@ -274,9 +274,10 @@ function refuseNames({ owner, account }: CopyScope): void {
   const refused = Object.entries({ owner, account }).filter(([, name]) => !isKeyName(name));
   if (refused.length > 0) {
     throw invalidEvent(
-      ...refused.map(
-        ([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`,
-      ),
+      ...refused.map(([field, name]) => ({
+        field,
+        problem: `"${name}" can't be part of the keys of copies: choose another name`,
+      })),
     );
   }
 }

@@ -190,7 +190,8 @@ export function restoreReport(
   const namesakes = origin.namesakes.map(
     (server): Reason => ({ code: 'RESTORE_NAMESAKE', name: origin.name, server }),
   );
-  const { codes, reasons: lines } = reported([...namesakes, ...reasons]);
+  const all = [...namesakes, ...reasons];
+  const { codes, reasons: lines } = reported(all);
   return {
     job: 'restore',
     owner: run.owner,
@@ -202,6 +203,7 @@ export function restoreReport(
     region: origin.region,
     image,
     ...outcome,
+    reasons: all,
     codes,
     lines,
   };

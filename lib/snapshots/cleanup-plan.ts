@@ -4,7 +4,7 @@ import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
-import { doubleSlotWarnings, rotationBehindWarnings, snapshotWarnings } from './cleanup-warnings.ts';
+import { backlogWarnings, doubleSlotWarnings, snapshotWarnings } from './cleanup-warnings.ts';
 import { inUseIn } from './in-use.ts';
 import { isSnapshot, type Snapshot } from './marker.ts';
 import { planOrphan } from './orphan-plan.ts';
@@ -109,7 +109,7 @@ export function planCleanup(
       return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
     }
     const isGone = volume === undefined ? goneEverywhere.has(id) : goneVolumes.has(volume);
-    const { items, floor } = planOrphan(snapshots, policy, now, isGone);
+    const { items, floor } = planOrphan(snapshots, policy, now, { isGone, isVolume: volume !== undefined });
     const isOrphaned = true as const;
     const kept = items.filter(({ action }) => action === 'keep').length;
     const gone = { server: id, name: serverName, policy: name };
@@ -145,7 +145,7 @@ export function planCleanup(
     const items = plan.items.filter(({ snapshot }) => isPlanned(snapshot));
     return items.length === 0 ? [] : [{ ...plan, items: limitDeletions(items, policy.maxDeletes) }];
   });
-  for (const plan of limited) warnOf(...rotationBehindWarnings(plan, policy.maxDeletes));
+  for (const plan of limited) warnOf(...backlogWarnings(plan, policy, now));
   return {
     region,
     series: limited,
