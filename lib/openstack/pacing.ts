@@ -95,7 +95,7 @@ export interface PacedQueue {
 /** A queue in which a request waits no longer than `remainingMs`. */
 export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQueue {
   const paces = new Map<string, Pace>();
-  const lastSent = new Map<string, Promise<void>>();
+  const lastSent = new Map<string, Promise<boolean>>();
   const delayedUntilMs = new Map<string, number>();
   const keyOf = ({ method, url }: RequestTarget) => `${method} ${new URL(url).host}`;
   const delayMs = (target: RequestTarget) => (delayedUntilMs.get(keyOf(target)) ?? 0) - performance.now();
@@ -123,16 +123,20 @@ export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQue
    * Waits for the next send time of the pace, one request after another. A request reserves its
    * time only after the previous request was sent, so that a process that was blocked for a moment
    * does not send a burst.
+   *
+   * @returns false if the cloud requested a delay meanwhile, and the request has no send time
    */
-  async function waitForPace(target: RequestTarget, pace: Pace): Promise<void> {
+  async function waitForPace(target: RequestTarget, pace: Pace): Promise<boolean> {
     const before = lastSent.get(target.method);
     const sent = (async () => {
       await before?.catch(() => {});
+      if (delayMs(target) > 0) return false;
       const nowMs = performance.now();
-      if (delayMs(target) <= 0) await wait(target, pace(nowMs) - nowMs);
+      await wait(target, pace(nowMs) - nowMs);
+      return delayMs(target) <= 0;
     })();
     lastSent.set(target.method, sent);
-    await sent;
+    return sent;
   }
 
   return {
@@ -144,7 +148,7 @@ export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQue
     },
     async waitToSend(target) {
       const { method, url } = target;
-      do {
+      for (;;) {
         const askedMs = delayMs(target);
         if (askedMs > LONGEST_WAIT_MS) {
           const what = `the cloud takes no more such requests for ${Math.ceil(askedMs / 1000)} seconds`;
@@ -152,8 +156,9 @@ export function pacedQueue({ remainingMs }: { remainingMs(): number }): PacedQue
         }
         await wait(target, askedMs);
         const pace = paces.get(method);
-        if (pace) await waitForPace(target, pace);
-      } while (delayMs(target) > 0);
+        const maySend = pace ? await waitForPace(target, pace) : delayMs(target) <= 0;
+        if (maySend) return;
+      }
     },
   };
 }

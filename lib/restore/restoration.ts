@@ -30,8 +30,10 @@ export interface Restoration {
   region: string;
   /** The id of the image that the server is restored from. */
   image: string;
-  /** The id of the server that was made or rebuilt. */
+  /** The id of the server that was made or rebuilt, or of the volume that was made. */
   restored?: string;
+  /** The name of the server or volume that was made; absent for a restore in place. */
+  restoredName?: string;
   /** The id of the safety snapshot. */
   safety?: string;
   /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
@@ -43,6 +45,8 @@ export interface Restoration {
    * The event that carries out the plan of a dry run: it names the image that the plan has chosen.
    */
   apply?: object;
+  /** When an earlier call found the restore done, ISO; absent if this call is the first one. */
+  doneAt?: string;
   /** When the queue takes the next step, ISO; absent when the caller has to invoke `next`. */
   resumesAt?: string;
 }

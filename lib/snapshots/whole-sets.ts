@@ -193,6 +193,7 @@ function isShrinking({ isOrphaned, items }: SeriesPlan): boolean {
 /** The reasons of a hold, and of the use by a restore or a drill. */
 const PINNING: readonly ReasonCode[] = [
   ...(['HELD', 'HELD_UNTIL', 'PROTECTED'] as const),
-  ...(['RESTORED_AS_NEW', 'RESTORED_IN_PLACE', 'VOLUME_FILLING', 'SERVER_BUILDING'] as const),
+  ...(['RESTORED_AS_NEW', 'RESTORED_IN_PLACE', 'RESTORED_AS_VOLUME'] as const),
+  ...(['VOLUME_FILLING', 'SERVER_BUILDING'] as const),
   ...(['DRILL_RUNNING', 'DRILL_OF_SLOT'] as const),
 ];

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
-import { describe, expect, test as pure } from 'vitest';
+import { describe, expect, test as pure, vi } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
-import { paceOf, type Rate, slackMs } from '../../lib/openstack/pacing.ts';
+import { pacedQueue, paceOf, type Rate, slackMs } from '../../lib/openstack/pacing.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { connected, receivedBy, test } from '../openstack/connected.ts';
 import { always } from '../properties/always.ts';
@@ -196,6 +196,30 @@ describe('the requests of a session', () => {
     expect(took, 'the wait, and three steps of 258 ms').toBeGreaterThan(2700);
     expect(took, 'still at the pace that is known').toBeLessThan(3800);
     expect(session.traffic.rateLimited, 'one refusal for all').toBe(1);
+  });
+
+  pure('have each a time of its own after a delay, however long the process takes', async () => {
+    const post = { method: 'POST', url: 'http://dfw.cloud.test/servers' };
+    const spacingMs = 20;
+    const realNow = performance.now.bind(performance);
+    // 0.3 ms pass between any two looks at the clock, as on a busy machine.
+    let looks = 0;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => realNow() + 0.3 * ++looks);
+    try {
+      for (let trial = 0; trial < 100; trial++) {
+        const queue = pacedQueue({ remainingMs: () => MINUTE_MS });
+        queue.spread({ POST: { value: 1000 / spacingMs, remaining: 50, unitMs: 1000, renewedInMs: 1000 } });
+        const began = performance.now();
+        const delayMs = 20 + trial / 100;
+        queue.delay(post, delayMs);
+        await Promise.all(Array.from({ length: 6 }, () => queue.waitToSend(post)));
+        // Less by what a late request may make up for.
+        const stepsMs = 5 * spacingMs - slackMs({ unitMs: 1000 });
+        expect(performance.now() - began, 'the delay and five steps').toBeGreaterThan(delayMs + stepsMs);
+      }
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   test("follow Rackspace's usual limits after a refusal, if the cloud names none", async ({ cloud }) => {
