@@ -76,8 +76,9 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
         autosnap_slot: '2026-11-23T00:00:00Z',
         autosnap_device: '/dev/vdb',
         autosnap_type: '__DEFAULT__',
+        autosnap_parts: '3',
       },
-      description: `autosnap ${OWNER} daily ${db.id} 2026-11-23T00:00:00Z - - - /dev/vdb __DEFAULT__`,
+      description: `autosnap ${OWNER} daily ${db.id} 2026-11-23T00:00:00Z - - - /dev/vdb __DEFAULT__ 3`,
     });
     expect(made).toHaveLength(2);
   });

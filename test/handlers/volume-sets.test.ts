@@ -402,3 +402,24 @@ test('a server at Rackspace fails whose system disk is a volume that the policy 
   const { report } = await h.fail('snapshot', event);
   expect(report!.entries[0]).toMatchObject({ outcome: 'failed', code: 'VOLUME_SERVER_AT_RACKSPACE' });
 });
+
+test('a volume that one listing lacks gets its snapshot, although servers at Rackspace do not show their volumes', async () => {
+  h.cloud.faults.push(
+    { service: 'volume', path: /\/volumes\/detail$/, answer: leavingOut(data.id) },
+    {
+      ...{ service: 'compute', path: /\/servers\/detail$/, times: 9 },
+      answer: {
+        async edit(answer) {
+          const body = (await answer.json()) as { servers: Record<string, unknown>[] };
+          const servers = body.servers.map((one) => ({
+            ...one,
+            'os-extended-volumes:volumes_attached': undefined,
+          }));
+          return Response.json({ ...body, servers });
+        },
+      },
+    },
+  );
+  await h.run('snapshot', policy());
+  expect(region.volumeSnapshots.map(({ volumeId }) => volumeId)).toEqual([data.id]);
+});
