@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
-import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
+import { minuteText } from '../../lib/reporting/sentences/format.ts';
+import { doneBeforeText, restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
 import type { Words } from '../../lib/reporting/sentences/words.ts';
 import { sentenceIn } from '../../lib/reporting/sentences.ts';
@@ -170,7 +171,7 @@ async function chooseRequest(
   }
   const isTaken = given === undefined && plan.codes.includes('RESTORE_NAME_TAKEN');
   const isDone = given === undefined && record?.last?.state === 'done';
-  if (isDone) terminal.note(`This was restored by ${request}, at ${record.endedAt}.`);
+  if (isDone) terminal.note(`This was restored by ${request}, at ${minuteText(record.endedAt!)} UTC.`);
   const isRepeated = isTaken || isDone;
   if (values.yes === true && isRepeated) {
     terminal.note(
@@ -214,7 +215,12 @@ async function isWanted(
 
 /** Resumes a restore whose server exists already, according to the dry run. */
 async function resume(found: Restoration, values: Values, context: Context): Promise<number> {
-  if (!found.next) return found.state === 'done' ? EXIT.good : EXIT.trouble;
+  if (!found.next) {
+    if (found.state !== 'done') return EXIT.trouble;
+    const record = await readRecord(found, context);
+    context.terminal.note(doneBeforeText(record?.endedAt));
+    return EXIT.good;
+  }
   noteHowToLookAgain(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
   return begin(next, found.codes, values, context);
@@ -257,6 +263,11 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
   const { terminal } = context;
   const { account = 'rackspace' } = accountOf(values);
   const record = await readRecord({ account, request }, context);
+  if (!record && context.deployment.stage === 'local') {
+    throw new UsageError(
+      'The stage "local" keeps no record of a restore: repeat the whole command with --request, as "To look again" has printed it',
+    );
+  }
   if (!record) {
     throw new Error(
       `There is no record of a restore ${JSON.stringify(request)}: correct --request or --account, or repeat the whole command with it`,
@@ -264,6 +275,7 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
   }
   noteHowToLookAgain(request, values, context);
   const isFailed = record.endedAt !== undefined && record.last?.state !== 'done';
+  if (record.endedAt !== undefined && !isFailed) terminal.note(doneBeforeText(record.endedAt));
   if (!isFailed && !isSilent(record)) return followRestore({ record, shown: [], hasQueue: true }, context);
   const code = isFailed ? await followRestore({ record, shown: [], hasQueue: true }, context) : EXIT.good;
   const answer = values.yes === true ? 'y' : isFailed ? await terminal.ask('Go on with it? [y/N] ') : 'y';

@@ -47,6 +47,8 @@ export interface ListedServer extends Recovery {
   server: string;
   /** Empty if it is not known. */
   name: string;
+  /** Its earlier names, if the server is gone; absent without any. */
+  formerNames?: string[];
   /** `uncovered`: no policy selects the server, and it has no snapshots of one. */
   state: SeriesState | 'uncovered';
   /** The state in words, such as how late the server is. */
@@ -156,11 +158,13 @@ function listedServer(
   const proven = newestOf(its.flatMap(({ proof }) => proof?.proven ?? []));
   const volumes = parts.filter(([first]) => first?.volume !== undefined);
   const { account, region, server, state } = worst;
+  const formerNames = [...new Set(all.flatMap((one) => one.formerNames ?? []))];
   return printableIn({
     account,
     region,
     server,
     name: all.find(({ name }) => name)?.name ?? '',
+    ...(formerNames.length > 0 ? { formerNames } : {}),
     state,
     standing: standingText(worst, SERIES_STATES[state].label),
     policies: [...new Set(its.map(({ policy }) => policy))].sort(),
@@ -190,7 +194,15 @@ function newestOf(times: readonly string[]): string | undefined {
 /** The snapshots that `of` selects: by server and volume, newest first. */
 function snapshotsOf(audit: Audit, of: string | undefined): ListedSnapshot[] {
   const textsOf = snapshotTexts(audit);
-  const isServer = ({ server, name }: AuditedSeries) => of === undefined || isNamed({ id: server, name }, of);
+  const ofServer = Map.groupBy(audit.series, serverKey);
+  // The snapshots of a volume do not know the name of a server that is gone.
+  const namesOf = (series: AuditedSeries) =>
+    [series, ...(ofServer.get(serverKey(series)) ?? [])].flatMap(({ name, formerNames = [] }) => [
+      name,
+      ...formerNames,
+    ]);
+  const isServer = (series: AuditedSeries) =>
+    of === undefined || namesOf(series).some((name) => isNamed({ id: series.server, name }, of));
   return audit.series.flatMap((first) => {
     const series = [first, ...sharedOf(first)].find(isServer) ?? first;
     const { account, region, server, name, policy, volume } = series;

@@ -195,6 +195,8 @@ export interface AuditedSeries {
    * known.
    */
   name: string;
+  /** Its earlier names, if the server is gone; absent without any. */
+  formerNames?: string[];
   /** For the snapshots of one of the server's volumes; absent for its images. */
   volume?: { id: string; name: string };
   /** The other servers of the policy that the volume is attached to; absent without any. */

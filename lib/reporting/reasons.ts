@@ -125,6 +125,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_FILLING: None;
   RESTORED_AS_NEW: None;
   RESTORED_IN_PLACE: None;
+  RESTORED_AS_VOLUME: None;
 
   // Why a snapshot does not count for its series, and whether it stays.
   UNFINISHED: { status: string };
@@ -647,6 +648,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_STATE_UNKNOWN: { name: string; server: string };
   RESTORED: { name: string; server: string; status: string; addresses: readonly string[] };
   RESTORED_SHUTOFF: { name: string; server: string };
+  RESTORED_IN_POLICIES: { policies: readonly string[] };
+  /** `tagged` is the metadata by which a policy selects servers, if there is such a policy. */
+  RESTORED_IN_NO_POLICY: {
+    name: string;
+    server: string;
+    tagged?: { policy: string; metadata: Record<string, string> };
+  };
   RESTORE_IN_ERROR: { name: string; server: string; fault?: string };
   RESTORE_AFTER_ERROR: { server: string; to: 'new' | 'in-place' };
   RESTORE_DELETED_SINCE: None;
@@ -654,6 +662,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_TWIN: { server: string };
   RESTORE_UNCERTAIN: { error: string; message: string };
   RESTORE_CALL_AGAIN: None;
+  RESTORE_STEP_BY_OTHER_CALL: None;
   RESTORE_BEGIN_ANEW: None;
   RESTORE_GIVEN_UP: { hours: number };
   RESTORE_NOT_RECORDED: { message: string };
@@ -673,6 +682,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     /** Whether the restore has made volumes before. */
     hasVolumes?: true;
   };
+  /** `request` is undefined if the other restore begins at this moment. */
+  RESTORE_UNDER_WAY: { name: string; request?: string };
   RESTORE_NO_SERVER: { server: string; regions: readonly string[] };
   RESTORE_SEVERAL_SERVERS: {
     server: string;

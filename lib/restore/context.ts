@@ -176,7 +176,8 @@ export function eventToResume(
 }
 
 /** The progress of a restore, and the reasons for it. */
-export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next' | 'apply'> {
+export interface Progress
+  extends Pick<Restoration, 'state' | 'restored' | 'restoredName' | 'safety' | 'next' | 'apply'> {
   reasons: readonly Reason[];
 }
 

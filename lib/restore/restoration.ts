@@ -30,8 +30,10 @@ export interface Restoration {
   region: string;
   /** The id of the image that the server is restored from. */
   image: string;
-  /** The id of the server that was made or rebuilt. */
+  /** The id of the server that was made or rebuilt, or of the volume that was made. */
   restored?: string;
+  /** The name of the server or volume that was made; absent for a restore in place. */
+  restoredName?: string;
   /** The id of the safety snapshot. */
   safety?: string;
   /** See reasons.ts; `codes` and `lines` have the same reasons as codes and as sentences. */
@@ -44,6 +46,8 @@ export interface Restoration {
    * The event that carries out the plan of a dry run: it names the image that the plan has chosen.
    */
   apply?: object;
+  /** When an earlier call found the restore done, ISO; absent if this call is the first one. */
+  doneAt?: string;
   /** When the queue takes the next step, ISO; absent when the caller has to invoke `next`. */
   resumesAt?: string;
 }

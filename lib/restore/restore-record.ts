@@ -146,6 +146,17 @@ export function failedCall(record: RestoreRecord, reasons: readonly Reason[], ow
   };
 }
 
+/**
+ * If a record has not changed for this time, the message of its restore may be lost. The time is
+ * longer than a function runs, and longer than the queue holds a message back.
+ */
+const SILENT_MS = 40 * MINUTE_MS;
+
+/** Whether a restore has not ended, and was called not too long ago. */
+export function isUnderWay({ at, endedAt }: Pick<RestoreRecord, 'at' | 'endedAt'>, now: Date): boolean {
+  return endedAt === undefined && now.getTime() - Date.parse(at) < SILENT_MS;
+}
+
 /** The time until the next call of a restore, in milliseconds. It grows with the restore's age. */
 export function waitMs({ since }: Pick<RestoreRecord, 'since'>, now: Date): number {
   const tookMs = now.getTime() - Date.parse(since);

@@ -13,6 +13,7 @@ import type { RegionInventory } from './region-inventory.ts';
 import { type Decision, retain, retainAdhoc } from './retention.ts';
 import { selectsServer } from './selector.ts';
 import { lastNameIn, newestOf, type PlanItem, type RegionPlan } from './series-plan.ts';
+import { setsToLookAt } from './sets-to-look-at.ts';
 import { keepWholeSets } from './whole-sets.ts';
 
 /**
@@ -97,7 +98,11 @@ export function planCleanup(
       ...(volume === undefined ? {} : { volume: { id: volume, name: volumeName || volume } }),
     };
     if (name === ADHOC) {
-      return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, snapshots, now), server)) };
+      // An end is that of the set, also if the volume was detached from its server since.
+      const items = snapshots.map((s) =>
+        itemOf(retainAdhoc(s, snapshots, now), server ?? serverOf.get(s.server)),
+      );
+      return { ...plan, items };
     }
     if (server) {
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
@@ -135,7 +140,8 @@ export function planCleanup(
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const free = series.map((plan) => ({ ...plan, items: plan.items.map(keptIfInUse) }));
-  const limited = keepWholeSets(free, policy, now).flatMap((plan) => {
+  const whole = keepWholeSets(free, policy, now);
+  const limited = whole.flatMap((plan) => {
     const items = plan.items.filter(({ snapshot }) => isPlanned(snapshot));
     return items.length === 0 ? [] : [{ ...plan, items: limitDeletions(items, policy.maxDeletes) }];
   });
@@ -144,6 +150,7 @@ export function planCleanup(
     region,
     series: limited,
     inUse,
+    setsOf: setsToLookAt(whole, policy.policy),
     warnings,
   };
 }

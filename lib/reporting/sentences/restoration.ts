@@ -15,6 +15,9 @@ interface RestorationText {
   name: string;
   region: string;
   state: keyof typeof HEADS;
+  restored?: string;
+  restoredName?: string;
+  doneAt?: string;
   lines: readonly Sentence[];
   next?: object;
   apply?: object;
@@ -23,9 +26,10 @@ interface RestorationText {
 
 /** A restoration as text for people. */
 export function restorationText(restoration: RestorationText): Sentence {
-  const { lines, next, apply, resumesAt } = restoration;
+  const { doneAt, lines, next, apply, resumesAt } = restoration;
   return [
     restorationHead(restoration),
+    ...(doneAt ? [`  ${doneBeforeText(doneAt)}`] : []),
     ...lines.map((line) => `  ${line}`),
     ...(resumesAt ? [`  the restore goes on by itself, at ${minuteText(resumesAt)} UTC`] : []),
     ...(next && !resumesAt ? [`  next: invoke restore with ${printableJson(next)}`] : []),
@@ -43,13 +47,24 @@ export function ofRequestText(message: Sentence, request: string): Sentence {
   return `${message} (restore ${request})`;
 }
 
-/** How far a restoration is, in one line: "web-1 in DFW is restored". */
+/** How far a restoration is, in one line: "web-1 in DFW is restored as web-1b (<id>)". */
 export function restorationHead({
   name,
   region,
   state,
-}: Pick<RestorationText, 'name' | 'region' | 'state'>): Sentence {
-  return `${printable(name)}${region ? ` in ${printable(region)}` : ''} ${HEADS[state]}`;
+  restored,
+  restoredName,
+}: Pick<RestorationText, 'name' | 'region' | 'state' | 'restored' | 'restoredName'>): Sentence {
+  const result =
+    state === 'done' && restored && restoredName !== undefined
+      ? ` as ${printable(restoredName) || 'a volume without a name'} (${restored})`
+      : '';
+  return `${printable(name)}${region ? ` in ${printable(region)}` : ''} ${HEADS[state]}${result}`;
+}
+
+/** That a restore was done before it was asked for again. */
+export function doneBeforeText(doneAt: string | undefined): Sentence {
+  return `This restore was done before${doneAt === undefined ? '' : `, at ${minuteText(doneAt)} UTC`}: nothing was changed now.`;
 }
 
 /**

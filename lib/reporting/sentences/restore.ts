@@ -1,6 +1,7 @@
 import type { Reason } from '../reasons.ts';
 import { counted, firstNames, statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
+import { shellWord } from './restore-command.ts';
 import { inPlaceSentences } from './restore-in-place.ts';
 import type { Words } from './words.ts';
 
@@ -132,6 +133,13 @@ export const restoreSentences = {
     `${name} (${server}) is ${status}, at ${addresses.join(', ') || 'no address'}`,
   RESTORED_SHUTOFF: ({ name, server }) =>
     `${name} (${server}) is SHUTOFF, as it was before: start it (openstack server start ${server})`,
+  RESTORED_IN_POLICIES: ({ policies }) => `these policies take snapshots of it: ${policies.join(', ')}`,
+  RESTORED_IN_NO_POLICY: ({ name, server, tagged }) =>
+    `no policy takes snapshots of ${name} (${server}): ${
+      tagged
+        ? `put it into the policy ${tagged.policy} with: ${tagCommand(server, tagged.metadata)}`
+        : 'add its name or its id to a policy'
+    }`,
   RESTORE_IN_ERROR: ({ name, server, fault = 'the cloud does not say why' }) =>
     `${name} (${server}) is in ERROR: ${fault}`,
   RESTORE_AFTER_ERROR: ({ server, to }, _, { named, given }) =>
@@ -147,6 +155,7 @@ export const restoreSentences = {
   RESTORE_UNCERTAIN: ({ message }) => `${message}. The result is not visible yet`,
   RESTORE_CALL_AGAIN: () =>
     'go on with the restore: the next call first checks whether the request was carried out',
+  RESTORE_STEP_BY_OTHER_CALL: () => 'another call of this restore is taking its next step',
   RESTORE_BEGIN_ANEW: (_, __, { named }) => `start a new restore, without ${named('request')}`,
   RESTORE_GIVEN_UP: ({ hours }) => `given up: the restore has not ended within ${hours} hours`,
   RESTORE_NOT_RECORDED: ({ message }) =>
@@ -168,6 +177,8 @@ export const restoreSentences = {
       : 'Nothing was made or changed';
     return `${message}${remedy ? `: ${remedy}` : ''}. ${left}`;
   },
+  RESTORE_UNDER_WAY: ({ name, request }, _, { label }) =>
+    `${label('to')}: ${request === undefined ? `another restore of ${name} in place begins at this moment` : `the restore "${request}" of ${name} in place is under way`}, so this one makes and changes nothing: wait until the other one has ended`,
   RESTORE_NO_SERVER: ({ server, regions }, _, { label }) =>
     `${label('server')}: there is no "${server}" in ${regions.join(', ')}, nor a snapshot of one: give its id`,
   RESTORE_SEVERAL_SERVERS: ({ server, found }, _, { label, named }) =>
@@ -262,8 +273,9 @@ export const restoreSentences = {
 } satisfies Partial<Sentences>;
 
 /** The command that sets the metadata by which a policy selects servers with `tagged`. */
-function tagCommand(server: string): string {
-  return `openstack server set --property autosnap=daily ${server}`;
+function tagCommand(server: string, metadata: Record<string, string> = { autosnap: 'daily' }): string {
+  const tags = Object.entries(metadata).map(([key, value]) => `--property ${shellWord(`${key}=${value}`)}`);
+  return `openstack server set ${tags.join(' ')} ${server}`;
 }
 
 function whichText({

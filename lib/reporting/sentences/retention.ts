@@ -40,6 +40,7 @@ export const retentionSentences = {
   VOLUME_FILLING: () => 'a volume is being made from it',
   RESTORED_AS_NEW: () => 'a restore to a new server has begun with it',
   RESTORED_IN_PLACE: () => 'a restore in place has begun with it',
+  RESTORED_AS_VOLUME: () => 'a restore of this volume alone has begun with it',
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: ({ status }) => `not finished (${statusText(status)})`,
