@@ -92,10 +92,6 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     /^npx autosnap drill --stage prod --server web-1$/,
     { by: 'test/cli/commands.test.ts', text: "'drill', '--server'" },
   ],
-  [
-    "npx autosnap <job> --stage <stage> <options.join(' ')>",
-    { by: 'test/deploy/commands/option-words.test.ts', text: 'npx autosnap restore --stage prod --server' },
-  ],
   ['npx autosnap check', { by: 'test/cli/check.test.ts', text: 'the file of the project is valid' }],
   [
     /^git commit -m "[^"]+" serverless\.yml$/,
