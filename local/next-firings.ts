@@ -50,7 +50,11 @@ function schedulesOf(functions: Functions): Scheduled[] {
   );
 }
 
-/** A rate as the cron expression that serverless-offline makes of it (events/schedule/Schedule.js). */
+/**
+ * A rate as the cron expression that serverless-offline makes of it.
+ *
+ * Source: its events/schedule/Schedule.js.
+ */
 function cronOf(rate: string): string {
   const [, count, unit] = /^rate\((\d+) (minute|hour|day)s?\)$/.exec(rate) ?? [];
   if (unit === undefined) return rate;

@@ -9,7 +9,9 @@ export default class EmbeddedCloud {
   /**
    * @param {{
    *   service: Pick<Service, 'service' | 'custom'> & {
-   *     functions: Record<string, { environment?: Record<string, unknown>, events?: unknown[] } | null>,
+   *     functions: Record<string, {
+   *       environment?: Record<string, unknown>, events?: unknown[]
+   *     } | null>,
    *   },
    *   getProvider(name: 'aws'): { getStage(): string },
    * }} serverless
@@ -19,7 +21,6 @@ export default class EmbeddedCloud {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
       if (!isLocal()) return;
-      logForPeople(options.json === true);
       const { pointAt, pointAtRunning } = await import('./environment.ts');
       const { service } = serverless.service;
       if (await pointAtRunning({ service, stage: 'local' })) return;
@@ -35,7 +36,7 @@ export default class EmbeddedCloud {
     };
     // Values that refer to resources exist only in a deployment; `invoke local` would ask AWS for
     // them. The owner is that of the embedded fleet.
-    const removeReferences = () => {
+    const setEnvironment = () => {
       if (!isLocal()) return;
       for (const fn of Object.values(serverless.service.functions)) {
         const environment = fn?.environment ?? {};
@@ -43,6 +44,7 @@ export default class EmbeddedCloud {
         for (const [name, value] of Object.entries(environment)) {
           if (typeof value !== 'string') delete environment[name];
         }
+        if (fn && options.json !== true) fn.environment = { ...environment, ...logForPeople() };
       }
     };
     const showFirings = async () => {
@@ -57,7 +59,7 @@ export default class EmbeddedCloud {
       offline: { commands: { start: logOptions } },
     };
     this.hooks = {
-      initialize: removeReferences,
+      initialize: setEnvironment,
       'before:invoke:local:invoke': start,
       'before:offline:start:init': start,
       'before:offline:start:ready': showFirings,
@@ -66,15 +68,14 @@ export default class EmbeddedCloud {
 }
 
 /**
- * Configures the functions of this process to log short lines for people, in color if this is a
- * terminal, and no metrics.
- *
- * @param {boolean} isJson leaves both as they are in a deployment.
+ * The environment variables with which functions log short lines for people, in color if this is a
+ * terminal, and no metrics. They need to know of the terminal, because those of serverless-offline
+ * run in threads.
  */
-function logForPeople(isJson) {
-  if (isJson) return;
-  process.env.AUTOSNAP_LOG ??= 'text';
-  process.env.POWERTOOLS_METRICS_DISABLED ??= 'true';
-  // The functions of serverless-offline run in threads, which do not know the terminal.
-  if (process.stdout.isTTY) process.env.FORCE_COLOR ??= '1';
+function logForPeople() {
+  return {
+    AUTOSNAP_LOG: 'text',
+    POWERTOOLS_METRICS_DISABLED: 'true',
+    ...(process.stdout.isTTY ? { FORCE_COLOR: '1' } : {}),
+  };
 }

@@ -7,7 +7,7 @@ import { type Context, EXIT } from './command.ts';
 
 /** The time between two reads of the record of a restore, in milliseconds. */
 const POLL_EVERY_MS = 10_000;
-const POLL_EVERY_LOCALLY_MS = 1_000;
+const POLL_EVERY_LOCALLY_MS = 300;
 /** The queue calls each restore at least this often, unless the restore's message is lost. */
 const SILENT_MS = 40 * 60_000;
 

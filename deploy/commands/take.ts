@@ -9,7 +9,7 @@ import { type Progress, progressOf, progressText } from './take-progress.ts';
 
 /** The time between two reads of the snapshots, in milliseconds. */
 const POLL_EVERY_MS = 30_000;
-const POLL_EVERY_LOCALLY_MS = 1_000;
+const POLL_EVERY_LOCALLY_MS = 300;
 
 /** `npx autosnap take`: an ad-hoc snapshot now. */
 export const take: Command = {

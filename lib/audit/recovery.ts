@@ -28,8 +28,8 @@ export interface ServerRecovery
 
 /**
  * The recovery of one server. A good snapshot of any series counts, also an ad-hoc one. Parts that
- * are no longer expected to have snapshots, such as a volume that was detached, decide nothing while
- * there are others.
+ * are no longer expected to have snapshots, such as a detached volume, decide nothing while there
+ * are others.
  *
  * @param all the series of the server.
  */

@@ -90,14 +90,13 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventConte
  */
 export function resolveEvent(event: unknown, context: EventContext): Policy | Adhoc {
   if (isKeyOf('adhoc', event) && isKeyOf('policy', event)) {
-    throw invalidEvent({ field: 'adhoc, policy', problem: 'send either adhoc or policy' });
+    throw invalidEvent({ field: 'adhoc, policy', text: 'send either adhoc or policy' });
   }
   if (isNaming(event)) return namedPolicy(event, context);
   if (isAnonymous(event)) {
     throw invalidEvent({
       field: 'policy',
-      problem:
-        'is missing: send {"policy": "<name>"}, or for an ad-hoc snapshot {"adhoc": true, "servers": {"names": ["<server>"]}}',
+      text: 'is missing: send {"policy": "<name>"}, or for an ad-hoc snapshot {"adhoc": true, "servers": {"names": ["<server>"]}}',
     });
   }
   const order = parseWholeEvent(event, context);
@@ -106,11 +105,11 @@ export function resolveEvent(event: unknown, context: EventContext): Policy | Ad
   if (!context.policies?.some(({ policy }) => policy === order.policy)) {
     throw invalidEvent({
       field: 'policy',
-      problem: `there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
+      text: `there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
     });
   }
   throw invalidEvent({
-    problem: `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
+    text: `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
   });
 }
 
@@ -127,9 +126,9 @@ function parseWholeEvent(event: unknown, { policies = [], isDeployed }: EventCon
     if (!(error instanceof ValidationError && isNamed)) throw error;
     throw invalidEvent(
       {
-        problem: `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
+        text: `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
       },
-      ...error.problems.map((problem) => ({ problem })),
+      ...error.problems.map((text) => ({ text })),
     );
   }
 }
@@ -140,7 +139,7 @@ export function policyOf(event: unknown, context: EventContext): Policy {
   if (order && !isAdhoc(order)) return order;
   throw invalidEvent({
     field: 'adhoc',
-    problem: 'only snapshot takes ad-hoc events: send {"policy": "<name>"}',
+    text: 'only snapshot takes ad-hoc events: send {"policy": "<name>"}',
   });
 }
 
@@ -150,14 +149,14 @@ export function policyOf(event: unknown, context: EventContext): Policy {
 export function wholePolicyOf(event: unknown, context: EventContext): Policy {
   const policy = policyOf(event, context);
   if (!isNarrowed(event)) return policy;
-  throw invalidEvent({ field: 'servers, regions', problem: "this job can't be narrowed: leave them out" });
+  throw invalidEvent({ field: 'servers, regions', text: "this job can't be narrowed: leave them out" });
 }
 
 /** {@link policyOf} for drills, which can be narrowed to servers, and not to regions. */
 export function drillPolicyOf(event: unknown, context: EventContext): Policy {
   const policy = policyOf(event, context);
   if (!isNaming(event) || !isKeyOf('regions', event)) return policy;
-  throw invalidEvent({ field: 'regions', problem: 'drills can be narrowed to servers alone: leave it out' });
+  throw invalidEvent({ field: 'regions', text: 'drills can be narrowed to servers alone: leave it out' });
 }
 
 function namedPolicy(event: unknown, { policies }: EventContext): Policy {
@@ -166,8 +165,7 @@ function namedPolicy(event: unknown, { policies }: EventContext): Policy {
   if (!policies) {
     throw invalidEvent({
       field: 'policy',
-      problem:
-        'no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
+      text: 'no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
     });
   }
   const matches = policies.filter(({ policy }) => policy === name);
@@ -183,7 +181,7 @@ function namedPolicy(event: unknown, { policies }: EventContext): Policy {
   if (others.length > 0) {
     throw invalidEvent({
       field: 'regions',
-      problem: `the policy "${name}" is not for ${others.join(', ')}, but for ${deployed.regions?.join(', ')}: nothing is created, copied or deleted`,
+      text: `the policy "${name}" is not for ${others.join(', ')}, but for ${deployed.regions?.join(', ')}: nothing is created, copied or deleted`,
     });
   }
   return {

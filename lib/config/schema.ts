@@ -92,15 +92,15 @@ export function problemsOf(
   const problems = issues.map((issue) => {
     const isHidden = Array.isArray(issue.requirement) && !namesKey(String(issue.path?.at(-1)?.key));
     const field = isHidden ? hiddenPath(issue) : (v.getDotPath(issue) ?? whole);
-    return { field, problem: `${issue.message}${correctionFor(issue)}` };
+    return { field, text: `${issue.message}${correctionFor(issue)}` };
   });
   // A value such as 0.5 fails several checks, which have the same message.
   return [...new Map(problems.map((one) => [problemText(one), one])).values()];
 }
 
 /** A problem with its path: `keep.last: must be …`. */
-export function problemText({ field, problem }: FieldProblem): string {
-  return field === undefined ? problem : `${field}: ${problem}`;
+export function problemText({ field, text }: FieldProblem): string {
+  return field === undefined ? text : `${field}: ${text}`;
 }
 
 /** The path of an unknown key without the key itself: `a key of servers`. */

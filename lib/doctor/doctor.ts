@@ -190,7 +190,7 @@ function parseAll(events: unknown[]): Policy[] {
       return eachAccount(event).map(parsePolicy);
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
-      problems.push(...error.problems.map((problem) => ({ field: `policies.${i}`, problem })));
+      problems.push(...error.problems.map((text) => ({ field: `policies.${i}`, text })));
       return [];
     }
   });

@@ -276,7 +276,7 @@ function refuseNames({ owner, account }: CopyScope): void {
     throw invalidEvent(
       ...refused.map(([field, name]) => ({
         field,
-        problem: `"${name}" can't be part of the keys of copies: choose another name`,
+        text: `"${name}" can't be part of the keys of copies: choose another name`,
       })),
     );
   }

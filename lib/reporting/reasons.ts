@@ -37,7 +37,7 @@ interface OfSharedVolume {
 export interface FieldProblem {
   /** The path: `at`, `servers.names.0`. */
   field?: string;
-  problem: string;
+  text: string;
 }
 
 /** An image, or a volume snapshot. */

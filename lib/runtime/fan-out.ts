@@ -26,7 +26,7 @@ export async function accountEvents(
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
     throw invalidEvent({
       field: 'account',
-      problem: `the policy has ${events.length} accounts: name that of these servers, such as ${Object(events[0]).account}`,
+      text: `the policy has ${events.length} accounts: name that of these servers, such as ${Object(events[0]).account}`,
     });
   }
   if (events.length > 1) for (const one of events) read(one, job);

@@ -97,7 +97,7 @@ function failedAnswer(error: unknown, { requestId }: JobContext): FailedAnswer {
   return { failed: { reason: reasonFor(error), message, request } };
 }
 
-/** An error of a restore with the id of the restore in its message: Lambda answers no more of it. */
+/** An error of a restore with its id in the message: Lambda answers no more of an error. */
 function withRequest(error: unknown): unknown {
   const { request, message } = error as Error & { request?: string };
   if (request !== undefined) (error as Error).message = ofRequestText(message, request);

@@ -47,7 +47,7 @@ export function jsonLog(deployment: string): RunLog {
 
 const COLORS = { info: 'reset', warn: 'yellow', error: 'red' } as const;
 
-/** The log of a run on this machine: short lines for people, in the color of their level on a terminal. */
+/** The log of a run on this machine: short lines for people, on a terminal in color. */
 export function plainLog(): RunLog {
   const line = (level: keyof typeof COLORS, text: Sentence) =>
     console[level](styleText(COLORS[level], text, { stream: process.stdout }));

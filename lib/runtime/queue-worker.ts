@@ -74,7 +74,7 @@ export function queueWorker(tasks: JobDefinitions, resumeRestore: ResumeRestore)
     if (!Array.isArray(Records)) {
       throw invalidEvent({
         field: 'Records',
-        problem: 'is missing: this function processes queue messages and is not for manual invocation',
+        text: 'is missing: this function processes queue messages and is not for manual invocation',
       });
     }
     const undone: string[] = [];

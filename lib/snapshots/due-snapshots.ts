@@ -50,7 +50,7 @@ export function dueBySchedule({ policy, schedule }: Policy, { owner, now, since 
   if (!slot) {
     throw invalidEvent({
       field: 'schedule',
-      problem: 'has not fired yet: to take a snapshot now, send an ad-hoc event',
+      text: 'has not fired yet: to take a snapshot now, send an ad-hoc event',
     });
   }
   return {

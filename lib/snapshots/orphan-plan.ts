@@ -10,7 +10,8 @@ export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>)
 
 /**
  * Plans the series of a server that is not in this region, or of a volume that is attached to no
- * server here. The whole series is kept, unless the server or the volume is gone and the series' newest good snapshot is older than `orphans.after`. Then the
+ * server here. The whole series is kept, unless the server or the volume is gone and the series'
+ * newest good snapshot is older than `orphans.after`. Then the
  * newest `orphans.keep` snapshots are kept.
  */
 export function planOrphan(

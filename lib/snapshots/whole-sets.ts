@@ -13,12 +13,15 @@ export interface SnapshotSet {
   server: string;
   slot: Date;
   parts: SetPart[];
-  /** The volumes of all parts that a listing shows, also of those that failed, as in {@link SetPart}. */
+  /**
+   * The volumes of all parts that a listing shows, also of those that failed, as in {@link SetPart}.
+   */
   listed: Set<string>;
   /** The number of parts that the set was requested with, according to their markers. */
   requested: number;
 }
 
+/** The image of a server, or the snapshot of one of its volumes, in a set. */
 export interface SetPart {
   /** The id of the volume; empty for the image of the server. */
   volume: string;

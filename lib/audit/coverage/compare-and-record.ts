@@ -58,7 +58,7 @@ export async function withCoverage(
   if (acceptance === undefined) return { audit: await auditOf(undefined, true), accepted: [], failures: [] };
   throw invalidEvent({
     field: 'acceptDropped',
-    problem: 'without a bucket for reports no audit knows what earlier ones saw covered',
+    text: 'without a bucket for reports no audit knows what earlier ones saw covered',
   });
 }
 

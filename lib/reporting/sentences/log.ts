@@ -7,7 +7,10 @@ interface LogLine {
   text: Sentence;
 }
 
-/** The lines of a run: how it ended, and what failed or is odd. Other results have a text of their own. */
+/**
+ * The lines of a run: how it ended, and what failed or is odd. Other results have a text of their
+ * own.
+ */
 export function resultLines(result: unknown): LogLine[] {
   if (!isReport(result)) return [];
   const { job, policy, account, dryRun, totals, failures, warnings, resumesAt } = result;

@@ -12,7 +12,7 @@ const REFUSED = {
 /** Why an event or a secret is refused, or a run fails as a whole. */
 export const refusalSentences = {
   EVENT_INVALID: ({ problems }, _, { refused, label }) =>
-    `${refused}${problemList(problems.map(({ field, problem }) => (field ? `${label(field)}: ${problem}` : problem)))}`,
+    `${refused}${problemList(problems.map(({ field, text }) => (field ? `${label(field)}: ${text}` : text)))}`,
   POLICY_UNKNOWN: ({ policy, deployed }, _, { refused, label }) =>
     `${refused}: ${label('policy')}: there is no policy "${policy}" in this deployment, ${deployed.length > 0 ? `only ${deployed.join(', ')}` : 'which has no policies'}: nothing is created, copied or deleted`,
   POLICY_OF_OTHER_ACCOUNT: ({ policy, account }, _, { refused, label }) =>

@@ -13,12 +13,12 @@ test('each field has an option that a command has', () => {
 
 test.each<[Reason, string, string]>([
   [
-    { code: 'EVENT_INVALID', problems: [{ field: 'servers.names.0', problem: 'must be a name' }] },
+    { code: 'EVENT_INVALID', problems: [{ field: 'servers.names.0', text: 'must be a name' }] },
     'The event is refused: servers.names.0: must be a name',
     'The command is refused: --server: must be a name',
   ],
   [
-    { code: 'EVENT_INVALID', problems: [{ problem: 'it must be a JSON object' }] },
+    { code: 'EVENT_INVALID', problems: [{ text: 'it must be a JSON object' }] },
     'The event is refused: it must be a JSON object',
     'The command is refused: it must be a JSON object',
   ],
