@@ -15,6 +15,8 @@ export interface Recovery {
   ageSeconds?: number;
   /** How long its last passed drill took; absent if that was not measured. */
   recoverySeconds?: number;
+  /** Whether it took this long at most; absent if the time was measured. */
+  isAtMost?: true;
   /** When that drill ended. */
   drilled?: string;
 }
@@ -40,7 +42,13 @@ export function recoveryOf(its: readonly AuditedSeries[], at: string): Recovery 
     ...(newestGood
       ? { newestGood, ageSeconds: Math.floor((Date.parse(at) - Date.parse(newestGood)) / 1000) }
       : {}),
-    ...(measured ? { recoverySeconds: measured.recoverySeconds!, drilled: measured.proven! } : {}),
+    ...(measured
+      ? {
+          recoverySeconds: measured.recoverySeconds!,
+          ...(measured.isAtMost ? { isAtMost: true as const } : {}),
+          drilled: measured.proven!,
+        }
+      : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import { printableJson } from '../../openstack/printable.ts';
 import type { Reason } from '../reasons.ts';
-import { counted, firstNames, statusText } from './format.ts';
+import { counted, firstNames, statusText, timeText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { shellWord } from './restore-command.ts';
 import { inPlaceSentences } from './restore-in-place.ts';
@@ -80,6 +80,8 @@ export const restoreSentences = {
   RESTORE_FIELD_UNKNOWN: ({ field }) =>
     `${field}: the original is gone, so they are not known: ${INSTEAD[field]}; "${field}" gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
+  RESTORE_ESTIMATE: ({ seconds, isAtMost, drilled }) =>
+    `a new server took ${isAtMost ? 'at most' : 'about'} ${timeText(seconds)} in the last drill, at ${drilled}; a restore in place takes a safety snapshot in addition`,
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
 
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
@@ -205,10 +207,11 @@ export const restoreSentences = {
     const list = others.map(({ snapshot, status }) => `${snapshot} is ${statusText(status)}`).join(', ');
     return `at: there is no good snapshot of the volume ${name}${at === 'latest' ? '' : ` for ${at}`}${list ? `: ${list}` : ''}: give another "at"`;
   },
-  RESTORE_NO_GOOD_SNAPSHOT: ({ server, policy, until, others, oldest, uncounted, earlier }, say) => {
+  RESTORE_NO_GOOD_SNAPSHOT: (facts, say) => {
+    const { server, policy, until, others, oldest, uncounted, earlier, backups } = facts;
     const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
     const when = until === undefined ? '' : ` at or before ${until}`;
-    const isElsewhere = uncounted.length + earlier.length > 0;
+    const isElsewhere = uncounted.length + earlier.length + backups.length > 0;
     const without = isElsewhere ? '' : ': take one, or give the id of an image';
     return [
       `at: there is no good snapshot ${scope}${when}${insteadText(others, oldest) || without}`,
@@ -217,6 +220,7 @@ export const restoreSentences = {
         (gone) =>
           `an earlier server of this name, ${gone.server}, which is gone, has ${counted(gone.snapshots, 'good snapshot')}: restore it with ${printableJson({ server: gone.server, to: 'new' })}`,
       ),
+      ...(backups.length > 0 ? [backupsText(backups)] : []),
     ].join('; ');
   },
   RESTORE_NO_IMAGE: ({ image, where, server }) =>
@@ -296,6 +300,14 @@ function insteadText(
     return `: ${list}. One that is still being made can be restored when it is active`;
   }
   return oldest ? `: the oldest good one, of ${oldest.slot}, was made at ${oldest.made}` : '';
+}
+
+/** How to restore a server of which there are only backups of its volumes. */
+function backupsText(backups: Reason<'RESTORE_NO_GOOD_SNAPSHOT'>['backups']): string {
+  const each = backups.map(
+    ({ backup, volume, name }) => `${name} with ${printableJson({ volume, at: backup })}`,
+  );
+  return `its volumes have backups, of which the cloud makes no server: restore each volume alone, ${each.join(', ')}, and boot a server from its system volume`;
 }
 
 function fittingText(flavors: readonly string[]): string {
