@@ -32,6 +32,7 @@ async function listening(): Promise<number> {
 test('a cloud that does not say when the server was ACTIVE: it took so long at most', async () => {
   const h = await begun();
   const edit = async (answer: Response) => {
+    if (!answer.ok) return answer;
     const { server } = (await answer.json()) as { server: Record<string, unknown> };
     delete server['OS-SRV-USG:launched_at'];
     return new Response(JSON.stringify({ server }), answer);
