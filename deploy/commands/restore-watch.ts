@@ -1,5 +1,5 @@
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
-import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
+import { restorationHead, restorationProgress } from '../../lib/reporting/sentences/restoration.ts';
 import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { type RestoreKey, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
@@ -73,7 +73,7 @@ export async function followRestore(
       record = hasQueue ? ((await readAgain(record, context)) ?? record) : await takeStep(record, context);
     }
   };
-  const what = () => (record.last ? restorationHead(record.last) : 'The restore begins');
+  const what = () => (record.last ? restorationProgress(record.last) : 'The restore begins');
   await terminal.during(what, follow());
   const { last, endedAt } = record;
   if (isJson) terminal.print(JSON.stringify(record, null, 2));

@@ -278,6 +278,8 @@ export interface Proof {
   unprovenSeconds?: number;
   /** How long that drill took until the check answered, or else until the server was ACTIVE. */
   recoverySeconds?: number;
+  /** Whether it took this long at most; absent if the time was measured. */
+  isAtMost?: true;
   /** When the last drill ended, if it failed. */
   failed?: string;
 }

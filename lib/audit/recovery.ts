@@ -17,6 +17,8 @@ export interface Recovery {
   missing?: string[];
   /** How long its last passed drill took; absent if that was not measured. */
   recoverySeconds?: number;
+  /** Whether it took this long at most; absent if the time was measured. */
+  isAtMost?: true;
   /** When that drill ended. */
   drilled?: string;
 }
@@ -53,7 +55,13 @@ export function recoveryOf(all: readonly AuditedSeries[], at: string): Recovery 
       ? { newestGood, ageSeconds: Math.floor((Date.parse(at) - Date.parse(newestGood)) / 1000) }
       : {}),
     ...(missing.length > 0 ? { missing } : {}),
-    ...(measured ? { recoverySeconds: measured.recoverySeconds!, drilled: measured.proven! } : {}),
+    ...(measured
+      ? {
+          recoverySeconds: measured.recoverySeconds!,
+          ...(measured.isAtMost ? { isAtMost: true as const } : {}),
+          drilled: measured.proven!,
+        }
+      : {}),
   };
 }
 

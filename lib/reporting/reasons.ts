@@ -220,8 +220,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_TO_JUDGE: None;
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_CHECKED: None;
-  DRILL_BOOTED: { activeSeconds: number };
-  DRILL_ANSWERED: CheckAnswer & { activeSeconds: number; answeredSeconds: number };
+  DRILL_BOOTED: { activeSeconds: number; isAtMost?: true };
+  DRILL_ANSWERED: CheckAnswer & { activeSeconds: number; answeredSeconds: number; isAtMost?: true };
   DRILL_ERROR: { fault?: string };
   DRILL_NOT_ACTIVE: { status: string; minutes: number; limitHours?: number };
   DRILL_SILENT: { answers: readonly CheckAnswer[]; minutes: number; limitHours?: number };
@@ -410,6 +410,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BACKUP_SERVICE_MISSING: { where: string };
   BACKUPS_UNREADABLE: { where: string; problem: Reason };
   BACKUPS_UNMANAGED: { policy: string; count: number; gigabytes: number };
+  SAFETY_SNAPSHOTS_LEFT: { images: readonly { id: string; name: string; days: number }[] };
+  REPLACED_VOLUMES_LEFT: { volumes: readonly { id: string; name: string; days: number }[] };
   BACKUP_FAILED: { of: string; backup: string; message: string };
   SERVER_ID_INVALID: { image: string; server: string };
 
@@ -567,6 +569,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
+  /** How long the last drill took that passed, in seconds, and when it ended. */
+  RESTORE_ESTIMATE: { seconds: number; isAtMost?: true; drilled: string };
   RESTORE_REQUESTED: { server: string };
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
@@ -719,6 +723,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     uncounted: readonly Reason[];
     /** The deleted servers of the same name, each with the number of its good snapshots. */
     earlier: readonly { server: string; snapshots: number }[];
+    /** The backups of the volumes of one slot. */
+    backups: readonly { backup: string; volume: string; name: string }[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
   /** `of` is the server from which the image was made; undefined if the image does not say. */

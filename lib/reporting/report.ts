@@ -96,6 +96,8 @@ export interface Entry {
   /** Of a passed drill: the time until its server was ACTIVE, and until the check answered. */
   activeSeconds?: number;
   answeredSeconds?: number | undefined;
+  /** Whether these times are limits; see drill-marks.ts. */
+  isAtMost?: true | undefined;
   /**
    * The time between the first and the last request for a part of the server, also if earlier runs
    * took some parts. The parts are not from one moment.

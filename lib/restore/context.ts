@@ -7,6 +7,7 @@ import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import { estimateOf } from './estimate.ts';
 import type { RestoreEvent, ServerRestoreEvent } from './event.ts';
 import {
   type Choice,
@@ -183,14 +184,16 @@ export interface Progress
 
 /** The report of a restore call. */
 export function restoreReport(
-  { event, origin, request, run }: RestoreContext<RestoreEvent>,
+  { event, origin, request, inventory, run }: RestoreContext<RestoreEvent>,
   image: string,
   { reasons, ...outcome }: Progress,
 ): Restoration {
   const namesakes = origin.namesakes.map(
     (server): Reason => ({ code: 'RESTORE_NAMESAKE', name: origin.name, server }),
   );
-  const all = [...namesakes, ...reasons];
+  const estimate = event.to === 'volume' ? undefined : estimateOf(inventory, origin);
+  const isPlan = outcome.state === 'planned' && estimate !== undefined;
+  const all = [...namesakes, ...reasons, ...(isPlan ? [estimate] : [])];
   const { codes, reasons: lines } = reported(all);
   return {
     job: 'restore',
@@ -204,6 +207,7 @@ export function restoreReport(
     image,
     ...outcome,
     reasons: all,
+    ...(estimate ? { estimateSeconds: estimate.seconds } : {}),
     codes,
     lines,
   };

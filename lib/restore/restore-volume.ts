@@ -18,7 +18,7 @@ import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { takeInventory } from './take-inventory.ts';
-import { volumeName } from './volume-parts.ts';
+import { volumeName } from './volume-name.ts';
 
 /**
  * Takes the next step of the restore of one volume: makes it from one of its snapshots, or from the

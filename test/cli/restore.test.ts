@@ -140,7 +140,7 @@ test('after Ctrl-C, the line that it has printed goes on with the same restore',
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
-    if (/is being restored …\n$/.test(stderr)) child.kill('SIGINT');
+    if (/is being restored[^\n]* …\n$/.test(stderr)) child.kill('SIGINT');
   });
   const [code] = await once(child, 'close');
   expect(code).toBe(130);

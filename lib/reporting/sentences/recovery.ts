@@ -6,12 +6,12 @@ import type { Sentence } from './sentence.ts';
 
 /** "to 9 hours ago, in about 4 minutes (drilled 3 days ago)", after "restorable". */
 export function restorableText(recovery: Recovery, at: string): Sentence {
-  const { ageSeconds, recoverySeconds, drilled } = recovery;
+  const { ageSeconds, recoverySeconds, isAtMost, drilled } = recovery;
   if (ageSeconds === undefined) return 'to no time yet';
   const point = `to ${durationText(1000 * ageSeconds)} ago${withoutText(recovery)}`;
   if (recoverySeconds === undefined || drilled === undefined) return point;
   const ago = durationText(Date.parse(at) - Date.parse(drilled));
-  return `${point}, in about ${timeText(recoverySeconds)} (drilled ${ago} ago)`;
+  return `${point}, in ${isAtMost ? 'at most' : 'about'} ${timeText(recoverySeconds)} (drilled ${ago} ago)`;
 }
 
 /** "db-2: restorable to 4 days ago, in about 4 minutes (drilled 3 days ago)" */

@@ -1,5 +1,5 @@
 import { printable, printableJson } from '../../openstack/printable.ts';
-import { minuteText, subjectText } from './format.ts';
+import { minuteText, subjectText, timeText } from './format.ts';
 import type { Sentence } from './sentence.ts';
 
 const HEADS = {
@@ -60,6 +60,15 @@ export function restorationHead({
       ? ` as ${printable(restoredName) || 'a volume without a name'} (${restored})`
       : '';
   return `${printable(name)}${region ? ` in ${printable(region)}` : ''} ${HEADS[state]}${result}`;
+}
+
+/** {@link restorationHead} of a restore that is watched, and how long its last drill took. */
+export function restorationProgress(
+  restoration: Pick<RestorationText, 'name' | 'region' | 'state'> & { estimateSeconds?: number },
+): Sentence {
+  const { estimateSeconds } = restoration;
+  const last = estimateSeconds === undefined ? '' : ` (its last drill took ${timeText(estimateSeconds)})`;
+  return `${restorationHead(restoration)}${last}`;
 }
 
 /** That a restore was done before it was asked for again. */

@@ -1,5 +1,5 @@
 import type { Reason } from '../reasons.ts';
-import { counted, firstNames, statusText } from './format.ts';
+import { counted, firstNames, statusText, timeText } from './format.ts';
 import type { Sentences } from './makers.ts';
 import { shellWord } from './restore-command.ts';
 import { inPlaceSentences } from './restore-in-place.ts';
@@ -81,6 +81,8 @@ export const restoreSentences = {
   RESTORE_FIELD_UNKNOWN: ({ field }, _, { label, named }) =>
     `${label(field)}: the original is gone, so they are not known: ${INSTEAD[field]}; ${named(field)} gives others`,
   RESTORE_LEFT_OUT: () => 'not restored: other volumes, user data, floating addresses, DNS, load balancers',
+  RESTORE_ESTIMATE: ({ seconds, isAtMost, drilled }) =>
+    `a new server took ${isAtMost ? 'at most' : 'about'} ${timeText(seconds)} in the last drill, at ${drilled}; a restore in place takes a safety snapshot in addition`,
   RESTORE_REQUESTED: ({ server }) => `the cloud is creating the server ${server}`,
 
   RESTORE_REQUESTED_BEFORE: ({ byRequest }) =>
@@ -210,14 +212,11 @@ export const restoreSentences = {
     const list = others.map(({ snapshot, status }) => `${snapshot} is ${statusText(status)}`).join(', ');
     return `${label('at')}: there is no good snapshot of the volume ${name}${at === 'latest' ? '' : ` for ${at}`}${list ? `: ${list}` : ''}: give another ${named('at')}`;
   },
-  RESTORE_NO_GOOD_SNAPSHOT: (
-    { server, policy, until, others, oldest, uncounted, earlier },
-    say,
-    { label, run },
-  ) => {
+  RESTORE_NO_GOOD_SNAPSHOT: (facts, say, { label, run }) => {
+    const { server, policy, until, others, oldest, uncounted, earlier, backups } = facts;
     const scope = `of ${server}${policy === undefined ? '' : ` by the policy "${policy}"`}`;
     const when = until === undefined ? '' : ` at or before ${until}`;
-    const isElsewhere = uncounted.length + earlier.length > 0;
+    const isElsewhere = uncounted.length + earlier.length + backups.length > 0;
     const without = isElsewhere ? '' : ': take one, or give the id of an image';
     return [
       `${label('at')}: there is no good snapshot ${scope}${when}${insteadText(others, oldest) || without}`,
@@ -226,6 +225,7 @@ export const restoreSentences = {
         (gone) =>
           `an earlier server of this name, ${gone.server}, which is gone, has ${counted(gone.snapshots, 'good snapshot')}: to restore it, ${run('restore', { server: gone.server, to: 'new' })}`,
       ),
+      ...(backups.length > 0 ? [backupsText(backups, run)] : []),
     ].join('; ');
   },
   RESTORE_NO_IMAGE: ({ image, where, server }, _, { label }) =>
@@ -308,6 +308,14 @@ function insteadText(
     return `: ${list}. One that is still being made can be restored when it is active`;
   }
   return oldest ? `: the oldest good one, of ${oldest.slot}, was made at ${oldest.made}` : '';
+}
+
+/** How to restore a server of which there are only backups of its volumes. */
+function backupsText(backups: Reason<'RESTORE_NO_GOOD_SNAPSHOT'>['backups'], run: Words['run']): string {
+  const each = backups.map(
+    ({ backup, volume, name }) => `${name}: ${run('restore', { volume, at: backup })}`,
+  );
+  return `its volumes have backups, of which the cloud makes no server: restore each volume alone (${each.join('; ')}), and boot a server from its system volume`;
 }
 
 function fittingText(flavors: readonly string[]): string {

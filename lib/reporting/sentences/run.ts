@@ -129,6 +129,10 @@ export const runSentences = {
     `no volume is backed up in ${where}, because its volumes or backups can't be read: ${say(problem)}`,
   BACKUPS_UNMANAGED: ({ policy, count, gigabytes }) =>
     `the policy ${policy} makes no backups of volumes any more, and nothing rotates ${counted(count, 'backup')} of it, ${gigabytes} GB: set offsite.volumes: backup in the policy again, or delete them by hand`,
+  SAFETY_SNAPSHOTS_LEFT: ({ images }) =>
+    `${counted(images.length, 'safety snapshot')} of restores ${images.length === 1 ? 'is' : 'are'} older than a week: ${leftoversText(images, 'image')}: delete what you no longer need`,
+  REPLACED_VOLUMES_LEFT: ({ volumes }) =>
+    `${counted(volumes.length, 'volume')} that restores have replaced ${volumes.length === 1 ? 'is' : 'are'} older than a week: ${leftoversText(volumes, 'volume')}: delete what you no longer need; the cloud refuses that while a volume has snapshots`,
   BACKUP_FAILED: ({ of, backup, message }) =>
     `the backup ${backup} of ${of} has failed${message ? `: ${message}` : ''}`,
   SERVER_ID_INVALID: ({ image, server }) =>
@@ -179,4 +183,18 @@ function leftAloneText(
 /** "web-1 (5b9c…)", or the id alone if no name is known. */
 function nameAndId(server: string, name: string): string {
   return name ? `${name} (${server})` : server;
+}
+
+/** At most so many things that restores have left are named at once. */
+const MOST_LEFTOVERS = 10;
+
+function leftoversText(
+  all: readonly { id: string; name: string; days: number }[],
+  kind: 'image' | 'volume',
+): string {
+  const named = all
+    .slice(0, MOST_LEFTOVERS)
+    .map(({ id, name, days }) => `${name}, ${days} days old (openstack ${kind} delete ${id})`);
+  const more = all.length - named.length;
+  return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
