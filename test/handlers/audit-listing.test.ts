@@ -11,7 +11,7 @@ const DAILY = policy({ servers: { tagged: { autosnap: 'daily' } }, keep: { last:
 
 async function fleet(): Promise<Harness> {
   setTime('2026-11-23T09:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(h.cloud, 'autosnap-test');
   deploy([DAILY]);
   return h;

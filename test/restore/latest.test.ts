@@ -158,7 +158,7 @@ describe('images with our marker that do not count', () => {
   });
 
   test('are not named if they are of another server, region or policy', async () => {
-    const h = await history(1);
+    const h = await history(1, ['DFW', 'ORD']);
     const ord = h.cloud.region('ORD');
     const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
     const others = [

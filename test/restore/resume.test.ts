@@ -17,7 +17,7 @@ import {
 
 /** A second server with its own snapshot, in the region of the first. */
 async function two() {
-  const h = await world();
+  const h = await world(['DFW', 'ORD']);
   const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
   return { ...h, mail, mailImage: addSnapshot(h, mail, 0) };
 }
@@ -89,7 +89,7 @@ describe('a resumed event is refused if it differs from the one with which the r
   });
 
   test('a region that is another name for the same cloud is accepted', async () => {
-    const h = await world();
+    const h = await world(['DFW', 'ORD']);
     const first = await h.run('restore', TO_NEW);
     h.cloud.region('ORD').servers.push(...serversIn(h));
     const { error } = await h.fail('restore', { ...again(first), region: 'ORD' });
@@ -209,7 +209,7 @@ describe('servers and images that a listing lacks', () => {
   });
 
   test('an original without any snapshot of ours is found by its id', async () => {
-    const h = await world();
+    const h = await world(['DFW', 'ORD']);
     const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
     const image = h.cloud.region('ORD').addImage({
       name: 'by hand',

@@ -13,7 +13,7 @@ const asked = { terminal, words: optionWords('prod') };
 
 async function audited(event: object) {
   setTime('2026-11-23T09:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(h.cloud, 'autosnap-test');
   deploy([policy({ servers: { tagged: { autosnap: 'daily' } }, keep: { last: 7 } })]);
   return h.run('audit', event);
