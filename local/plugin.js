@@ -9,22 +9,23 @@ export default class EmbeddedCloud {
   /**
    * @param {{
    *   service: Pick<Service, 'service' | 'custom'> & {
-   *     functions: Record<string, { environment?: Record<string, unknown> } | null>,
+   *     functions: Record<string, { environment?: Record<string, unknown>, events?: unknown[] } | null>,
    *   },
    *   getProvider(name: 'aws'): { getStage(): string },
    * }} serverless
-   * @param {{ function?: string }} options
+   * @param {{ function?: string, json?: boolean, lambdaPort?: number }} options
    */
   constructor(serverless, options) {
     const isLocal = () => serverless.getProvider('aws').getStage() === 'local';
     const start = async () => {
       if (!isLocal()) return;
+      logForPeople(options.json === true);
       const { pointAt, pointAtRunning } = await import('./environment.ts');
       const { service } = serverless.service;
       if (await pointAtRunning({ service, stage: 'local' })) return;
       const { startCloud } = await import('./cloud/cloud.ts');
-      const { addFleet } = await import('./fleet.ts');
-      const cloud = await startCloud();
+      const { addFleet, DEMO } = await import('./fleet.ts');
+      const cloud = await startCloud(DEMO);
       // A snapshot run takes the snapshots of today; for the other functions they are there.
       addFleet(cloud, 'autosnap-local', options.function === 'snapshot' ? 1 : 0);
       const { accountsFor } = await import('./policies.ts');
@@ -44,10 +45,36 @@ export default class EmbeddedCloud {
         }
       }
     };
+    const showFirings = async () => {
+      if (!isLocal()) return;
+      const { nextFirings } = await import('./next-firings.ts');
+      process.stdout.write(`${nextFirings(serverless.service, new Date(), options)}\n`);
+    };
+    const json = { type: 'boolean', usage: 'Log as a deployed function does, in JSON' };
+    const logOptions = { options: { json } };
+    this.commands = {
+      invoke: { commands: { local: logOptions } },
+      offline: { commands: { start: logOptions } },
+    };
     this.hooks = {
       initialize: removeReferences,
       'before:invoke:local:invoke': start,
       'before:offline:start:init': start,
+      'before:offline:start:ready': showFirings,
     };
   }
+}
+
+/**
+ * Configures the functions of this process to log short lines for people, in color if this is a
+ * terminal, and no metrics.
+ *
+ * @param {boolean} isJson leaves both as they are in a deployment.
+ */
+function logForPeople(isJson) {
+  if (isJson) return;
+  process.env.AUTOSNAP_LOG ??= 'text';
+  process.env.POWERTOOLS_METRICS_DISABLED ??= 'true';
+  // The functions of serverless-offline run in threads, which do not know the terminal.
+  if (process.stdout.isTTY) process.env.FORCE_COLOR ??= '1';
 }

@@ -1,5 +1,6 @@
 import type { ListedSnapshot, Listing } from '../../lib/audit/listing.ts';
-import { durationText, minuteText } from '../../lib/reporting/sentences/format.ts';
+import { durationText } from '../../lib/reporting/sentences/format.ts';
+import { takenTexts } from '../../lib/reporting/sentences/taken.ts';
 import { originalName } from '../../lib/restore/marks.ts';
 import { type Context, EXIT, textOf, UsageError, type Values } from './command.ts';
 import { tableText } from './table.ts';
@@ -51,6 +52,7 @@ function restorableText(
     good.filter(({ volume }) => volume !== undefined),
     setOf,
   );
+  const takenOf = takenTexts(wanted);
   const headingOf = ({ name, server, region, volume }: ListedSnapshot) =>
     `${name || server}${volume ? `, volume ${originalName(volume.name)}` : ''} in ${region} (${server})`;
   const tables = [...Map.groupBy(wanted, headingOf)].map(([heading, its]) => {
@@ -59,7 +61,7 @@ function restorableText(
       .map((one) => {
         const volumes = one.volume ? 0 : (volumesOf.get(setOf(one))?.length ?? 0);
         return [
-          minuteText(one.slot),
+          takenOf(one),
           `${durationText(Date.now() - Date.parse(one.slot))} ago`,
           one.image.slice(0, SHORT_ID),
           one.policy,

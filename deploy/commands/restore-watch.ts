@@ -1,5 +1,6 @@
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { restorationHead, restorationProgress } from '../../lib/reporting/sentences/restoration.ts';
+import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { type RestoreKey, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
 import { type Context, EXIT } from './command.ts';
@@ -51,17 +52,17 @@ export async function followRestore(
   { record: first, shown, hasQueue = true, onlyOnce = false }: Followed,
   context: Context,
 ): Promise<number> {
-  const { deployment, terminal, isJson, lookAgain } = context;
+  const { deployment, terminal, words, isJson, lookAgain } = context;
   const everyMs = deployment.stage === 'local' ? POLL_EVERY_LOCALLY_MS : POLL_EVERY_MS;
   const seen = new Set<string>();
   let record = first;
   const showSteps = () => {
-    for (const { at, state, codes, lines } of record.steps) {
+    for (const { at, state, reasons } of record.steps) {
       const key = `${at} ${state}`;
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const [i, line] of lines.entries())
-        if (!isJson && !shown.includes(codes[i]!)) terminal.print(`${at.slice(11, 19)}  ${line}`);
+      for (const reason of isJson ? [] : reasons)
+        if (!shown.includes(reason.code)) terminal.print(`${at.slice(11, 19)}  ${sentenceIn(words, reason)}`);
     }
   };
   const follow = async () => {

@@ -3,6 +3,8 @@ import type { ReasonCode } from '../../lib/reporting/reasons.ts';
 import { minuteText } from '../../lib/reporting/sentences/format.ts';
 import { doneBeforeText, restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
+import type { Words } from '../../lib/reporting/sentences/words.ts';
+import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { newRecord, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
 import {
@@ -79,7 +81,7 @@ interface Planned {
 }
 
 async function plan(values: Values, context: Context): Promise<Planned> {
-  const { invoke, terminal, isJson } = context;
+  const { invoke, terminal, words, isJson } = context;
   const [server, volume, name, flavor, request] = ['server', 'volume', 'new-name', 'flavor', 'request'].map(
     (one) => textOf(values, one),
   );
@@ -105,16 +107,17 @@ async function plan(values: Values, context: Context): Promise<Planned> {
     dryRun: true,
   };
   const found = await invoke<Restoration>('restore', event, `The restore of ${server ?? volume} is planned`);
-  if (isJson) terminal.note(planText(found));
-  else terminal.print(planText(found));
+  if (isJson) terminal.note(planText(found, words));
+  else terminal.print(planText(found, words));
   return { plan: found, isInPlace };
 }
 
 /** The lines that concern only those who invoke the function with an event. */
 const NOT_SHOWN: readonly ReasonCode[] = ['RESTORE_TO_CONFIRM'];
 
-function planText(found: Restoration): string {
-  const lines = found.lines.filter((_, i) => !NOT_SHOWN.includes(found.codes[i]!));
+function planText(found: Restoration, words: Words): string {
+  const shown = found.reasons.filter(({ code }) => !NOT_SHOWN.includes(code));
+  const lines = shown.map((reason) => sentenceIn(words, reason));
   return `${restorationHead(found)}\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 

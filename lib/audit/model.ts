@@ -161,6 +161,8 @@ export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
 export interface AuditedSnapshot {
   image: string;
   slot: string;
+  /** When the cloud began to make it. */
+  madeAt: string;
   status: string;
   state: 'good' | 'pending' | 'stuck' | 'failed' | 'unknown';
   sizeBytes?: number;

@@ -33,6 +33,13 @@ interface OfSharedVolume {
   servers: readonly string[];
 }
 
+/** What is wrong with a field of an event, and the remedy; without a field, with all of it. */
+export interface FieldProblem {
+  /** The path: `at`, `servers.names.0`. */
+  field?: string;
+  problem: string;
+}
+
 /** An image, or a volume snapshot. */
 export interface SnapshotId {
   image: string;
@@ -141,7 +148,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVER_GONE: None;
   SERVER_ELSEWHERE: None;
   SERVER_ELSEWHERE_KEPT: None;
-  ORPHAN: { keep: number };
+  VOLUME_GONE: None;
+  VOLUME_DETACHED: None;
+  ORPHAN: { keep: number; isVolume?: boolean };
   ORPHAN_UNPROVABLE: None;
 
   // The result of a deletion.
@@ -367,6 +376,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
+  ROTATION_BACKLOG: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: SnapshotId & { of: string; status: string; since: string; serverIs: string };
   /** `until`: when cleanup deletes it; absent if no cleanup does. */
@@ -426,7 +436,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUCKET: { error: string; message: string };
 
   // Why an event is refused.
-  EVENT_INVALID: { problems: readonly string[] };
+  EVENT_INVALID: { problems: readonly FieldProblem[] };
   POLICY_UNKNOWN: { policy: string; deployed: readonly string[] };
   POLICY_OF_OTHER_ACCOUNT: { policy: string; account: string };
   POLICIES_MISSING: { isDeployed: boolean };

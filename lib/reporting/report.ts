@@ -87,6 +87,8 @@ export interface Entry {
   busy?: BusyServer;
   /** The id of the image that was requested, that was already there, or that the drill boots. */
   image?: string;
+  /** Of a drill: the slot of the snapshot. */
+  slot?: string;
   /** The time from the slot until the cloud accepted the first request. */
   delaySeconds?: number;
   /** The results for the volumes of the server that get snapshots of their own. */

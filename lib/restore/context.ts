@@ -193,7 +193,8 @@ export function restoreReport(
   );
   const estimate = event.to === 'volume' ? undefined : estimateOf(inventory, origin);
   const isPlan = outcome.state === 'planned' && estimate !== undefined;
-  const { codes, reasons: lines } = reported([...namesakes, ...reasons, ...(isPlan ? [estimate] : [])]);
+  const all = [...namesakes, ...reasons, ...(isPlan ? [estimate] : [])];
+  const { codes, reasons: lines } = reported(all);
   return {
     job: 'restore',
     owner: run.owner,
@@ -206,6 +207,7 @@ export function restoreReport(
     image,
     ...outcome,
     ...(estimate ? { estimateSeconds: estimate.seconds } : {}),
+    reasons: all,
     codes,
     lines,
   };

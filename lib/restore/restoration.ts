@@ -1,5 +1,5 @@
 import { RunFailed } from '../reporting/failure.ts';
-import type { ReasonCode } from '../reporting/reasons.ts';
+import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { failedRestorationText } from '../reporting/sentences/restoration.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 
@@ -36,7 +36,8 @@ export interface Restoration {
   restoredName?: string;
   /** The id of the safety snapshot. */
   safety?: string;
-  /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
+  /** See reasons.ts; `codes` and `lines` have the same reasons as codes and as sentences. */
+  reasons: readonly Reason[];
   codes: ReasonCode[];
   lines: Sentence[];
   /** The event to invoke with next; absent when nothing is left to do, and for a plan. */

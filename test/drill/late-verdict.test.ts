@@ -38,7 +38,12 @@ test('a cloud that does not say when the server was ACTIVE: it took so long at m
     return new Response(JSON.stringify({ server }), answer);
   };
   h.cloud.faults.push({
-    ...{ service: 'compute', method: 'GET', path: /\/servers\/[0-9a-f-]{36}$/, times: Number.POSITIVE_INFINITY },
+    ...{
+      service: 'compute',
+      method: 'GET',
+      path: /\/servers\/[0-9a-f-]{36}$/,
+      times: Number.POSITIVE_INFINITY,
+    },
     answer: { edit },
   });
   const report = await h.run('drill', drillEvent());
@@ -51,7 +56,10 @@ test('a check that has answered before anybody asked: it took so long at most', 
   const h = await begun();
   const server = h.dfw.servers.find((one) => !h.fleet.includes(one))!;
   server.addresses = ['127.0.0.1'];
-  const report = await h.run('drill', drillEvent({ networks: [PRIVATE], check: { port: await listening() } }));
+  const report = await h.run(
+    'drill',
+    drillEvent({ networks: [PRIVATE], check: { port: await listening() } }),
+  );
   expect(report.entries).toMatchObject([
     { outcome: 'proven', activeSeconds: 600, answeredSeconds: 3600, isAtMost: true },
   ]);

@@ -200,10 +200,14 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(textsOf(report.warnings)).toContainEqual(
       expect.stringContaining('is attached to no server here: all 4 daily snapshots stay'),
     );
+    const reasonsOf = ({ entries }: typeof report) =>
+      entries.flatMap(({ volume, snapshots = [] }) => (volume ? snapshots.at(-1)!.reasons : []));
+    expect(reasonsOf(report)).toEqual(['its volume is attached to no server here: the series is kept whole']);
     region.removeVolume(data.id);
     const gone = await h.run('cleanup', policy(rules));
     expect(slotsOf(data)).toHaveLength(4);
     expect(textsOf(gone.warnings)).toContainEqual(expect.stringContaining('is gone: 4 of its 4'));
+    expect(reasonsOf(gone)).toEqual(['its volume is gone: the series is kept whole']);
   });
 
   test('orphans shrinks the snapshots of a volume only if a GET of it was 404', async () => {

@@ -42,6 +42,11 @@ export function failedRestorationText(restoration: RestorationText): Sentence {
   return `restore: ${restorationText(restoration)}`;
 }
 
+/** The message of an error of a restore, with the id of the restore. */
+export function ofRequestText(message: Sentence, request: string): Sentence {
+  return `${message} (restore ${request})`;
+}
+
 /** How far a restoration is, in one line: "web-1 in DFW is restored as web-1b (<id>)". */
 export function restorationHead({
   name,

@@ -69,7 +69,9 @@ export const retentionSentences = {
   SERVER_GONE: () => 'its server is gone: the series is kept whole',
   SERVER_ELSEWHERE: () => 'its server is not in this region: the series is kept whole',
   SERVER_ELSEWHERE_KEPT: () => 'its server is not in this region: it is kept',
-  ORPHAN: ({ keep }) => `its server is gone, and orphans keeps ${keep}`,
+  VOLUME_GONE: () => 'its volume is gone: the series is kept whole',
+  VOLUME_DETACHED: () => 'its volume is attached to no server here: the series is kept whole',
+  ORPHAN: ({ keep, isVolume }) => `its ${isVolume ? 'volume' : 'server'} is gone, and orphans keeps ${keep}`,
   ORPHAN_UNPROVABLE: () =>
     'its server is gone, so nothing shows any more whose volume snapshots it names: it is kept and not counted',
 } satisfies Partial<Sentences>;
