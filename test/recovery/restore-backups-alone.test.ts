@@ -21,7 +21,7 @@ test('the refusal says how to restore each volume, and that works', async () => 
     ...{ dataAt: createdAt!, createdAt: new Date('2026-11-22T03:00:00Z') },
   });
   region.volumeSnapshots.length = 0;
-  region.images.length = 0;
+  for (const image of [...region.images]) region.removeImage(image.id);
   const made = region.volumes.length;
   for (const to of ['new', 'in-place'] as const) {
     const confirm = to === 'in-place' ? { confirm: 'db' } : {};
