@@ -206,8 +206,8 @@ export function restoreReport(
     region: origin.region,
     image,
     ...outcome,
-    reasons: all,
     ...(estimate ? { estimateSeconds: estimate.seconds } : {}),
+    reasons: all,
     codes,
     lines,
   };

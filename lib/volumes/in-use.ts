@@ -11,10 +11,10 @@ const RESTORE_MS = DAY_MS;
 const DRILL_MS = (2 * MOST_DRILL_HOURS + 2) * HOUR_MS;
 
 const RESTORED = {
-  new: 'RESTORED_AS_NEW',
-  'in-place': 'RESTORED_IN_PLACE',
-  volume: 'RESTORED_AS_VOLUME',
-} as const;
+  new: { code: 'RESTORED_AS_NEW' },
+  'in-place': { code: 'RESTORED_IN_PLACE' },
+  volume: { code: 'RESTORED_AS_VOLUME' },
+} as const satisfies Record<string, Reason>;
 
 /**
  * The volume snapshots that volumes are being created from, and the images and volume snapshots
@@ -39,7 +39,7 @@ export function usedByVolumes(volumes: readonly Volume[], now: Date): Map<string
         ]),
         ...(isRecent ? [mark.image, mark.snapshot] : []).map((id): [string, Reason] => [
           id,
-          { code: RESTORED[mark!.to] },
+          RESTORED[mark!.to],
         ]),
         ...(status === 'creating' && snapshotId !== undefined
           ? [[snapshotId, { code: 'VOLUME_FILLING' }] as [string, Reason]]

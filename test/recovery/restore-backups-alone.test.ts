@@ -21,14 +21,14 @@ test('the refusal says how to restore each volume, and that works', async () => 
     ...{ dataAt: createdAt!, createdAt: new Date('2026-11-22T03:00:00Z') },
   });
   region.volumeSnapshots.length = 0;
-  region.images.length = 0;
+  for (const image of [...region.images]) region.removeImage(image.id);
   const made = region.volumes.length;
   for (const to of ['new', 'in-place'] as const) {
     const confirm = to === 'in-place' ? { confirm: 'db' } : {};
     const { error } = await h.fail('restore', { server: 'db', to, ...confirm });
     expect(error.message).toContain('there is no good snapshot of db');
-    expect(error.message).toContain(
-      `restore each volume alone (db-data: invoke restore with {"volume":"${data.id}","at":"${backup.id}"})`,
+    expect(error.message).toMatch(
+      new RegExp(`db-data: invoke restore with .*"volume": ?"${data.id}", ?"at": ?"${backup.id}"`),
     );
   }
   expect(region.volumes).toHaveLength(made);

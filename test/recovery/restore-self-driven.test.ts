@@ -32,7 +32,8 @@ describe.each([
     expectRestored(w, to);
     const [server] = newServers(w);
     const as = to === 'new' ? ` as ${server!.name} (${server!.id})` : '';
-    expect(subjects(w)).toEqual([`Autosnap autosnap-test: db in DFW is restored${as}`]);
+    expect(subjects(w)).toEqual(['Autosnap autosnap-test: db in DFW is restored']);
+    expect(w.waiting.mails[0]!.text).toContain(`db in DFW is restored${as}.`);
     expect(w.waiting.queue.messages).toEqual([]);
     expect(w.waiting.failedRuns.messages).toEqual([]);
     const record = (await w.run('restore', { watch: 'mine' })) as unknown as RestoreRecord;
@@ -187,5 +188,6 @@ test('a volume is restored by one request, too', async () => {
   await deliverAll(w.waiting);
   expect(newVolumes(w)).toMatchObject([{ name: 'db-data' }]);
   const { id } = newVolumes(w)[0]!;
-  expect(subjects(w)).toEqual([`Autosnap autosnap-test: db-data in DFW is restored as db-data (${id})`]);
+  expect(subjects(w)).toEqual(['Autosnap autosnap-test: db-data in DFW is restored']);
+  expect(w.waiting.mails[0]!.text).toContain(`db-data in DFW is restored as db-data (${id}).`);
 });

@@ -86,7 +86,7 @@ export function restoreMail(
   restoration: RestorationText & { owner: string; account: string },
   { request, stage }: { request: string; stage: string },
 ): Record<'subject' | 'text', Sentence> {
-  const { owner, account, state, lines } = restoration;
+  const { owner, account, name, region, state, lines } = restoration;
   const head = restorationHead(restoration);
   const ofAccount = account === 'rackspace' ? '' : ` --account ${account}`;
   const resuming = [
@@ -94,7 +94,7 @@ export function restoreMail(
     `Once the cause is gone, resume it with: npx autosnap restore --stage ${stage} --request ${request}${ofAccount}`,
   ];
   return {
-    subject: subjectText(`Autosnap ${owner}: ${head}`),
+    subject: subjectText(`Autosnap ${owner}: ${restorationHead({ name, region, state })}`),
     text: [
       `${head}.`,
       lines.map((line) => `- ${printable(line)}`).join('\n'),

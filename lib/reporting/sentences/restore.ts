@@ -315,7 +315,7 @@ function backupsText(backups: Reason<'RESTORE_NO_GOOD_SNAPSHOT'>['backups'], run
   const each = backups.map(
     ({ backup, volume, name }) => `${name}: ${run('restore', { volume, at: backup })}`,
   );
-  return `its volumes have backups, of which the cloud makes no server: restore each volume alone (${each.join('; ')}), and boot a server from its system volume`;
+  return `its volumes have backups, of which the cloud makes no server: restore each volume alone, and boot a server from its system volume; ${each.join('; ')}`;
 }
 
 function fittingText(flavors: readonly string[]): string {
