@@ -17,6 +17,7 @@ export const DEMO_IMAGE_BYTES = 1_000_000;
  * wait for the snapshots, servers and volumes.
  */
 export const DEMO: CloudOptions = {
+  regions: ['DFW', 'ORD'],
   timing: { queuedMs: 300, savingMs: 700, buildMs: 500, volumeMs: 500, taskMs: 2_000 },
   imageBytes: DEMO_IMAGE_BYTES,
 };

@@ -1,6 +1,6 @@
 import { isoSeconds } from '../config/dates.ts';
 import { getImage } from '../openstack/images.ts';
-import { printable } from '../openstack/printable.ts';
+import { printable, printableIn } from '../openstack/printable.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { reported } from '../reporting/sentences.ts';
@@ -186,7 +186,7 @@ export interface Progress
 export function restoreReport(
   { event, origin, request, inventory, run }: RestoreContext<RestoreEvent>,
   image: string,
-  { reasons, ...outcome }: Progress,
+  { reasons, restoredName, ...outcome }: Progress,
 ): Restoration {
   const namesakes = origin.namesakes.map(
     (server): Reason => ({ code: 'RESTORE_NAMESAKE', name: origin.name, server }),
@@ -206,8 +206,9 @@ export function restoreReport(
     region: origin.region,
     image,
     ...outcome,
+    ...(restoredName === undefined ? {} : { restoredName: printable(restoredName) }),
     ...(estimate ? { estimateSeconds: estimate.seconds } : {}),
-    reasons: all,
+    reasons: printableIn(all),
     codes,
     lines,
   };
