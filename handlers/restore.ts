@@ -14,10 +14,11 @@ import { restoreLogAt } from '../lib/runtime/restore-log.ts';
 
 const { bucket, stage, topic } = settings();
 const leases = leasesAt(bucket);
+const restores = restoreLogAt(bucket);
 
 const ports: RestorePorts<JobContext> = {
-  restore: async (event, job) => restore(await job.login(event.account), event, { ...job, leases }),
-  records: restoreLogAt(bucket),
+  restore: async (event, job) => restore(await job.login(event.account), event, { ...job, leases, restores }),
+  records: restores,
   leases,
   queue,
   async notify({ last, request }) {

@@ -1,7 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
-import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
+import { minuteText } from '../../lib/reporting/sentences/format.ts';
+import { doneBeforeText, restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
+import type { Words } from '../../lib/reporting/sentences/words.ts';
+import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { newRecord, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
 import {
@@ -78,7 +81,7 @@ interface Planned {
 }
 
 async function plan(values: Values, context: Context): Promise<Planned> {
-  const { invoke, terminal, isJson } = context;
+  const { invoke, terminal, words, isJson } = context;
   const [server, volume, name, flavor, request] = ['server', 'volume', 'new-name', 'flavor', 'request'].map(
     (one) => textOf(values, one),
   );
@@ -104,16 +107,17 @@ async function plan(values: Values, context: Context): Promise<Planned> {
     dryRun: true,
   };
   const found = await invoke<Restoration>('restore', event, `The restore of ${server ?? volume} is planned`);
-  if (isJson) terminal.note(planText(found));
-  else terminal.print(planText(found));
+  if (isJson) terminal.note(planText(found, words));
+  else terminal.print(planText(found, words));
   return { plan: found, isInPlace };
 }
 
 /** The lines that concern only those who invoke the function with an event. */
 const NOT_SHOWN: readonly ReasonCode[] = ['RESTORE_TO_CONFIRM'];
 
-function planText(found: Restoration): string {
-  const lines = found.lines.filter((_, i) => !NOT_SHOWN.includes(found.codes[i]!));
+function planText(found: Restoration, words: Words): string {
+  const shown = found.reasons.filter(({ code }) => !NOT_SHOWN.includes(code));
+  const lines = shown.map((reason) => sentenceIn(words, reason));
   return `${restorationHead(found)}\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
@@ -167,7 +171,7 @@ async function chooseRequest(
   }
   const isTaken = given === undefined && plan.codes.includes('RESTORE_NAME_TAKEN');
   const isDone = given === undefined && record?.last?.state === 'done';
-  if (isDone) terminal.note(`This was restored by ${request}, at ${record.endedAt}.`);
+  if (isDone) terminal.note(`This was restored by ${request}, at ${minuteText(record.endedAt!)} UTC.`);
   const isRepeated = isTaken || isDone;
   if (values.yes === true && isRepeated) {
     terminal.note(
@@ -211,7 +215,12 @@ async function isWanted(
 
 /** Resumes a restore whose server exists already, according to the dry run. */
 async function resume(found: Restoration, values: Values, context: Context): Promise<number> {
-  if (!found.next) return found.state === 'done' ? EXIT.good : EXIT.trouble;
+  if (!found.next) {
+    if (found.state !== 'done') return EXIT.trouble;
+    const record = await readRecord(found, context);
+    context.terminal.note(doneBeforeText(record?.endedAt));
+    return EXIT.good;
+  }
   noteHowToLookAgain(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
   return begin(next, found.codes, values, context);
@@ -254,6 +263,11 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
   const { terminal } = context;
   const { account = 'rackspace' } = accountOf(values);
   const record = await readRecord({ account, request }, context);
+  if (!record && context.deployment.stage === 'local') {
+    throw new UsageError(
+      'The stage "local" keeps no record of a restore: repeat the whole command with --request, as "To look again" has printed it',
+    );
+  }
   if (!record) {
     throw new Error(
       `There is no record of a restore ${JSON.stringify(request)}: correct --request or --account, or repeat the whole command with it`,
@@ -261,6 +275,7 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
   }
   noteHowToLookAgain(request, values, context);
   const isFailed = record.endedAt !== undefined && record.last?.state !== 'done';
+  if (record.endedAt !== undefined && !isFailed) terminal.note(doneBeforeText(record.endedAt));
   if (!isFailed && !isSilent(record)) return followRestore({ record, shown: [], hasQueue: true }, context);
   const code = isFailed ? await followRestore({ record, shown: [], hasQueue: true }, context) : EXIT.good;
   const answer = values.yes === true ? 'y' : isFailed ? await terminal.ask('Go on with it? [y/N] ') : 'y';

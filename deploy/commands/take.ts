@@ -9,7 +9,7 @@ import { type Progress, progressOf, progressText } from './take-progress.ts';
 
 /** The time between two reads of the snapshots, in milliseconds. */
 const POLL_EVERY_MS = 30_000;
-const POLL_EVERY_LOCALLY_MS = 1_000;
+const POLL_EVERY_LOCALLY_MS = 300;
 
 /** `npx autosnap take`: an ad-hoc snapshot now. */
 export const take: Command = {
@@ -53,7 +53,7 @@ export const take: Command = {
     ].join(' ');
     terminal.note(`To repeat this safely, or to look again: ${context.lookAgain}`);
     const report = await invoke<Report>('snapshot', event, `Snapshots of ${names.join(', ')} are requested`);
-    if (!isJson) terminal.print(reportText(report, terminal));
+    if (!isJson) terminal.print(reportText(report, context));
     const failed = failureOf(report) !== undefined;
     const progress = values.wait && !failed ? await waitUntilGood(report, event, context) : undefined;
     if (isJson) terminal.print(JSON.stringify({ ...report, ...(progress ? { progress } : {}) }, null, 2));

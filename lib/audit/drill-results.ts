@@ -26,6 +26,7 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
   return {
     ...(proven ? { proven: isoSeconds(proven), ...(volumes ? { provenVolumes: volumes } : {}) } : {}),
     ...(recoverySeconds === undefined ? {} : { recoverySeconds }),
+    ...(recovery?.isAtMost ? { isAtMost: true as const } : {}),
     ...(since ? { unprovenSeconds: Math.floor((now.getTime() - since.getTime()) / 1000) } : {}),
     ...(failed && (!proven || proven < failed) ? { failed: isoSeconds(failed) } : {}),
   };

@@ -8,7 +8,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup } from '../snapshots/cleanup-plan.ts';
 import { homeOf } from '../snapshots/home-region.ts';
-import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import {
   lacksVolumeService,
@@ -148,6 +148,7 @@ export function protectionOf(
       ...common,
       server: id,
       name: (server ?? placeholder)?.name ?? planned.get(id)?.name ?? '',
+      ...(isHere ? {} : formerNamesIn(snapshots)),
       policy: policy.policy,
       ...(grows
         ? {
@@ -211,6 +212,7 @@ export function protectionOf(
           ...common,
           server,
           name,
+          ...(volume || serverOf.has(server) ? {} : formerNamesIn(items.map(({ snapshot }) => snapshot))),
           ...(volume ? { volume } : {}),
           policy: ADHOC,
           ...(inventory.gone.has(server) ? {} : { countedBy: policy.policy }),
@@ -259,4 +261,11 @@ function placeholderServers(
       return [id, { ...server, taskState: 'unknown' }];
     }),
   );
+}
+
+/** The names in the snapshots of a deleted server, other than the last one. */
+function formerNamesIn(snapshots: readonly Snapshot[]): Pick<AuditedSeries, 'formerNames'> {
+  const names = new Set(snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime()).map(serverNameIn));
+  const [, ...former] = names;
+  return former.length > 0 ? { formerNames: former } : {};
 }

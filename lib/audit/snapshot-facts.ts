@@ -41,6 +41,7 @@ export function snapshotFacts(
     return {
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),
+      madeAt: isoSeconds(snapshot.createdAt),
       status: snapshot.status,
       // A snapshot that is being backed up is not in trouble, and is good again afterwards.
       state: stuck ? 'stuck' : isBackingUp(snapshot) ? 'pending' : snapshot.state,

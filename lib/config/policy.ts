@@ -531,9 +531,9 @@ export function parseEvent(event: unknown): Policy | Adhoc {
 export function parseHold(event: unknown): Hold {
   const [holds, releases] = [isKeyOf('hold', event), isKeyOf('release', event)];
   if (typeof event === 'object' && event !== null && !Array.isArray(event) && holds === releases) {
-    throw invalidEvent(
-      `send ${holds ? 'only one of ' : ''}{"hold": "<image id>"} or {"release": "<image id>"}`,
-    );
+    throw invalidEvent({
+      text: `send ${holds ? 'only one of ' : ''}{"hold": "<image id>"} or {"release": "<image id>"}`,
+    });
   }
   return readEvent(event, isKeyOf('release', event) ? ReleaseEvent : HoldEvent);
 }
@@ -550,7 +550,7 @@ export function isKeyOf(key: string, event: unknown): boolean {
  */
 export function readEvent<S extends v.GenericSchema>(event: unknown, schema: S): v.InferOutput<S> {
   if (typeof event !== 'object' || event === null || Array.isArray(event)) {
-    throw invalidEvent('it must be a JSON object: see events/ for examples');
+    throw invalidEvent({ text: 'it must be a JSON object: see events/ for examples' });
   }
   const result = v.safeParse(schema, event);
   if (result.success) return result.output;
@@ -568,7 +568,7 @@ export function readOptionalEvent<S extends v.GenericSchema>(event: unknown, sch
 /** {@link parseEvent} for callers that need a policy: ad-hoc events are refused. */
 export function parsePolicy(event: unknown): Policy {
   const parsed = parseEvent(event);
-  if (isAdhoc(parsed)) throw invalidEvent('adhoc: an ad-hoc event is not a policy');
+  if (isAdhoc(parsed)) throw invalidEvent({ field: 'adhoc', text: 'an ad-hoc event is not a policy' });
   return parsed;
 }
 

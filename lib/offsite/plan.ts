@@ -103,7 +103,7 @@ export function planCopies(
 }
 
 /** A good copy as the input of `retain`. */
-function snapshotOfCopy(copy: Copy, policy: string): Snapshot {
+export function snapshotOfCopy(copy: Copy, policy: string): Snapshot {
   const { key, region, server, slot, data, manifest } = copy;
   return {
     id: key,

@@ -7,6 +7,7 @@ import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
 import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import { estimateOf } from './estimate.ts';
 import type { RestoreEvent, ServerRestoreEvent } from './event.ts';
 import {
   type Choice,
@@ -176,20 +177,24 @@ export function eventToResume(
 }
 
 /** The progress of a restore, and the reasons for it. */
-export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next' | 'apply'> {
+export interface Progress
+  extends Pick<Restoration, 'state' | 'restored' | 'restoredName' | 'safety' | 'next' | 'apply'> {
   reasons: readonly Reason[];
 }
 
 /** The report of a restore call. */
 export function restoreReport(
-  { event, origin, request, run }: RestoreContext<RestoreEvent>,
+  { event, origin, request, inventory, run }: RestoreContext<RestoreEvent>,
   image: string,
   { reasons, ...outcome }: Progress,
 ): Restoration {
   const namesakes = origin.namesakes.map(
     (server): Reason => ({ code: 'RESTORE_NAMESAKE', name: origin.name, server }),
   );
-  const { codes, reasons: lines } = reported([...namesakes, ...reasons]);
+  const estimate = event.to === 'volume' ? undefined : estimateOf(inventory, origin);
+  const isPlan = outcome.state === 'planned' && estimate !== undefined;
+  const all = [...namesakes, ...reasons, ...(isPlan ? [estimate] : [])];
+  const { codes, reasons: lines } = reported(all);
   return {
     job: 'restore',
     owner: run.owner,
@@ -201,6 +206,8 @@ export function restoreReport(
     region: origin.region,
     image,
     ...outcome,
+    ...(estimate ? { estimateSeconds: estimate.seconds } : {}),
+    reasons: all,
     codes,
     lines,
   };

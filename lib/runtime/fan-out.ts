@@ -24,9 +24,10 @@ export async function accountEvents(
 ): Promise<unknown[]> {
   const events = await expandAccounts(eachAccountOf(event, job), job.findAccounts);
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
-    throw invalidEvent(
-      `account: the policy has ${events.length} accounts: name the account of these servers, such as "account": "${Object(events[0]).account}"`,
-    );
+    throw invalidEvent({
+      field: 'account',
+      text: `the policy has ${events.length} accounts: name that of these servers, such as ${Object(events[0]).account}`,
+    });
   }
   if (events.length > 1) for (const one of events) read(one, job);
   return events;

@@ -5,7 +5,7 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import * as v from 'valibot';
 import { MINUTE_MS } from '../config/dates.ts';
-import { problemsOf, quotable, strict } from '../config/schema.ts';
+import { problemsOf, problemText, quotable, strict } from '../config/schema.ts';
 import { ValidationError } from '../config/validation-error.ts';
 import type { Credentials } from '../openstack/identity.ts';
 import { isLoopback } from '../openstack/session.ts';
@@ -66,7 +66,7 @@ export function parseSecret(name: string, secret: string): Credentials {
     const result = v.safeParse(schema, fields);
     if (result.success) return result.output;
     // Somebody may have put the secret itself where its name belongs.
-    throw invalid(...new Set(problemsOf(result.issues, 'it', isFieldName)));
+    throw invalid(...problemsOf(result.issues, 'it', isFieldName).map(problemText));
   };
   if (!fields) throw invalid('it must be a JSON object, such as {"username": "…", "apiKey": "…"}');
   if ('apiKey' in fields) return { kind: 'rackspace', ...check(Rackspace) };

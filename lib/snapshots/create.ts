@@ -15,6 +15,7 @@ import { isSystemDiskOf, sharingServers } from '../volumes/attached.ts';
 import { confirmVolumes } from '../volumes/confirm.ts';
 import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
+import { withNumberOfParts } from '../volumes/set-parts.ts';
 import { entryOfSet, planSets, withSharedVolumes } from '../volumes/snapshot-set.ts';
 import { confirmTaken } from './confirm-taken.ts';
 import { type DueSnapshots, dueAdhoc, dueBySchedule, NO_RECORD, requestOf } from './due-snapshots.ts';
@@ -117,7 +118,16 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const ordered = run.since
     ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS)
     : planned;
-  const { images: steps, volumes: sets } = await setsWithinQuotas(session, ordered, wanted, volumes);
+  const sharing = new Map(
+    regions.flatMap((one) => {
+      const here = selection.servers.filter(({ region }) => region === one.region);
+      return [...sharingServers(here, one.volumes, provider)];
+    }),
+  );
+  const { images: steps, volumes: sets } = withNumberOfParts(
+    await setsWithinQuotas(session, ordered, wanted, volumes),
+    sharing,
+  );
   const toTake = steps.flatMap(({ action, server }) => [
     ...(action === 'take' ? [server] : []),
     ...(sets.get(server) ?? []).filter((one) => one.action === 'take').map(() => server),
@@ -143,12 +153,6 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     begun.map(({ volumes: its }) => its),
   );
   warnings.push(...confirmed.warnings);
-  const sharing = new Map(
-    regions.flatMap((one) => {
-      const here = selection.servers.filter(({ region }) => region === one.region);
-      return [...sharingServers(here, one.volumes, provider)];
-    }),
-  );
   const results = steps.map(({ server }, i) => ({
     server,
     image: images[i]!,

@@ -48,7 +48,10 @@ export interface DueSnapshots {
 export function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): DueSnapshots {
   const slot = schedule.slot(since);
   if (!slot) {
-    throw invalidEvent('schedule: has not fired yet: to take a snapshot now, send an ad-hoc event');
+    throw invalidEvent({
+      field: 'schedule',
+      text: 'has not fired yet: to take a snapshot now, send an ad-hoc event',
+    });
   }
   return {
     policy,

@@ -33,7 +33,7 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   const { owner, now } = run;
   const until = 'hold' in event ? event.until : 'none';
   if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
-    throw invalidEvent(`until: ${until} has passed: give a later one, or "forever"`);
+    throw invalidEvent({ field: 'until', text: `${until} has passed: give a later one, or "forever"` });
   }
   // Clouds compare UUIDs in lower case.
   const given = 'hold' in event ? event.hold : event.release;

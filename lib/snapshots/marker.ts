@@ -66,6 +66,8 @@ export interface Snapshot extends DrillResults {
    * For a volume snapshot, the other servers that had the volume: it is a part of their sets, too.
    */
   alsoOf?: readonly SharingServer[];
+  /** The number of parts that the set of `server` was requested with; see volumes/set-parts.ts. */
+  parts?: number;
   policy: string;
   /**
    * The time for which the schedule requested the snapshot; for an ad-hoc snapshot, the time of the
@@ -256,6 +258,7 @@ export function snapshotOf(
   if (hold === null) return { code: 'HOLD_INVALID' };
   const { expires, request } = policy === ADHOC ? readEnd(image) : {};
   if (expires === null) return { code: 'EXPIRES_INVALID' };
+  const { parts } = blueprintIn(image) ?? {};
   return {
     id: image.id,
     name: image.name,
@@ -273,6 +276,7 @@ export function snapshotOf(
     expires,
     request,
     ...(isSafety(image) ? { safety: true } : {}),
+    ...(parts === undefined ? {} : { parts }),
     ...drillResultsIn(image),
     adopted: false,
   };

@@ -35,6 +35,19 @@ export interface SeriesPlan {
   isOrphaned?: true;
 }
 
+/** A set that a plan deletes parts of, and what its deletion depends on. */
+export interface SetToLookAt {
+  /** See setOf in volumes/set.ts. */
+  key: string;
+  /** The parts of the set that had not failed when the plan was made. */
+  parts: readonly Snapshot[];
+  /**
+   * The sets that the plan keeps and that have everything that this one has, the newest first: of
+   * each, the snapshots of the same volumes, and the image if this set has one.
+   */
+  replacements: readonly (readonly Snapshot[])[];
+}
+
 /** What a cleanup does in a region: the decision on each snapshot, with its reasons. */
 export interface RegionPlan {
   region: string;
@@ -44,6 +57,8 @@ export interface RegionPlan {
    * deletion.
    */
   inUse: InUse;
+  /** The sets that the cleanup reads again before it deletes a part of them. */
+  setsOf: (snapshot: Snapshot) => readonly SetToLookAt[];
   warnings: Finding[];
 }
 

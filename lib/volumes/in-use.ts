@@ -10,6 +10,12 @@ const RESTORE_MS = DAY_MS;
 /** For how long a drill uses its snapshots at most: to fill its volumes, and to boot with them. */
 const DRILL_MS = (2 * MOST_DRILL_HOURS + 2) * HOUR_MS;
 
+const RESTORED = {
+  new: { code: 'RESTORED_AS_NEW' },
+  'in-place': { code: 'RESTORED_IN_PLACE' },
+  volume: { code: 'RESTORED_AS_VOLUME' },
+} as const satisfies Record<string, Reason>;
+
 /**
  * The volume snapshots that volumes are being created from, and the images and volume snapshots
  * that drills and restores of the last 24 hours use, according to the marks of the volumes that
@@ -33,7 +39,7 @@ export function usedByVolumes(volumes: readonly Volume[], now: Date): Map<string
         ]),
         ...(isRecent ? [mark.image, mark.snapshot] : []).map((id): [string, Reason] => [
           id,
-          { code: 'RESTORED_AS_NEW' },
+          RESTORED[mark!.to],
         ]),
         ...(status === 'creating' && snapshotId !== undefined
           ? [[snapshotId, { code: 'VOLUME_FILLING' }] as [string, Reason]]

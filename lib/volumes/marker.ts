@@ -74,6 +74,17 @@ export function newVolumeSnapshot(
   };
 }
 
+/** A new volume snapshot whose marker has the number of parts of its set as well. */
+export function withPartsInMarker(wanted: NewVolumeSnapshot, parts: number): NewVolumeSnapshot {
+  const fields = fieldsInMetadata(wanted.metadata);
+  if (!fields) return wanted;
+  return {
+    ...wanted,
+    description: descriptionOf({ ...fields, parts: String(parts) }),
+    metadata: { ...wanted.metadata, autosnap_parts: String(parts) },
+  };
+}
+
 /** `autosnap_server_2`: "<server> <device>", one item for each further server of the volume. */
 function sharingMetadata({ alsoOf = [] }: VolumePlace): VolumeSnapshot['metadata'] {
   return Object.fromEntries(
@@ -180,6 +191,7 @@ function readMarkedVolumeSnapshot(
     !inMetadata ||
     !inDescription ||
     key === 'hold' ||
+    key === 'parts' ||
     // A description may lack what proves nothing.
     ((key === 'device' || key === 'type') && inDescription[key] === undefined) ||
     inMetadata[key] === inDescription[key] ||
@@ -203,6 +215,7 @@ function readMarkedVolumeSnapshot(
   if (expires === null) return { code: 'EXPIRES_INVALID' };
   const { id, name, region, status, volumeId: volume, sizeGb } = one;
   const alsoOf = sharingServersIn(one.metadata);
+  const parts = Math.max(...[inMetadata, inDescription].map((marker) => Number(marker?.parts) || 0));
   return {
     ...UNMARKED,
     id,
@@ -211,6 +224,7 @@ function readMarkedVolumeSnapshot(
     server,
     volume,
     ...(alsoOf.length > 0 ? { alsoOf } : {}),
+    ...(parts > 0 ? { parts } : {}),
     policy,
     slot,
     createdAt,

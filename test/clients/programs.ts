@@ -27,7 +27,8 @@ export function programsFor(settings: NodeJS.Dict<string>): Programs {
   const env = () => ({
     ...inherited,
     ...settings,
-    PATH: `${inject('clients')}${delimiter}${inherited.PATH}`,
+    PATH: [join(import.meta.dirname, 'bin'), inject('clients'), inherited.PATH].join(delimiter),
+    OPENSTACK_FORK_SERVER: inject('forkServer'),
   });
   const run: Programs['run'] = (program, ...args) => succeed(program, args, { cwd: ROOT, env: env() });
   return {

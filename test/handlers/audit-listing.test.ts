@@ -144,6 +144,27 @@ test('a client that wants the result of a failed run gets it; others get the err
   });
 });
 
+test('a client that wants the result of a run without one gets the reason and the id of the run', async () => {
+  const h = await fleet();
+  const { handler } = await FUNCTIONS.restore();
+  const context = { ...lambdaContext('autosnap-test-restore'), awsRequestId: 'invocation-1' };
+  const clientContext = RESULT_WANTED as unknown as ClientContext;
+  const asked = { server: 'nobody', to: 'new' };
+  expect(await handler({ ...asked, request: 'mine' }, { ...context, clientContext })).toMatchObject({
+    failed: {
+      reason: { code: 'JOB_REFUSED', reasons: [{ code: 'RESTORE_NO_SERVER', server: 'nobody' }] },
+      message: expect.stringContaining('server: there is no "nobody"'),
+      request: 'mine',
+    },
+  });
+  expect(await handler({ ...asked, dryRun: true }, { ...context, clientContext })).toMatchObject({
+    failed: { request: 'invocation-1' },
+  });
+  // Others get the error of Lambda, which has no other place for the id of the restore.
+  await expect(handler(asked, context)).rejects.toThrow(/"nobody" .* \(restore invocation-1\)$/);
+  expect(h.logs()).toMatch(/"request": ?"mine"/);
+});
+
 function serverId(h: Harness, name: string): string {
   return h.cloud.region('DFW').servers.find((server) => server.name === name)!.id;
 }

@@ -5,7 +5,7 @@ import { bench, daysLater, idsOf, policyOf, slotAt, slotOf, takeNow, takeSlots }
 import { environment } from './environment.ts';
 import { invoke, killedOnItsWay } from './killing.ts';
 import { type CinderSnapshot, eventually } from './openstack.ts';
-import { untilDone } from './restoring.ts';
+import { selfDriven } from './restoring.ts';
 import { seeded } from './seeded.ts';
 import { serverWithVolume } from './server-with-volume.ts';
 
@@ -47,7 +47,7 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     expect((await snapshots()).length).toBeGreaterThan(0);
   });
 
-  test('killed at request after request, a restore makes one server with one copy of its volume', async () => {
+  test('killed at request after request, a restore that drives itself makes one server with one copy of its volume', async () => {
     const running = await withVolume();
     const { cloud, server, snapshots, trackRestore } = running;
     await takeSlots(running, [server], [-1]);
@@ -55,7 +55,7 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     const before = { servers: idsOf(await cloud.servers()), volumes: idsOf(await cloud.volumes()) };
     const request = crypto.randomUUID();
     trackRestore(request);
-    const { restored } = await untilDone({ server, region, to: 'new', request });
+    const restored = await selfDriven({ server, region, to: 'new', request });
     expect(idsOf(await cloud.servers())).toEqual([...before.servers, restored].sort());
     const made = (await cloud.volumes()).filter(({ id }) => !before.volumes.includes(id));
     expect(made).toMatchObject([
@@ -63,7 +63,7 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     ]);
   });
 
-  test('killed at request after request, a restore in place replaces the volume once, and keeps the old one', async () => {
+  test('killed at request after request, a restore in place that drives itself replaces the volume once, and keeps the old one', async () => {
     const running = await withVolume();
     const { cloud, ours, server, snapshots, volume } = running;
     await takeSlots(running, [server], [-1]);
@@ -71,7 +71,7 @@ describe.skipIf(!volumeServerId)('a server with a volume attached (needs VOLUME_
     const [snapshot] = await snapshots();
     const before = idsOf(await cloud.volumes());
     const event = { ...IN_PLACE, server, request: crypto.randomUUID() };
-    await untilDone(event);
+    await selfDriven(event);
     expect(await cloud.server(server)).toMatchObject({ status: 'ACTIVE', image: { id: image!.id } });
     const volumes = await cloud.volumes();
     const made = volumes.filter(({ id }) => !before.includes(id));

@@ -2,13 +2,18 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import type { SQSBatchResponse } from 'aws-lambda';
 import type { AnyJob } from '../functions.ts';
-import type { Result } from '../harness.ts';
+import type { Result as JobResult } from '../harness.ts';
 import type { Chance } from '../simulation/chance.ts';
+
+/** A function: that of a job, or the one that takes the messages of the queue. */
+type AnyFunction = AnyJob | 'continue';
+type Result<J extends AnyFunction> = J extends AnyJob ? JobResult<J> : SQSBatchResponse;
 
 /** An invocation of a function in a separate process. */
 export interface Call {
-  job: AnyJob;
+  job: AnyFunction;
   event: unknown;
   /** Lambda's id of the invocation, the same for each try. */
   requestId: string;
@@ -46,7 +51,7 @@ const FUNCTION = join(import.meta.dirname, 'function.ts');
  *
  * @returns the result of that invocation.
  */
-export async function killedOnItsWay<J extends AnyJob>(
+export async function killedOnItsWay<J extends AnyFunction>(
   job: J,
   event: unknown,
   { chance, requestId = crypto.randomUUID(), stride, remainingMs }: Killing,
@@ -63,7 +68,7 @@ export async function killedOnItsWay<J extends AnyJob>(
  *
  * @throws when it fails.
  */
-export async function invoke<J extends AnyJob>(call: Call): Promise<Result<J> | 'killed'> {
+export async function invoke<J extends AnyFunction>(call: Call): Promise<Result<J> | 'killed'> {
   const child = fork(FUNCTION, [JSON.stringify(call)], {
     execArgv: [],
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

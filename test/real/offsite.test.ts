@@ -95,7 +95,7 @@ test('killed at request after request, it makes complete copies and leaves nothi
     const data = randomBytes(36 * MIB);
     const image = await snapshotOf(data, running);
     images.push(image);
-    await killedOnItsWay('offsite', eventOf(server), { chance, stride: 6 });
+    await killedOnItsWay('offsite', eventOf(server), { chance, stride: 10 });
     await expectOnlyCopyOf(image, data, bucket);
     expect((await cloud.imageData(image.id)).equals(data)).toBe(true);
   }
