@@ -1,5 +1,5 @@
 import { settings } from '../lib/config/environment.ts';
-import { isKeyOf } from '../lib/config/policy.ts';
+import { isKeyOf } from '../lib/config/read-event.ts';
 import { publishAlert } from '../lib/reporting/alerts.ts';
 import { restorationText, restoreMail } from '../lib/reporting/sentences/restoration.ts';
 import { parseWatch } from '../lib/restore/event.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
+import { ADHOC } from '../lib/config/adhoc-event.ts';
 import { DAY_MS, HOUR_MS } from '../lib/config/dates.ts';
-import { ADHOC } from '../lib/config/policy.ts';
 import { blueprintText } from '../lib/snapshots/blueprint.ts';
 import { verdictMarks } from '../lib/snapshots/drill-marks.ts';
 import { imageName } from '../lib/snapshots/image-name.ts';

@@ -98,7 +98,7 @@ async function run(verb: string, command: Command, values: Values): Promise<numb
     client,
     words: optionWords(stage),
     isJson: values.json === true,
-    lookAgain: `npx autosnap status --stage ${stage}`,
+    progressCommand: `npx autosnap status --stage ${stage}`,
     invoke: async <R>(job: string, event: unknown, what: string) =>
       (await terminal.during(what, functions.invoke(job, event))) as R,
   };
@@ -106,7 +106,7 @@ async function run(verb: string, command: Command, values: Values): Promise<numb
     terminal.note(
       stage === 'local'
         ? '\nInterrupted.'
-        : `\nInterrupted. What has begun goes on in AWS. To look again: ${context.lookAgain}`,
+        : `\nInterrupted. What has begun continues in AWS. To see the progress: ${context.progressCommand}`,
     );
     process.exit(INTERRUPTED);
   };
@@ -134,10 +134,10 @@ const OPTION_REFUSED: readonly ReasonCode[] = [
 const NOT_BEGUN: readonly ReasonCode[] = ['JOB_REFUSED', 'JOB_NOT_IN_POLICY'];
 
 /** The error of a function for the person who has typed the command. */
-function inWordsOf({ message, reason, request }: FunctionFailed, { words, lookAgain }: Context): Error {
+function inWordsOf({ message, reason, request }: FunctionFailed, { words, progressCommand }: Context): Error {
   if (!reason) return new Error(message);
   const said = sentenceIn(words, reason);
   if (OPTION_REFUSED.includes(reason.code)) return new UsageError(said);
   if (NOT_BEGUN.includes(reason.code)) return new Error(said);
-  return new Error(`${said}\nTo look again: ${lookAgain} (run ${request})`);
+  return new Error(`${said}\nTo see the progress: ${progressCommand} (run ${request})`);
 }

@@ -22,8 +22,8 @@ export interface Context {
   client: ClientSettings;
   /** Invokes a function, and shows what takes time: `what`, such as "web-1 is looked up". */
   invoke<R>(job: string, event: unknown, what: string): Promise<R>;
-  /** The command that shows how it went on, for a person who interrupts this one. */
-  lookAgain: string;
+  /** The command that shows the progress, for a person who interrupts this one. */
+  progressCommand: string;
   /** How sentences name what was typed. */
   words: Words;
   /** Whether `--json` is given: the command prints one JSON document to stdout, nothing else. */

@@ -52,7 +52,7 @@ export async function followRestore(
   { record: first, shown, hasQueue = true, onlyOnce = false }: Followed,
   context: Context,
 ): Promise<number> {
-  const { deployment, terminal, words, isJson, lookAgain } = context;
+  const { deployment, terminal, words, isJson, progressCommand } = context;
   const everyMs = deployment.stage === 'local' ? POLL_EVERY_LOCALLY_MS : POLL_EVERY_MS;
   const seen = new Set<string>();
   let record = first;
@@ -80,7 +80,7 @@ export async function followRestore(
   else if (last && endedAt !== undefined) terminal.print(`${restorationHead(last)}.`);
   if (endedAt === undefined || last?.state === 'done') return EXIT.good;
   terminal.note(
-    `Nothing that the restore has made is deleted. Once the cause is gone, resume with: ${lookAgain}`,
+    `Nothing that the restore has made is deleted. Once the cause is gone, resume with: ${progressCommand}`,
   );
   return EXIT.trouble;
 }

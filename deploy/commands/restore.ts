@@ -44,7 +44,7 @@ export const restore: Command = {
     request: {
       type: 'string',
       value: '<name>',
-      help: 'the name of the restore: alone to look again, or to go on with one that has failed',
+      help: 'the name of the restore: alone to see its progress, or to resume one that has failed',
     },
     yes: { type: 'boolean', short: 'y', help: 'do not ask, for scripts' },
     wait: { type: 'boolean', help: 'watch until the end, as by default; --no-wait only begins the restore' },
@@ -58,10 +58,10 @@ export const restore: Command = {
     if (textOf(values, 'server') === undefined && textOf(values, 'volume') === undefined) {
       if (request === undefined) {
         throw new UsageError(
-          'Name what to restore: --server or --volume; or a restore to look at again: --request',
+          'Name what to restore: --server or --volume; or a restore whose progress to show: --request',
         );
       }
-      return lookAgain(request, values, context);
+      return showProgress(request, values, context);
     }
     const planned = await plan(values, context);
     if (planned.plan.state !== 'planned') return resume(planned.plan, values, context);
@@ -69,7 +69,7 @@ export const restore: Command = {
     if (found === undefined) return EXIT.usage;
     if ('record' in found) return followRestore({ record: found.record, shown: found.shown }, context);
     const { event, shown } = found;
-    noteHowToLookAgain(String(event.request), values, context);
+    noteProgressCommand(String(event.request), values, context);
     return begin(event, shown, values, context);
   },
 };
@@ -221,7 +221,7 @@ async function resume(found: Restoration, values: Values, context: Context): Pro
     context.terminal.note(doneBeforeText(record?.endedAt));
     return EXIT.good;
   }
-  noteHowToLookAgain(found.request, values, context);
+  noteProgressCommand(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
   return begin(next, found.codes, values, context);
 }
@@ -240,7 +240,7 @@ async function begin(
   return followRestore({ ...followed, onlyOnce: values.wait === false }, context);
 }
 
-function noteHowToLookAgain(request: string, values: Values, context: Context): void {
+function noteProgressCommand(request: string, values: Values, context: Context): void {
   const { stage } = context.deployment;
   const { account } = accountOf(values);
   const words = ['server', 'volume', 'at', 'new-name', 'flavor'].flatMap((name) => {
@@ -249,23 +249,23 @@ function noteHowToLookAgain(request: string, values: Values, context: Context): 
   });
   // The stage "local" keeps no record of a restore.
   const local = [...words, ...(values['in-place'] === true ? ['--in-place'] : []), '--yes'];
-  context.lookAgain = [
+  context.progressCommand = [
     `npx autosnap restore --stage ${stage}`,
     `--request ${request}`,
     ...(stage === 'local' ? local : []),
     ...(account === undefined ? [] : [`--account ${account}`]),
   ].join(' ');
-  context.terminal.note(`To look again: ${context.lookAgain}`);
+  context.terminal.note(`To see the progress: ${context.progressCommand}`);
 }
 
 /** Watches a restore that was begun earlier, or resumes it. */
-async function lookAgain(request: string, values: Values, context: Context): Promise<number> {
+async function showProgress(request: string, values: Values, context: Context): Promise<number> {
   const { terminal } = context;
   const { account = 'rackspace' } = accountOf(values);
   const record = await readRecord({ account, request }, context);
   if (!record && context.deployment.stage === 'local') {
     throw new UsageError(
-      'The stage "local" keeps no record of a restore: repeat the whole command with --request, as "To look again" has printed it',
+      'The stage "local" keeps no record of a restore: repeat the whole command with --request, as "To see the progress" has printed it',
     );
   }
   if (!record) {
@@ -273,7 +273,7 @@ async function lookAgain(request: string, values: Values, context: Context): Pro
       `There is no record of a restore ${JSON.stringify(request)}: correct --request or --account, or repeat the whole command with it`,
     );
   }
-  noteHowToLookAgain(request, values, context);
+  noteProgressCommand(request, values, context);
   const isFailed = record.endedAt !== undefined && record.last?.state !== 'done';
   if (record.endedAt !== undefined && !isFailed) terminal.note(doneBeforeText(record.endedAt));
   if (!isFailed && !isSilent(record)) return followRestore({ record, shown: [], hasQueue: true }, context);

@@ -1,7 +1,7 @@
 import { byTime, isoSeconds } from '../config/dates.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { AuditedSeries, Proof } from './model.ts';
 import type { Naming } from './naming.ts';
 import { isExpected } from './series-states.ts';

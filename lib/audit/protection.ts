@@ -1,4 +1,5 @@
-import { ADHOC, type Policy } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
+import type { Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
@@ -8,7 +9,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup } from '../snapshots/cleanup-plan.ts';
 import { homeOf } from '../snapshots/home-region.ts';
-import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import {
   lacksVolumeService,
@@ -16,6 +17,7 @@ import {
   type UncertainServer,
 } from '../snapshots/region-inventory.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import { attachedVolumes, volumesOf } from '../volumes/attached.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import { backedUpBy } from './backup-freshness.ts';

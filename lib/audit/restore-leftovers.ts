@@ -2,7 +2,8 @@ import { DAY_MS, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import { replacedAt } from '../restore/marks.ts';
-import { isSafety, parseHoldMark } from '../snapshots/marker.ts';
+import { isSafety } from '../snapshots/adhoc-snapshot.ts';
+import { parseHoldMark } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 
 /** After this time, people are reminded of what a restore in place has left. */

@@ -1,19 +1,11 @@
 import * as v from 'valibot';
 import { eachAccount, includesAccount } from './accounts.ts';
-import {
-  type Adhoc,
-  accounts,
-  dryRun,
-  isAdhoc,
-  isKeyOf,
-  type Policy,
-  parseEvent,
-  policyName,
-  readEvent,
-  regions,
-  servers,
-} from './policy.ts';
+import { type Adhoc, isAdhoc } from './adhoc-event.ts';
+import { accounts, dryRun, regions } from './common-fields.ts';
+import { type Policy, parseEvent, policyName } from './policy.ts';
+import { isKeyOf, readEvent } from './read-event.ts';
 import { strict } from './schema.ts';
+import { servers } from './selector-fields.ts';
 import { invalidEvent, ValidationError } from './validation-error.ts';
 
 /**

@@ -7,7 +7,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 import type { RecoveryTime } from '../snapshots/drill-marks.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
 import { probe } from './probe.ts';
 import { DRILL_KEY, type DrillRecord, readRecords, withRecord } from './record.ts';

@@ -6,7 +6,7 @@ import { createServer, type NewServer, type ServerVolume } from '../openstack/se
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { imageName } from '../snapshots/image-name.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { type DrillContext, type DrillResult, nameServer, writeRecord } from './attempt.ts';
 import { isOnVolume } from './disks.ts';
 import { drillFlavor } from './plan.ts';

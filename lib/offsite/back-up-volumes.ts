@@ -5,10 +5,11 @@ import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backup
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Entry } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import { type BackupAction, type NamedSeries, retainBackups } from './backup-plan.ts';
 import { entryOf, failedIn } from './backup-report.ts';

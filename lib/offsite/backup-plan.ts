@@ -1,8 +1,8 @@
 import { DAY_MS, HOUR_MS, isoSeconds } from '../config/dates.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { type Decision, retain } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { BackupSource } from './backup-sources.ts';
 import type { OwnBackup } from './backups.ts';
 import { newestGood, type OffsitePolicy } from './plan.ts';

@@ -2,7 +2,7 @@ import { isoSeconds } from '../config/dates.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { NamedSeries } from './backup-plan.ts';
 import type { BackupSource } from './backup-sources.ts';
 import type { CopyResult } from './copy-result.ts';

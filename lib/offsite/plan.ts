@@ -1,8 +1,8 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Offsite, Policy } from '../config/policy.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
-import { type Snapshot, UNMARKED } from '../snapshots/marker.ts';
 import { retain } from '../snapshots/retention.ts';
+import { type Snapshot, UNMARKED } from '../snapshots/snapshot.ts';
 import type { Copy } from './copies.ts';
 import type { CheckedCopy } from './copy-state.ts';
 

@@ -1,8 +1,8 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import type { PlanItem } from '../snapshots/series-plan.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { serversOf } from '../volumes/set.ts';
 import type { CopyContext } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';

@@ -5,8 +5,8 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { estimateOf } from './estimate.ts';
 import type { RestoreEvent, ServerRestoreEvent } from './event.ts';
 import {

@@ -1,8 +1,9 @@
 import { DAY_MS, HOUR_MS, isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isId, type Snapshot } from '../snapshots/marker.ts';
+import { isId } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { RestoreEvent } from './event.ts';
 import type { RestoreInventory, UncountedImage } from './inventory.ts';
 import { readSafetyMark } from './marks.ts';

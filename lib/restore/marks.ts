@@ -2,7 +2,7 @@ import { isoSeconds, parseDate } from '../config/dates.ts';
 import { percentDecoded } from '../config/percent-encoding.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Volume } from '../openstack/volumes.ts';
-import { isSafety } from '../snapshots/marker.ts';
+import { isSafety } from '../snapshots/adhoc-snapshot.ts';
 import type { RestoreEvent } from './event.ts';
 
 /**

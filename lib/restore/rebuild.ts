@@ -4,7 +4,7 @@ import { listFlavors } from '../openstack/flavors.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { claimServer } from './claim.ts';
 import { chooseImage, chosenEarlier, eventToRun, refuseOtherRestore, restoreReport } from './context.ts';
 import { type InPlaceContext, type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';

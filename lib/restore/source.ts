@@ -1,9 +1,11 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
+import { SAFETY_LABEL } from '../snapshots/adhoc-snapshot.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
-import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
+import { blueprintIn, isId } from '../snapshots/marker.ts';
 import { canonical } from '../snapshots/selector.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';

@@ -1,7 +1,7 @@
 import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { volumesLackedBy } from '../volumes/attached.ts';
 import type { SavedVolume } from '../volumes/saved-volumes.ts';

@@ -1,8 +1,9 @@
 import pMap from 'p-map';
 import { expandAccounts } from '../config/accounts.ts';
+import { ADHOC, isAdhoc } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { eachAccountOf, isNarrowed, resolveEvent } from '../config/event.ts';
-import { ADHOC, isAdhoc, isKeyOf } from '../config/policy.ts';
+import { isKeyOf } from '../config/read-event.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import { finishReport, joinedReport } from '../reporting/finish-report.ts';

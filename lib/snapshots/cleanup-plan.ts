@@ -1,4 +1,5 @@
-import { ADHOC, type Policy } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
+import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
@@ -6,7 +7,6 @@ import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import { backlogWarnings, doubleSlotWarnings, snapshotWarnings } from './cleanup-warnings.ts';
 import { inUseIn } from './in-use.ts';
-import { isSnapshot, type Snapshot } from './marker.ts';
 import { planOrphan } from './orphan-plan.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
@@ -14,6 +14,7 @@ import { type Decision, retain, retainAdhoc } from './retention.ts';
 import { selectsServer } from './selector.ts';
 import { lastNameIn, newestOf, type PlanItem, type RegionPlan } from './series-plan.ts';
 import { setsToLookAt } from './sets-to-look-at.ts';
+import { isSnapshot, type Snapshot } from './snapshot.ts';
 import { keepWholeSets } from './whole-sets.ts';
 
 /**

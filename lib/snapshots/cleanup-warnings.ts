@@ -1,12 +1,15 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
-import { ADHOC, type Policy } from '../config/policy.ts';
+import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
+import { isTakenAgain } from './adhoc-snapshot.ts';
 import { cleanupTooRare } from './cleanup-pace.ts';
-import { isStuck, isTakenAgain, type Snapshot } from './marker.ts';
 import { endOf, heldBecause } from './retention.ts';
 import { nameIn, nameOfSeries, type SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
+import { isStuck } from './snapshot-state.ts';
 
 /**
  * The warnings about a single snapshot: stuck, failed, not deletable, exposed, or dated in the

@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { includesAccount } from '../config/accounts.ts';
+import { type Adhoc, isAdhoc } from '../config/adhoc-event.ts';
 import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
-import { type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
+import type { Policy, Selector } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import type { Server } from '../openstack/compute.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
@@ -22,7 +23,6 @@ import { type DueSnapshots, dueAdhoc, dueBySchedule, NO_RECORD, requestOf } from
 import { homesNotInCatalogue } from './home-region.ts';
 import { listInventory } from './inventory.ts';
 import { localDisksFinder } from './local-disks.ts';
-import { isSnapshot } from './marker.ts';
 import { missingEntries, unknownServers } from './missing-servers.ts';
 import { inheritedMakers } from './own-image.ts';
 import { type ReadingPolicy, readerOf } from './ownership.ts';
@@ -30,6 +30,7 @@ import { otherDoubts, unreadableVolumes, unservedVolumes } from './region-invent
 import { selectRequested, serversToRecord } from './requested-servers.ts';
 import { roundRobin } from './round-robin.ts';
 import { setsWithinQuotas } from './sets-within-quotas.ts';
+import { isSnapshot } from './snapshot.ts';
 import { planSnapshots } from './snapshot-plan.ts';
 import { plannedSet, type TakeContext, takeSet } from './take-set.ts';
 

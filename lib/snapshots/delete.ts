@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { ADHOC } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image, listImageMembers } from '../openstack/images.ts';
 import { mayWriteSnapshots } from '../openstack/roles.ts';
@@ -11,7 +11,6 @@ import type { VolumeReader } from '../volumes/marker.ts';
 import { asPlanned, sameSeries } from './changed-since-plan.ts';
 import { type DeletionResult, exists, remove } from './delete-snapshot.ts';
 import type { InUse } from './in-use.ts';
-import { isSnapshot, type Snapshot } from './marker.ts';
 import { listOtherUses } from './other-uses.ts';
 import type { Reader } from './ownership.ts';
 import {
@@ -25,6 +24,7 @@ import {
 import { counts, hasPassed } from './retention.ts';
 import type { PlanItem, RegionPlan, SeriesPlan } from './series-plan.ts';
 import { lookAtSets } from './sets-to-look-at.ts';
+import { isSnapshot, type Snapshot } from './snapshot.ts';
 import { snapshotLine } from './snapshot-line.ts';
 
 // Each deletion is preceded by three reads; Rackspace takes 1,000 reads a minute.

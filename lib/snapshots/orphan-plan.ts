@@ -1,7 +1,7 @@
 import type { Policy } from '../config/policy.ts';
-import type { Snapshot } from './marker.ts';
 import { retain } from './retention.ts';
 import type { PlanItem, SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** The minimum number of good snapshots that stay of a deleted server. */
 export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>): number {

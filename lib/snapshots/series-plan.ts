@@ -1,7 +1,8 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { InUse } from './in-use.ts';
-import { type Snapshot, serverNameIn } from './marker.ts';
+import { serverNameIn } from './marker.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A snapshot in a plan: it is kept, deleted in this run, or deferred to a later run. */
 export interface PlanItem {

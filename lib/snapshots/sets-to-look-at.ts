@@ -1,8 +1,9 @@
 import type { Reason } from '../reporting/reasons.ts';
 import { allSetsOf } from '../volumes/set.ts';
-import { isSnapshot, type Snapshot, type Suspect, serverNameIn } from './marker.ts';
+import { serverNameIn } from './marker.ts';
 import { counts, staysBecause } from './retention.ts';
 import type { SeriesPlan, SetToLookAt } from './series-plan.ts';
+import { isSnapshot, type Snapshot, type Suspect } from './snapshot.ts';
 import { hasSets, isGood, lacksPart, type SnapshotSet, setsIn, volumesOf } from './whole-sets.ts';
 
 /**

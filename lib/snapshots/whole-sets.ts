@@ -1,10 +1,10 @@
 import type { Policy } from '../config/policy.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { allSetsOf, serversOf, setOf } from '../volumes/set.ts';
-import type { Snapshot } from './marker.ts';
 import { orphanFloor } from './orphan-plan.ts';
 import { retain } from './retention.ts';
 import type { PlanItem, SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** The parts of a set that count: the image of a server and the snapshots of its volumes. */
 export interface SnapshotSet {

@@ -1,5 +1,5 @@
 import { DAY_MS, HOUR_MS } from '../config/dates.ts';
-import { MOST_DRILL_HOURS } from '../config/policy.ts';
+import { MOST_DRILL_HOURS } from '../config/drill-field.ts';
 import { readDrillVolumeMark } from '../drill/volume-mark.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';

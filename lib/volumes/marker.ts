@@ -1,5 +1,6 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isoSeconds, parseDate } from '../config/dates.ts';
-import { ADHOC, type Policy } from '../config/policy.ts';
+import type { Policy } from '../config/policy.ts';
 import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { drillResultsIn } from '../snapshots/drill-marks.ts';
@@ -11,13 +12,15 @@ import {
   type MarkerReading,
   nameEnding,
   parseHoldMark,
+  suspect,
+} from '../snapshots/marker.ts';
+import {
   type SharingServer,
   type Snapshot,
   type SnapshotState,
   type Suspect,
-  suspect,
   UNMARKED,
-} from '../snapshots/marker.ts';
+} from '../snapshots/snapshot.ts';
 import {
   descriptionOf,
   type Fields,

@@ -61,7 +61,7 @@ test.each<[string, number, string]>([
   const ended = await autosnap(command.split(' '), { env });
   expect(`${ended.stdout}${ended.stderr}`).toContain(said);
   // Nothing has begun.
-  expect(ended.stderr).not.toMatch(/^To look again/m);
+  expect(ended.stderr).not.toMatch(/^To see the progress/m);
   expect(ended.code).toBe(code);
 });
 
@@ -105,7 +105,9 @@ test('take waits until the snapshot is good, and its line repeats it safely', as
   const first = await autosnap(['take', '--server', 'web-1', '--expires', '14d', '--wait'], { env });
   expect(first.stdout).toMatch(/^✓ web-1 in DFW: asked for: .*\n1 of 1 snapshots are good\n$/);
   expect(first.code).toBe(0);
-  const [, again = ''] = /^To repeat this safely, or to look again: npx autosnap (.*)$/m.exec(first.stderr)!;
+  const [, again = ''] = /^To repeat this safely, or to see the progress: npx autosnap (.*)$/m.exec(
+    first.stderr,
+  )!;
   const second = await autosnap(again.replace('--stage local ', '').split(' '), { env });
   expect(second.stdout).toMatch(/^! web-1 in DFW: skipped: already taken: .*\n1 of 1 snapshots are good\n$/);
   expect(second.code).toBe(0);
@@ -138,7 +140,7 @@ test('take says that a snapshot has failed, and that no server has the name', as
   expect(unknown.code).toBe(1);
 });
 
-test('after Ctrl-C the snapshot goes on, and the command has said how to look again', async () => {
+test('after Ctrl-C the snapshot goes on, and the command has said how to see the progress', async () => {
   const { cloud, env } = await fleet({ timing: { queuedMs: 1e9, savingMs: 1e9 } });
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const command = [PROGRAM, 'take', '--server', 'web-1', '--wait', '--stage', 'local'];
@@ -151,7 +153,7 @@ test('after Ctrl-C the snapshot goes on, and the command has said how to look ag
   const [code] = await once(child, 'close');
   expect(code).toBe(130);
   expect(stderr).toMatch(
-    /look again: npx autosnap take .* --request take-\w+ --wait\n[\s\S]*\nInterrupted\./,
+    /see the progress: npx autosnap take .* --request take-\w+ --wait\n[\s\S]*\nInterrupted\./,
   );
   expect(adhocImages(cloud, 'web-1')).toHaveLength(1);
 });

@@ -144,7 +144,7 @@ test('after Ctrl-C, the line that it has printed goes on with the same restore',
   });
   const [code] = await once(child, 'close');
   expect(code).toBe(130);
-  const [, again = ''] = /^To look again: npx autosnap (.*)$/m.exec(stderr)!;
+  const [, again = ''] = /^To see the progress: npx autosnap (.*)$/m.exec(stderr)!;
   cloud.advance(2e9);
   const second = await autosnap(again.replace('--stage local ', '').split(' '), { env });
   expect(second.stdout).toContain('web-1 in DFW is restored');

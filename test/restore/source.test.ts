@@ -6,7 +6,8 @@ import type { RestoreInventory } from '../../lib/restore/inventory.ts';
 import { readSafetyMark, safetyMark } from '../../lib/restore/marks.ts';
 import { findOrigin } from '../../lib/restore/source.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';
-import { isSnapshot, markerOf, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { markerOf, readMarker } from '../../lib/snapshots/marker.ts';
+import { isSnapshot, type Snapshot } from '../../lib/snapshots/snapshot.ts';
 import { image as anImage, server } from '../snapshots.ts';
 
 const OWNER = 'autosnap-prod';

@@ -90,7 +90,7 @@ export const restoreSentences = {
   RESTORE_NOT_LISTED: ({ request }) =>
     `no server of the request "${request}" is listed. A listing can lack a server that exists, so this call requests no other one`,
   RESTORE_CHECK_AGAIN: (_, __, { named }) =>
-    `go on with the restore to look again; once you are sure that there is none, start a new restore, without ${named('request')} and ${named('asked')}`,
+    `resume the restore to read the listing again; once you are sure that there is no such server, start a new restore, without ${named('request')} and ${named('asked')}`,
 
   // The volumes of a restore.
   RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot, isBackup }) =>
