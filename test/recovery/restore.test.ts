@@ -372,7 +372,7 @@ describe('an interrupted call', () => {
     expect(error.message).toMatch(/A listing can lack a server that exists, so this call requests no other/);
     const { error: still } = await h.fail('restore', again(report!));
     expect(still.message).toMatch(
-      /once you are sure that there is none, start a new restore, without "request"/,
+      /once you are sure that there is no such server, start a new restore, without "request" and "asked"/,
     );
     expect(restoredIn(h)).toEqual([]);
     const { request: _, asked: __, ...anew } = again(report!);
