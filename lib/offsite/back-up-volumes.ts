@@ -197,7 +197,9 @@ async function readableCopies(
   }
 }
 
-/** Nothing is deleted in a region where it is unknown whether a server, a snapshot or a copy exists. */
+/**
+ * Nothing is deleted in a region where it is unknown whether a server, a snapshot or a copy exists.
+ */
 function withoutDoubts(
   actions: readonly BackupAction[],
   problem: Reason | undefined,

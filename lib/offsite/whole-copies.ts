@@ -68,7 +68,9 @@ export function keepWholeCopies(
   return keepWholeSets(series, { policy, timezone, keep: offsite.keep, orphans: undefined }, now);
 }
 
-/** Why the set of a backup or of a copy has to stay right before a deletion; see {@link lookAtSets}. */
+/**
+ * Why the set of a backup or of a copy has to stay right before a deletion; see {@link lookAtSets}.
+ */
 export type SetStays = ReturnType<typeof lookAtSets>;
 
 /** Reads the sets of backups and copies again right before a deletion. */

@@ -46,7 +46,7 @@ export interface Restoration {
    * The event that carries out the plan of a dry run: it names the image that the plan has chosen.
    */
   apply?: object;
-  /** How long a restore of the server took in its last drill, in seconds; absent without a drill. */
+  /** How many seconds a restore of the server took in its last drill; absent without a drill. */
   estimateSeconds?: number;
   /** When an earlier call found the restore done, ISO; absent if this call is the first one. */
   doneAt?: string;

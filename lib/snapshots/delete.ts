@@ -55,8 +55,8 @@ interface RotateOptions {
 /**
  * Deletes the snapshots that the plans of one region delete, the oldest of each series first.
  * Right before each deletion, reads the image again, and the snapshots of the series and the sets
- * that must remain. A failed read stops all deletions in the region. A snapshot that the plan keeps is never
- * deleted.
+ * that must remain. A failed read stops all deletions in the region. A snapshot that the plan keeps
+ * is never deleted.
  *
  * If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
  */

@@ -52,8 +52,8 @@ export async function listVolumesAndSnapshots(
   try {
     if (wanted === 'attached') {
       const listed = await listVolumes(session, region);
-      // Rackspace's servers do not show their volumes, so only a second listing can show a volume that
-      // the first one lacks.
+      // Rackspace's servers do not show their volumes, so only a second listing can show a volume
+      // that the first one lacks.
       const volumes =
         session.provider === 'rackspace' ? unionById(listed, await listVolumes(session, region)) : listed;
       const needsSnapshots = hasVolumes || volumes.length > 0;

@@ -14,7 +14,7 @@ export interface SnapshotSet {
   slot: Date;
   parts: SetPart[];
   /**
-   * The volumes of all parts that a listing shows, also of those that failed, as in {@link SetPart}.
+   * The volumes of all parts that a listing shows, also of failed parts, as in {@link SetPart}.
    */
   listed: Set<string>;
   /** The number of parts that the set was requested with, according to their markers. */

@@ -43,7 +43,8 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     ['a set', false],
     ['a server that boots from a volume', true],
   ])('%s', (_, root) => {
-    // The image of such a server in OpenStack contains the volumes: the cloud makes and deletes them.
+    // The image of such a server in OpenStack contains the volumes: the cloud makes and deletes
+    // them.
     const isMadeByDrill = kind === 'rackspace' || !root;
     test.each(isMadeByDrill ? [0, 1] : [])(
       'volume %i is made and denied: the drill says so, and nothing is left',

@@ -5,7 +5,7 @@ import { deploy, harness, policy } from '../harness.ts';
 
 /** A fleet whose functions log for people, as those of the stage `local` do. */
 async function fleet() {
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   vi.stubEnv('AUTOSNAP_LOG', 'text');
   h.cold();
   addFleet(h.cloud, 'autosnap-test', 0);
