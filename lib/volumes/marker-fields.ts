@@ -28,9 +28,9 @@ export type Fields = Partial<Record<(typeof KEYS)[number], string>>;
 
 /**
  * The marker as a description: `autosnap <owner> <policy> <server> <slot> <expires> <request>
- * <hold> <device> <type>`, and `<parts>` if it is known and fits. If it were too long for Cinder, it
- * has the hash of the owner id instead. With the hash, the longest policy or request and the longest
- * hold fit.
+ * <hold> <device> <type>`, and `<parts>` if it is known and fits. If the text were too long for
+ * Cinder, it has the hash of the owner id instead. With the hash, the longest policy or request and
+ * the longest hold fit.
  */
 export function descriptionOf(fields: Fields): string {
   const { parts, ...others } = fields;
