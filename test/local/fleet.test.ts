@@ -4,7 +4,7 @@ import { textsOf } from '../finding-texts.ts';
 import { deploy, harness, policy } from '../harness.ts';
 
 async function demo() {
-  const h = await harness(DEMO);
+  const h = await harness({ regions: ['DFW', 'ORD'], ...DEMO });
   addFleet(h.cloud, 'autosnap-test', 0);
   return h;
 }
