@@ -4,7 +4,16 @@ import { serverNameIn } from './marker.ts';
 import { counts, staysBecause } from './retention.ts';
 import type { SeriesPlan, SetToLookAt } from './series-plan.ts';
 import { isSnapshot, type Snapshot, type Suspect } from './snapshot.ts';
-import { hasSets, isGood, lacksPart, type SnapshotSet, setsIn, volumesOf } from './whole-sets.ts';
+import {
+  hasSets,
+  isGood,
+  lacksPart,
+  mostGood,
+  type SnapshotSet,
+  setKeptBecause,
+  setsIn,
+  volumesOf,
+} from './whole-sets.ts';
 
 /**
  * The sets of which a snapshot is a part, and the sets that replace them according to the plans of
@@ -28,12 +37,14 @@ export function setsToLookAt(
   const replacementsOf = (set: SnapshotSet): Snapshot[][] => {
     const needed = volumesOf(set.parts);
     const lacksOne = lacksPart(set);
+    const fewest = lacksOne ? mostGood(set) : 0;
     return setsOfServer.get(set.server)!.flatMap((other) => {
       const its = other.parts.filter(
         (part) => isGood(part) && kept.has(part.snapshot.id) && (lacksOne || needed.has(part.volume)),
       );
       const has = volumesOf(its);
-      const isWhole = needed.isSubsetOf(has) && (!lacksOne || has.size >= set.requested);
+      const unlisted = Math.max(0, other.requested - other.listed.size);
+      const isWhole = needed.isSubsetOf(has) && has.size + unlisted >= fewest;
       return isWhole && other.key !== set.key ? [its.map(({ snapshot }) => snapshot)] : [];
     });
   };
@@ -42,7 +53,7 @@ export function setsToLookAt(
       const set = setOfKey.get(key);
       if (!set || (volumesOf(set.parts).size < 2 && !lacksPart(set))) return [];
       const parts = set.parts.map((part) => part.snapshot);
-      return [{ key, parts, replacements: replacementsOf(set) }];
+      return [{ key, parts, replacements: replacementsOf(set), reason: setKeptBecause(set) }];
     });
 }
 
@@ -65,7 +76,10 @@ export function lookAtSets({
   now,
 }: SetLook): (snapshot: Snapshot, floor: number) => Promise<Reason | undefined> {
   const known = new Map<string, Promise<Reason | undefined>>();
-  const lookAt = async ({ parts, replacements }: SetToLookAt, floor: number): Promise<Reason | undefined> => {
+  const lookAt = async (
+    { parts, replacements, reason }: SetToLookAt,
+    floor: number,
+  ): Promise<Reason | undefined> => {
     for (const part of parts) {
       const current = await read(part);
       if (!isSnapshot(current) || !staysBecause(current, now)) continue;
@@ -78,7 +92,7 @@ export function lookAtSets({
       const isWhole = found.length === others.length && found.every(({ state }) => state === 'good');
       if (isWhole && found.some((one) => counts(one, now))) whole += 1;
     }
-    return whole < floor ? { code: 'COMPLETE_SET_KEPT' } : undefined;
+    return whole < floor ? reason : undefined;
   };
   return async (snapshot, floor) => {
     for (const set of setsOf(snapshot)) {
