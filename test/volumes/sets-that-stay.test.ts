@@ -73,6 +73,35 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(report.codes).toMatchObject({ SET_LACKS_PART: 1 });
   });
 
+  test('a hold that is put on the image of an ad-hoc set after the plan keeps all parts', async () => {
+    const byHand = { adhoc: true, request: 'upgrade', expires: '1d', servers: { names: ['db'] } };
+    await h.run('snapshot', byHand);
+    setTime('2026-11-12T06:00:00Z');
+    const image = region.images.find(({ properties }) => properties.autosnap_policy === 'adhoc')!;
+    h.cloud.faults.push({
+      ...{ service: 'image', method: 'GET', path: /\/images\/[^/]+$/ },
+      answer: () => void Object.assign(image.properties, { autosnap_hold: 'forever' }),
+    });
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([[10], [10]]);
+  });
+
+  test('a volume that is made from a part after the plan keeps all parts of its set', async () => {
+    for (const day of [10, 11]) {
+      setTime(`2026-11-${day}T00:00:10Z`);
+      await h.run('snapshot', policy(LAST_ONE));
+    }
+    setTime('2026-11-11T06:00:00Z');
+    const { id } = region.volumeSnapshots[0]!;
+    h.cloud.faults.push({
+      ...{ service: 'volume', path: /\/volumes\/detail$/, skip: 1 },
+      answer: () => void region.addVolume({ name: 'new', size: 10, status: 'creating', snapshotId: id }),
+    });
+    await h.run('cleanup', policy(LAST_ONE));
+    expect(imageDays()).toEqual([10, 11]);
+    expect(partDays()).toEqual([10, 11]);
+  });
+
   test('orphans shrinks the sets of a deleted server that lack a part, as its warning says', async () => {
     const rules = { keep: { last: 3 }, orphans: { after: '1d', keep: 1 } };
     await takeDaysWithoutPart(10, 12, rules);
