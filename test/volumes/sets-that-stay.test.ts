@@ -94,7 +94,7 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     setTime('2026-11-11T06:00:00Z');
     const { id } = region.volumeSnapshots[0]!;
     h.cloud.faults.push({
-      ...{ service: 'volume', path: /\/volumes\/detail$/, skip: 1 },
+      ...{ service: 'volume', path: /\/volumes\/detail$/, skip: 2 },
       answer: () => void region.addVolume({ name: 'new', size: 10, status: 'creating', snapshotId: id }),
     });
     await h.run('cleanup', policy(LAST_ONE));
