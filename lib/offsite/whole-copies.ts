@@ -92,7 +92,11 @@ export function setStaysOf(
     const current = copy && (await checkAgain(place.store, place.scope, copy));
     return current?.state === 'good' ? snapshotOfCopy(current, policy) : undefined;
   };
-  return lookAtSets({ setsOf: setsToLookAt(series, policy), read, now });
+  return lookAtSets({
+    setsOf: setsToLookAt(series, policy),
+    read: async (snapshot) => ({ current: await read(snapshot) }),
+    now,
+  });
 }
 
 /**

@@ -113,6 +113,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   /** `part`: the name of the volume whose snapshot stays; undefined for the image of the server. */
   SET_KEPT: { part: string | undefined };
   COMPLETE_SET_KEPT: None;
+  SET_LACKS_PART: None;
   PROTECTED: None;
   HELD: None;
   /** `day` is the bare date that the hold was given; `until` is its end in the last time zone. */

@@ -91,11 +91,6 @@ export async function rotate(
     return counts(current, options.now) ? current : undefined;
   };
 
-  const setStaysBecause = lookAtSets({
-    ...options,
-    read: async (snapshot) => (await readAgain(snapshot))?.current,
-  });
-
   /** Whether at least `floor` other slots still have a good snapshot. */
   const enoughRemain = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
     const slots = new Set<number>();
@@ -111,6 +106,16 @@ export async function rotate(
   // This listing must be complete before the first deletion, because Glance refuses the page after
   // a deleted image. An error is thrown later, by the first `await` that needs the result.
   await otherUses.catch(() => undefined);
+  const setStaysBecause = lookAtSets({
+    ...options,
+    read: async (snapshot) => {
+      const found = await readAgain(snapshot);
+      const isInUse =
+        (found?.image && options.inUse(found.image)) ?? (await otherUses).inUse.get(snapshot.id);
+      return { current: found?.current, isInUse: isInUse !== undefined };
+    },
+  });
+
   /** Why a server, another image or another deployment may need an image or its data. */
   const otherUseOf = async ({
     id,
@@ -156,13 +161,15 @@ export async function rotate(
     if (!mayGoAlone && !(await enoughRemain(others, needed))) {
       return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_LEFT', needed }] };
     }
-    const setStays = snapshot.state === 'good' && !mayGoAlone && (await setStaysBecause(snapshot, floor));
+    const otherUse = await otherUseOf(snapshot);
+    if (otherUse) return { outcome: 'kept', reasons: [otherUse] };
+    // Ad-hoc sets do not replace each other, but a part that is held or in use keeps the others.
+    const sets = mayGoAlone ? 0 : floor;
+    const setStays = snapshot.state === 'good' && (await setStaysBecause(snapshot, sets));
     if (setStays) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: setStays }] };
     if (snapshot.state === 'good' && current.proven && !(await provenRemains(current, others))) {
       return { outcome: 'kept', reasons: [{ code: 'NONE_PROVEN_LEFT' }] };
     }
-    const otherUse = await otherUseOf(snapshot);
-    if (otherUse) return { outcome: 'kept', reasons: [otherUse] };
     const members = await membersOf(session, snapshot);
     if (members.length > 0) {
       return { outcome: 'kept', reasons: [{ code: 'SHARED', members }], refused: 'CONFLICT' };

@@ -47,6 +47,8 @@ export interface SetToLookAt {
    * each, the snapshots of the same volumes, and the image if this set has one.
    */
   replacements: readonly (readonly Snapshot[])[];
+  /** Why the set stays if too few of these remain. */
+  reason: Reason;
 }
 
 /** What a cleanup does in a region: the decision on each snapshot, with its reasons. */

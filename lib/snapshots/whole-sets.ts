@@ -58,7 +58,7 @@ export function keepWholeSets(
       const sets = allSetsOf(snapshot);
       const part = sets.flatMap((set) => keptParts.get(set) ?? []).find((one) => one !== plan);
       if (part) return { code: 'SET_KEPT', part: part.volume?.name };
-      return sets.some((set) => keptSets.has(set)) ? { code: 'COMPLETE_SET_KEPT' } : undefined;
+      return sets.map((set) => keptSets.get(set)).find((reason) => reason !== undefined);
     };
     const items = plan.items.map((item): PlanItem => {
       if (item.action === 'keep' || item.snapshot.state !== 'good') return item;
@@ -87,13 +87,14 @@ function keptPartsIn(series: readonly SeriesPlan[]): ReadonlyMap<string, SeriesP
  * The sets that the rules of the policy keep if, for each set, only those sets count that have
  * everything that it has.
  *
- * @returns `ofOrphans` are those of which also the snapshots stay that `orphans` would delete.
+ * @returns why each of them stays, by its key. `ofOrphans` are those of which also the snapshots
+ *   stay that `orphans` would delete.
  */
 function setsKeptByRules(
   series: readonly SeriesPlan[],
   policy: SetRules,
   now: Date,
-): Record<'ofAll' | 'ofOrphans', ReadonlySet<string>> {
+): Record<'ofAll' | 'ofOrphans', ReadonlyMap<string, Reason>> {
   const { keep, timezone } = policy;
   const byKeep: SetRule = (sets) => {
     const good = sets.map(({ parts }) => parts.find(isGood)!.snapshot);
@@ -109,15 +110,17 @@ function setsKeptByRules(
   const ofOthers = servers
     .map((sets) => withParts(sets, (part) => !part.isShrinking))
     .flatMap((sets) => setsKept(sets, byKeep));
-  return { ofAll: new Set([...ofOthers, ...ofOrphans]), ofOrphans: new Set(ofOrphans) };
+  const reasons = (sets: readonly SnapshotSet[]) =>
+    new Map(sets.map((set) => [set.key, setKeptBecause(set)] as const));
+  return { ofAll: reasons([...ofOthers, ...ofOrphans]), ofOrphans: reasons(ofOrphans) };
 }
 
 /**
  * The sets of a server, the newest first, that a rule keeps if, for each set, only those sets count
- * that have everything that it has. What a set has that no listing shows is unknown, so only those
- * sets count then that have as many good parts as it was requested with.
+ * that have everything that it has. A part that no listing shows may be good, or was never made. So
+ * for a set that lacks one, only those sets count that may have as many good parts.
  */
-function setsKept(sets: readonly SnapshotSet[], rule: SetRule): string[] {
+function setsKept(sets: readonly SnapshotSet[], rule: SetRule): SnapshotSet[] {
   const withGood = sets.filter(({ parts }) => parts.some(isGood));
   const goodIn = new Map(
     withParts(withGood, isGood).map(({ key, parts }) => [key, volumesOf(parts)] as const),
@@ -133,12 +136,25 @@ function setsKept(sets: readonly SnapshotSet[], rule: SetRule): string[] {
       if (needed.size < 2 && !lacksOne) return false;
       if (isWhole(set) && !lacksOne) return whole.includes(set);
       // A part that is not finished, unknown or not listed may be good.
-      const fewest = lacksOne ? set.requested : 0;
-      const others = withGood.filter((one) => isWhole(one) && goodIn.get(one.key)!.size >= fewest);
+      const fewest = lacksOne ? mostGood(set) : 0;
+      const others = withGood.filter((one) => isWhole(one) && mostGood(one) >= fewest);
       return rule(withGood.filter((one) => one === set || others.includes(one))).includes(set);
     };
-    return its.filter(isKept).map(({ key }) => key);
+    return its.filter(isKept);
   });
+}
+
+/**
+ * How many good parts a set may have at most: those that are listed as good, and those that it was
+ * requested with and no listing shows.
+ */
+export function mostGood({ parts, listed, requested }: SnapshotSet): number {
+  return volumesOf(parts.filter(isGood)).size + Math.max(0, requested - listed.size);
+}
+
+/** Why the rules keep a set although newer snapshots of each of its series would be enough. */
+export function setKeptBecause(set: SnapshotSet): Reason {
+  return { code: lacksPart(set) ? 'SET_LACKS_PART' : 'COMPLETE_SET_KEPT' };
 }
 
 /** Whether a part of a set is good. */

@@ -26,6 +26,8 @@ export const retentionSentences = {
   SET_KEPT: ({ part }) =>
     `the ${part === undefined ? 'image' : `snapshot of ${part}`} of the same set stays, and a server is restored from whole sets`,
   COMPLETE_SET_KEPT: () => 'the rules keep this complete set, because parts of newer sets are missing',
+  SET_LACKS_PART: () =>
+    'its set was requested with more parts than are listed, and the rules keep it among the sets that may have as many',
   PROTECTED: () => 'held: the image is protected',
   HELD: () => 'held forever',
   HELD_UNTIL: ({ until, day }) =>
