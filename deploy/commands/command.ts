@@ -1,4 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Sentence } from '../../lib/reporting/sentences/sentence.ts';
 import type { Words } from '../../lib/reporting/sentences/words.ts';
 import type { Deployment } from '../limits.ts';
 import type { ClientSettings, Functions } from './functions.ts';
@@ -63,6 +64,10 @@ export interface Command {
 /** A wrong command line. The message names the option and the remedy. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+
+  constructor(message: Sentence) {
+    super(message);
+  }
 }
 
 /** The text of an option that was given once. */

@@ -1,4 +1,5 @@
 import type { Reason } from '../../lib/reporting/reasons.ts';
+import type { Sentence } from '../../lib/reporting/sentences/sentence.ts';
 import type { FailedAnswer } from '../../lib/runtime/client-context.ts';
 
 /** The functions of a deployment, or those of the stage `local` on this machine. */
@@ -22,7 +23,7 @@ export class FunctionFailed extends Error {
   /** The id of the run; see client-context.ts. */
   readonly request: string | undefined;
 
-  constructor(message: string, { reason, request }: Partial<FailedAnswer['failed']> = {}) {
+  constructor(message: Sentence, { reason, request }: Partial<FailedAnswer['failed']> = {}) {
     super(message);
     this.reason = reason;
     this.request = request;

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline/promises';
 import { styleText } from 'node:util';
+import type { Sentence } from '../../lib/reporting/sentences/sentence.ts';
 
 type Format = Parameters<typeof styleText>[0];
 
@@ -12,7 +13,7 @@ export interface Terminal {
   /** Prints lines to stdout: what the command was asked for. */
   print(text: string): void;
   /** Prints lines to stderr: everything else. */
-  note(text: string): void;
+  note(text: Sentence): void;
   /** The columns of the terminal; undefined if stdout is a pipe or a file, where no line is cut. */
   columns: number | undefined;
   /** A text in a color, if stdout is a terminal and NO_COLOR is not set. */
@@ -40,7 +41,7 @@ export function processTerminal(): Terminal {
     stderr.write(`\r\u001b[2K${text}`);
     hasLine = true;
   };
-  const note = (text: string) => {
+  const note = (text: Sentence) => {
     deleteLine();
     stderr.write(`${text}\n`);
   };

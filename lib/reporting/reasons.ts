@@ -578,8 +578,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
 
   // The volumes of a restore. `snapshot` is the id of a volume snapshot.
   RESTORE_VOLUME: { name: string; snapshot: string; sizeGb?: number; isRoot: boolean; isBackup?: true };
-  RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; policy: string };
-  RESTORE_VOLUME_BACKUP: { backup: string; slot: string; policy: string };
+  RESTORE_VOLUME_SNAPSHOT: { snapshot: string; slot: string; made: string; policy: string };
+  RESTORE_VOLUME_BACKUP: { backup: string; slot: string; made: string; policy: string };
   RESTORE_BACKUPS_UNREAD: { where: string; problem: Reason };
   // Without `status`, the snapshot of another volume at the same device is restored instead.
   RESTORE_WITHOUT_VOLUME: { name: string; snapshot?: string; status?: string };

@@ -60,7 +60,7 @@ export function findImage(
     .filter((s) => !readSafetyMark(imageOf.get(s.id)!));
   const candidates = series
     .filter((s) => isAtOrBefore(s, untilMs))
-    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || (a.id < b.id ? -1 : 1));
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime() || byDataTime(a, b, untilMs));
   const good = candidates.filter(({ state }) => state === 'good');
   const uncounted = uncountedOf(inventory.suspects, origin, policy).filter(
     ({ image }) => image.createdAt.getTime() <= untilMs,
@@ -184,8 +184,17 @@ export function isAtOrBefore(snapshot: Snapshot, momentMs: number): boolean {
  * The time of a snapshot's data, as far as the cloud shows it. The snapshot of a busy server, and a
  * snapshot that was requested manually, are created later than their slots.
  */
-function dataTime({ slot, createdAt }: Snapshot): Date {
+export function dataTime({ slot, createdAt }: Snapshot): Date {
   return createdAt > slot ? createdAt : slot;
+}
+
+/**
+ * Sorts snapshots of one slot: for a restore to the newest one, those with the newest data first;
+ * for a restore to a moment, those with the oldest data, because a slot means its beginning.
+ */
+export function byDataTime(a: Snapshot, b: Snapshot, momentMs = Infinity): number {
+  const laterMs = dataTime(a).getTime() - dataTime(b).getTime();
+  return (momentMs === Infinity ? -laterMs : laterMs) || (a.id < b.id ? -1 : 1);
 }
 
 /** Whether the last drill of a snapshot failed. */

@@ -9,7 +9,7 @@ import type { SavedVolume } from '../volumes/saved-volumes.ts';
 import { checkBackupsRead, withBackups } from './backups-of-volumes.ts';
 import { eventToResume, eventToRun, type RestoreContext, restoreReport } from './context.ts';
 import type { VolumeRestoreEvent } from './event.ts';
-import { isAtOrBefore, momentMs } from './image-choice.ts';
+import { byDataTime, dataTime, isAtOrBefore, momentMs } from './image-choice.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { findMadeVolumes, type MadeVolumes, statusReasons } from './made-volumes.ts';
 import { makeVolumes, type VolumesStep } from './make-volumes.ts';
@@ -222,7 +222,7 @@ function choose(
     }),
   );
   const { id, slot, policy: of, isBackup } = saved;
-  const chosen = { slot: isoSeconds(slot), policy: of };
+  const chosen = { slot: isoSeconds(slot), made: isoSeconds(dataTime(saved)), policy: of };
   return {
     saved,
     reasons: [
@@ -236,7 +236,7 @@ function choose(
 
 /**
  * The saved volumes that an event permits, the newest first. Of one slot, a good volume snapshot
- * comes before its backup.
+ * comes before its backup; see {@link byDataTime} for several.
  */
 function candidatesOf(
   savedVolumes: readonly SavedVolume[],
@@ -251,7 +251,7 @@ function candidatesOf(
         b.slot.getTime() - a.slot.getTime() ||
         Number(b.state === 'good') - Number(a.state === 'good') ||
         Number(a.isBackup ?? false) - Number(b.isBackup ?? false) ||
-        (a.id < b.id ? -1 : 1),
+        byDataTime(a, b, untilMs),
     );
 }
 

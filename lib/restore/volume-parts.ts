@@ -73,9 +73,9 @@ export function volumePartsOf(
     .filter((one) => isHere(one) && one.policy === snapshot.policy && one.server === server)
     // The backup of a volume snapshot that has become a volume already stands for that one.
     .map(({ backupOf = '', ...one }) => (sources.has(backupOf) ? { ...one, id: backupOf } : one))
-    .sort((a, b) => Number(isMade(b)) - Number(isMade(a)) || byGoodness(a, b));
+    .sort((a, b) => Number(isMade(b)) - Number(isMade(a)) || byGoodness(a, b, snapshot));
   const inSet = savedVolumes.filter((one) => setOf(one) === setOf(snapshot));
-  // A slot may have two snapshots of a volume, if the first one failed.
+  // A slot has two snapshots of a volume if the first one failed, or if somebody copied its marker.
   const best = [...Map.groupBy(inSet, ({ volume }) => volume).values()].map(([one]) => one!);
   const set = withoutSuccessors(best, snapshot, (id) =>
     predecessorsOf({ id, ...volumeOf.get(id) }, inventory),
@@ -168,11 +168,13 @@ function isUnfinished(saved: SavedVolume): boolean {
 const GOODNESS = ['good', 'pending', 'unknown', 'failed'];
 
 /** Good ones first, and a volume snapshot before its backup. */
-function byGoodness(a: SavedVolume, b: SavedVolume): number {
+function byGoodness(a: SavedVolume, b: SavedVolume, { createdAt }: Snapshot): number {
+  const timeFrom = (one: SavedVolume) => Math.abs(one.createdAt.getTime() - createdAt.getTime());
   return (
     GOODNESS.indexOf(a.state) - GOODNESS.indexOf(b.state) ||
     Number(a.isBackup ?? false) - Number(b.isBackup ?? false) ||
-    b.createdAt.getTime() - a.createdAt.getTime()
+    timeFrom(a) - timeFrom(b) ||
+    (a.id < b.id ? -1 : 1)
   );
 }
 

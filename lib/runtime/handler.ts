@@ -100,7 +100,7 @@ function failedAnswer(error: unknown, { requestId }: JobContext): FailedAnswer {
 /** An error of a restore with its id in the message: Lambda answers no more of an error. */
 function withRequest(error: unknown): unknown {
   const { request, message } = error as Error & { request?: string };
-  if (request !== undefined) (error as Error).message = ofRequestText(message, request);
+  if (request !== undefined) Object.assign(error as Error, { message: ofRequestText(message, request) });
   return error;
 }
 

@@ -100,7 +100,7 @@ test('a wrong policy and a stage that is not deployed are errors in one line', a
   await account();
   const policy = await autosnap(['plan', '--policy', 'dialy']);
   expect(policy.output).toContain('there is no policy "dialy" in this deployment, only daily');
-  expect(policy.code).toBe(1);
+  expect(policy.code).toBe(2);
   const stage = await project.autosnap(['status', '--stage', 'nowhere']);
   expect(stage.output).toContain('There is no function autosnap-nowhere-audit in us-east-1');
   expect(stage.code).toBe(1);

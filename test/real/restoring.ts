@@ -19,7 +19,7 @@ export async function untilDone(event: object): Promise<Restoration> {
 
 /**
  * Requests a restore, and delivers the messages of the queue until there are none. Each function is
- * killed again and again, until it gets to its end. Expects that one e-mail says that it is done.
+ * killed again and again, until it gets to its end. Expects that people are told that it is done.
  *
  * @returns the restore's server.
  */
@@ -42,6 +42,9 @@ export async function selfDriven(event: object): Promise<string | undefined> {
     return undefined;
   });
   expect(failedRuns.messages).toEqual([]);
-  expect(mails).toEqual([{ subject: expect.stringContaining('is restored'), text: expect.anything() }]);
+  // A function that is killed between the e-mail and its record sends the same one again.
+  const [mail] = mails;
+  expect(mail).toMatchObject({ subject: expect.stringContaining('is restored') });
+  expect(mails.filter((other) => other.subject !== mail!.subject)).toEqual([]);
   return restored;
 }

@@ -76,6 +76,16 @@ describe.each(KINDS)('a new server in a cloud by %s', (kind) => {
     expect(deleted()).toEqual([]);
   });
 
+  test('of two snapshots of a volume with one marker, the one that was made with the image is restored', async () => {
+    const { id, ...original } = snapshotOf(data);
+    const createdAt = new Date('2026-11-22T05:00:00Z');
+    region.addVolumeSnapshot({ ...original, id: crypto.randomUUID(), createdAt });
+    await h.run('restore', TO_NEW);
+    expect(newVolumes().map(({ snapshotId }) => snapshotId)).toEqual(
+      expect.arrayContaining([id, snapshotOf(logs).id]),
+    );
+  });
+
   test('the volumes have the types of the originals', async () => {
     await h.run('restore', TO_NEW);
     expect(newVolumes().find(({ name }) => name === 'db-data')!.type).toBe('SSD');
@@ -520,6 +530,20 @@ describe.each(KINDS)('one volume alone in a cloud by %s', (kind) => {
     expect(newVolumes()).toEqual([]);
     const other = await h.fail('restore', { volume: 'db-logs', at: older.image });
     expect(other.error.message).toContain('at: there is no good snapshot of the volume db-logs');
+  });
+
+  test('of two snapshots of one slot, the one with the oldest data is restored for a moment, and the one with the newest for the latest', async () => {
+    const { id: one, ...first } = newest();
+    // A second one of the same slot, made in the evening.
+    const id = crypto.randomUUID();
+    region.addVolumeSnapshot({ ...first, id, createdAt: new Date('2026-11-23T18:00:00Z') });
+    setTime('2026-11-23T20:00:00Z');
+    const planned = async (at: string) =>
+      h.run('restore', { volume: 'db-data', at, dryRun: true }).then((plan) => [plan.image, plan.lines[0]]);
+    for (const at of ['2026-11-23T00:00:00Z', '2026-11-23T12:00:00Z', '2026-11-23']) {
+      expect(await planned(at), at).toEqual([one, expect.stringContaining('made at 2026-11-23T00:00')]);
+    }
+    expect(await planned('latest')).toEqual([id, expect.stringContaining('made at 2026-11-23T18:00')]);
   });
 
   test('passes over a newer snapshot that is not good, and says so', async () => {

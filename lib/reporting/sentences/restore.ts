@@ -95,10 +95,10 @@ export const restoreSentences = {
   // The volumes of a restore.
   RESTORE_VOLUME: ({ name, snapshot, sizeGb, isRoot, isBackup }) =>
     `a new volume "${name}"${sizeGb === undefined ? '' : ` (${sizeGb} GB)`} from ${isBackup ? 'backup' : 'volume snapshot'} ${snapshot}${isRoot ? ', which the server boots from' : ''}`,
-  RESTORE_VOLUME_SNAPSHOT: ({ snapshot, slot, policy }) =>
-    `the volume snapshot of ${slot} (${snapshot}), policy "${policy}"`,
-  RESTORE_VOLUME_BACKUP: ({ backup, slot, policy }) =>
-    `the backup of ${slot} (${backup}), policy "${policy}"`,
+  RESTORE_VOLUME_SNAPSHOT: ({ snapshot, slot, made, policy }) =>
+    `the volume snapshot of ${slot} (${snapshot}), made at ${made}, policy "${policy}"`,
+  RESTORE_VOLUME_BACKUP: ({ backup, slot, made, policy }) =>
+    `the backup of ${slot} (${backup}), made at ${made}, policy "${policy}"`,
   RESTORE_BACKUPS_UNREAD: ({ where, problem }, say) =>
     `the backups of volumes in ${where} can't be listed, so none of them is restored: ${say(problem)}`,
   RESTORE_WITHOUT_VOLUME: (reason, _, { run }) =>
