@@ -130,6 +130,14 @@ const OPTION_REFUSED: readonly ReasonCode[] = [
   'IMAGE_UNKNOWN',
 ];
 
+/** The codes in a refused job that say that an option names nothing that exists. */
+const OPTION_UNKNOWN: readonly ReasonCode[] = [
+  'RESTORE_NO_SERVER',
+  'RESTORE_NO_VOLUME',
+  'RESTORE_REGION_UNKNOWN',
+  'RESTORE_FLAVOR_UNKNOWN',
+];
+
 /** The codes of a function that refuses to begin, so that there is nothing to look at. */
 const NOT_BEGUN: readonly ReasonCode[] = ['JOB_REFUSED', 'JOB_NOT_IN_POLICY'];
 
@@ -137,7 +145,9 @@ const NOT_BEGUN: readonly ReasonCode[] = ['JOB_REFUSED', 'JOB_NOT_IN_POLICY'];
 function inWordsOf({ message, reason, request }: FunctionFailed, { words, progressCommand }: Context): Error {
   if (!reason) return new Error(message);
   const said = sentenceIn(words, reason);
-  if (OPTION_REFUSED.includes(reason.code)) return new UsageError(said);
+  const isUnknown =
+    reason.code === 'JOB_REFUSED' && reason.reasons.some(({ code }) => OPTION_UNKNOWN.includes(code));
+  if (isUnknown || OPTION_REFUSED.includes(reason.code)) return new UsageError(said);
   if (NOT_BEGUN.includes(reason.code)) return new Error(said);
   return new Error(`${said}\nTo see the progress: ${progressCommand} (run ${request})`);
 }

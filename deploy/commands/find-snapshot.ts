@@ -32,7 +32,7 @@ export interface FoundSnapshot {
  */
 export async function findSnapshot(
   values: Values,
-  { invoke }: Pick<Context, 'invoke'>,
+  { invoke, deployment }: Pick<Context, 'invoke' | 'deployment'>,
 ): Promise<FoundSnapshot> {
   const [server, at, image] = ['server', 'at', 'image'].map((name) => textOf(values, name));
   if (image !== undefined && WHOLE_ID.test(image)) return { image };
@@ -41,7 +41,7 @@ export async function findSnapshot(
   }
   const event = { list: 'snapshots', of: server ?? image };
   const { snapshots = [] } = await invoke<Listing>('audit', event, 'The snapshot is looked up');
-  return onlyOne(snapshots, { at, image });
+  return onlyOne(snapshots, { at, image, stage: deployment.stage });
 }
 
 /**
@@ -51,7 +51,7 @@ export async function findSnapshot(
  */
 export function onlyOne(
   snapshots: readonly ListedSnapshot[],
-  { at, image = '' }: { at?: string | undefined; image?: string | undefined },
+  { at, image = '', stage }: { at?: string | undefined; image?: string | undefined; stage: string },
 ): FoundSnapshot {
   const time = at === undefined ? '' : minuteText(at);
   // A hold on an image holds the snapshots of its volumes, too, so a time means the image.
@@ -61,7 +61,9 @@ export function onlyOne(
   );
   const [first, ...others] = fitting;
   if (!first) {
-    throw new Error('No snapshot fits. To see those of a server: npx autosnap snapshots --server <name>');
+    throw new Error(
+      `No snapshot fits. To see those of a server: npx autosnap snapshots --stage ${stage} --server <name>`,
+    );
   }
   if (others.length === 0) return { image: first.image, account: first.account };
   const takenOf = takenTexts(fitting);

@@ -1,12 +1,10 @@
-import { createHash, randomUUID } from 'node:crypto';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
-import { minuteText } from '../../lib/reporting/sentences/format.ts';
 import { doneBeforeText, restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
 import type { Words } from '../../lib/reporting/sentences/words.ts';
 import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
-import { newRecord, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
+import { newRecord, withCall } from '../../lib/restore/restore-record.ts';
 import {
   ACCOUNT,
   accountOf,
@@ -19,6 +17,7 @@ import {
 } from './command.ts';
 import { findSnapshot } from './find-snapshot.ts';
 import { listRestorable } from './restore-list.ts';
+import { chooseRequest, type Planned } from './restore-request.ts';
 import { type Followed, followRestore, isSilent, readRecord } from './restore-watch.ts';
 
 /** `npx autosnap restore`: restores a server or a volume, and watches until it is done. */
@@ -53,7 +52,10 @@ export const restore: Command = {
   needs: 'functions',
   isLocalToo: true,
   async run(values, context) {
-    if (values.list === true) return listRestorable(values, context);
+    if (values.list === true) {
+      if (values.at !== undefined) throw new UsageError('--list shows all good snapshots: leave out --at');
+      return listRestorable(values, context);
+    }
     const request = textOf(values, 'request');
     if (textOf(values, 'server') === undefined && textOf(values, 'volume') === undefined) {
       if (request === undefined) {
@@ -66,19 +68,21 @@ export const restore: Command = {
     const planned = await plan(values, context);
     if (planned.plan.state !== 'planned') return resume(planned.plan, values, context);
     const found = await chooseRequest(planned, request, values, context);
-    if (found === undefined) return EXIT.usage;
-    if ('record' in found) return followRestore({ record: found.record, shown: found.shown }, context);
+    if ('notBegun' in found) {
+      printDocument(found.notBegun, context);
+      return EXIT.usage;
+    }
+    // Who gave no --request can't omit it.
+    const hidden: ReasonCode[] = request === undefined ? ['RESTORE_SOURCE'] : [];
+    if ('record' in found) {
+      noteProgressCommand(found.record.request, values, context);
+      return followRestore({ record: found.record, shown: hidden, onlyOnce: values.wait === false }, context);
+    }
     const { event, shown } = found;
     noteProgressCommand(String(event.request), values, context);
-    return begin(event, shown, values, context);
+    return begin(event, [...shown, ...hidden], values, context);
   },
 };
-
-/** The plan of a restore, as a dry run of the function shows it. */
-interface Planned {
-  plan: Restoration;
-  isInPlace: boolean;
-}
 
 async function plan(values: Values, context: Context): Promise<Planned> {
   const { invoke, terminal, words, isJson } = context;
@@ -109,7 +113,7 @@ async function plan(values: Values, context: Context): Promise<Planned> {
   const found = await invoke<Restoration>('restore', event, `The restore of ${server ?? volume} is planned`);
   if (isJson) terminal.note(planText(found, words));
   else terminal.print(planText(found, words));
-  return { plan: found, isInPlace };
+  return { plan: found, event, isInPlace };
 }
 
 /** The lines that concern only those who invoke the function with an event. */
@@ -130,100 +134,27 @@ async function atOf(values: Values, context: Context): Promise<{ at?: string }> 
   const [, day, minute, second = ':59'] = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d)(:\d\d)?Z?$/.exec(at) ?? [];
   if (day !== undefined) return { at: `${day}T${minute}${second}Z` };
   const server = textOf(values, 'server');
-  if (!/^[0-9a-f]{8}[0-9a-f-]{0,27}$/i.test(at) || server === undefined) return { at };
+  if (!/^([0-9a-f]{1,7}|[0-9a-f]{8}[0-9a-f-]{0,27})$/i.test(at) || server === undefined) return { at };
   const { image } = await findSnapshot({ server, image: at }, context);
   return { at: image };
-}
-
-/**
- * The name of the request of a command. It is derived from the server, its snapshot and the
- * options, so that the same command never restores twice.
- */
-function requestOf({ plan }: Planned, values: Values): string {
-  const { account, region, server, name, image } = plan;
-  const parts = [account, region, server, name, image, textOf(values, 'new-name'), values['in-place']];
-  return `restore-${createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12)}`;
-}
-
-type Choice =
-  | { event: Record<string, unknown>; shown: readonly ReasonCode[] }
-  | { record: RestoreRecord; shown: readonly ReasonCode[] };
-
-/**
- * Asks for confirmation, and decides whether to begin a restore or to watch one that has begun.
- *
- * @returns undefined if the restore is not wanted.
- */
-async function chooseRequest(
-  planned: Planned,
-  given: string | undefined,
-  values: Values,
-  context: Context,
-): Promise<Choice | undefined> {
-  const { terminal } = context;
-  const { plan, isInPlace } = planned;
-  const request = given ?? requestOf(planned, values);
-  const record = await readRecord({ account: plan.account, request }, context);
-  const shown = plan.codes;
-  if (record && record.endedAt === undefined && !isSilent(record)) {
-    terminal.note(`This restore is under way, as ${request}.`);
-    return { record, shown: [] };
-  }
-  const isTaken = given === undefined && plan.codes.includes('RESTORE_NAME_TAKEN');
-  const isDone = given === undefined && record?.last?.state === 'done';
-  if (isDone) terminal.note(`This was restored by ${request}, at ${minuteText(record.endedAt!)} UTC.`);
-  const isRepeated = isTaken || isDone;
-  if (values.yes === true && isRepeated) {
-    terminal.note(
-      'Nothing was changed. To restore it once more, give another --new-name, or a name for the restore with --request.',
-    );
-    return undefined;
-  }
-  if (values.yes !== true && !(await isWanted({ plan, isInPlace, isRepeated }, context))) return undefined;
-  const isOver = record?.last?.state === 'failed' && Object(record.last.next).request !== request;
-  const id =
-    isRepeated || (given === undefined && isOver) ? `${request}-${randomUUID().slice(0, 8)}` : request;
-  const event = {
-    ...plan.apply,
-    request: id,
-    ...(isInPlace ? { confirm: plan.name } : {}),
-  };
-  return { event, shown };
-}
-
-/** Asks whether a plan is to be carried out. */
-async function isWanted(
-  { plan, isInPlace, isRepeated }: Planned & { isRepeated: boolean },
-  { terminal }: Context,
-): Promise<boolean> {
-  const { name } = plan;
-  const answer = await terminal.ask(
-    isInPlace
-      ? `Everything on ${name} is replaced. To go on, type its name: `
-      : `Restore ${isRepeated ? 'it once more' : 'this'}? [y/N] `,
-  );
-  const isYes = isInPlace ? answer === name : /^y(es)?$/i.test(answer ?? '');
-  if (!isYes) {
-    terminal.note(
-      answer === undefined
-        ? 'Nothing was changed: there is no terminal to ask on. Give --yes to restore without a question.'
-        : 'Nothing was changed.',
-    );
-  }
-  return isYes;
 }
 
 /** Resumes a restore whose server exists already, according to the dry run. */
 async function resume(found: Restoration, values: Values, context: Context): Promise<number> {
   if (!found.next) {
+    const record = found.state === 'done' ? await readRecord(found, context) : undefined;
+    printDocument(record ?? found, context);
     if (found.state !== 'done') return EXIT.trouble;
-    const record = await readRecord(found, context);
     context.terminal.note(doneBeforeText(record?.endedAt));
     return EXIT.good;
   }
   noteProgressCommand(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
   return begin(next, found.codes, values, context);
+}
+
+function printDocument(what: object, { terminal, isJson }: Context): void {
+  if (isJson) terminal.print(JSON.stringify(what, null, 2));
 }
 
 async function begin(
@@ -276,9 +207,13 @@ async function showProgress(request: string, values: Values, context: Context): 
   noteProgressCommand(request, values, context);
   const isFailed = record.endedAt !== undefined && record.last?.state !== 'done';
   if (record.endedAt !== undefined && !isFailed) terminal.note(doneBeforeText(record.endedAt));
-  if (!isFailed && !isSilent(record)) return followRestore({ record, shown: [], hasQueue: true }, context);
-  const code = isFailed ? await followRestore({ record, shown: [], hasQueue: true }, context) : EXIT.good;
+  const show = () =>
+    followRestore({ record, shown: [], hasQueue: true, onlyOnce: values.wait === false }, context);
+  if (!isFailed && !isSilent(record)) return show();
+  // With --json, the one document shows the restore as it is in the end.
+  const isShownNow = isFailed && !context.isJson;
+  const code = isShownNow ? await show() : EXIT.good;
   const answer = values.yes === true ? 'y' : isFailed ? await terminal.ask('Go on with it? [y/N] ') : 'y';
-  if (!/^y(es)?$/i.test(answer ?? '')) return code;
+  if (!/^y(es)?$/i.test(answer ?? '')) return isShownNow ? code : show();
   return begin(record.event, record.last?.codes ?? [], values, context);
 }

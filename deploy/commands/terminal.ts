@@ -51,7 +51,8 @@ export function processTerminal(): Terminal {
       stdout.write(`${text}\n`);
     },
     note,
-    columns: stdout.isTTY ? stdout.columns : undefined,
+    // A terminal that does not know its width says 0.
+    columns: (stdout.isTTY && stdout.columns) || undefined,
     style: (format, text) => styleText(format, text, { stream: stdout }),
     async during(what, work) {
       const startMs = performance.now();

@@ -81,6 +81,9 @@ test.each([
     'The stage "local" keeps no record of a restore: repeat the whole command',
   ],
   [['restore', '--list'], 'Name whose snapshots to list: --server or --volume'],
+  [['restore', '--server', 'web-1', '--list', '--at', '2026-11-23'], '--list shows all good snapshots'],
+  [['restore', '--server', 'wbe-1'], 'wbe-1'],
+  [['restore', '--server', 'web-1', '--flavor', 'huge'], 'there is no flavor "huge"'],
   [['restore', '--server', 'web-1', '--volume', 'db-1-data'], 'Give --server or --volume, not both'],
   [['restore', '--volume', 'db-1-data', '--in-place'], 'A volume is restored as a new volume'],
   [['restore', '--server', 'web-1', '--in-place', '--new-name', 'a'], 'keeps what the server has'],
@@ -130,6 +133,27 @@ test('in place asks for the name of the server, and another answer changes nothi
   const right = await onTerminal(args, env, 'web-1\r');
   expect(right.output).toContain('web-1 in DFW is restored.');
   expect(right.code).toBe(0);
+});
+
+test('in place, the same words say when that was done, and change nothing', async () => {
+  const { cloud, env } = await fleet(FAST);
+  const args = ['restore', '--server', 'web-1', '--in-place', '--yes'];
+  expect(await autosnap(args, { env })).toMatchObject({ code: 0 });
+  const before = changesIn(cloud).length;
+  const again = await autosnap(args, { env });
+  expect(again.stderr).toMatch(/This was restored by restore-\S+, at \d{4}-\d\d-\d\d \d\d:\d\d UTC\./);
+  expect(again.stderr).toContain('To restore it once more, give a name for the restore with --request.');
+  expect(again.stdout).not.toContain('is restored');
+  expect(again.code).toBe(2);
+  expect(changesIn(cloud)).toHaveLength(before);
+});
+
+test('the plan of a server that is gone shows its snapshots', async () => {
+  const { env } = await fleet();
+  const { code, stdout } = await autosnap(['plan', '--server', 'shop'], { env });
+  expect(stdout).toContain('shop');
+  expect(stdout).not.toContain('selects no such server');
+  expect(code).toBe(0);
 });
 
 test('after Ctrl-C, the line that it has printed goes on with the same restore', async () => {

@@ -38,11 +38,11 @@ test.each([
   [{ image: 'cc' }, 'cccc1111', 'rackspace'],
   [{ at: '2026-11-23', image: 'aaaa2' }, 'aaaa2222', 'customer-b'],
 ])('%o means one snapshot', (given, image, account) => {
-  expect(onlyOne(SNAPSHOTS, given)).toEqual({ image, account });
+  expect(onlyOne(SNAPSHOTS, { ...given, stage: 'prod' })).toEqual({ image, account });
 });
 
 test('several that fit are listed, as a mistake in the command line', () => {
-  const find = () => onlyOne(SNAPSHOTS, { at: '2026-11-23' });
+  const find = () => onlyOne(SNAPSHOTS, { at: '2026-11-23', stage: 'prod' });
   expect(find).toThrow(UsageError);
   expect(find).toThrow(`2 snapshots fit: give --at or --image, so that one does:
   2026-11-23 04:00  aaaa1111  web-1 in DFW, daily
@@ -52,12 +52,14 @@ test('several that fit are listed, as a mistake in the command line', () => {
 test('of two that were taken for one slot, each is listed with the time at which it was made', () => {
   const again = listed('dddd1111', '2026-11-23T04:00:00Z', { madeAt: '2026-11-23T06:12:40Z' });
   expect(() =>
-    onlyOne([...SNAPSHOTS, again], { at: '2026-11-23 04' }),
+    onlyOne([...SNAPSHOTS, again], { at: '2026-11-23 04', stage: 'prod' }),
   ).toThrow(`2 snapshots fit: give --at or --image, so that one does:
   2026-11-23 04:00 (made 2026-11-23 04:00:00)  aaaa1111  web-1 in DFW, daily
   2026-11-23 04:00 (made 2026-11-23 06:12:40)  dddd1111  web-1 in DFW, daily`);
 });
 
 test('none that fits names the command that lists them', () => {
-  expect(() => onlyOne(SNAPSHOTS, { at: '2026-11-21' })).toThrow('npx autosnap snapshots --server <name>');
+  expect(() => onlyOne(SNAPSHOTS, { at: '2026-11-21', stage: 'prod' })).toThrow(
+    'npx autosnap snapshots --stage prod --server <name>',
+  );
 });
