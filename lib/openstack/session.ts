@@ -1,15 +1,15 @@
-import { CloudError, isCloudError } from './errors.ts';
-import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, type Traffic } from './http.ts';
+import { type Endpoint, sameRegion } from './catalogue.ts';
 import {
+  type CloudAccess,
   type Credentials,
-  explainRefusal,
-  type Grant,
-  readGrant,
   type ServiceType,
   secretsOf,
   shownAuthUrl,
-  tokenRequest,
-} from './identity.ts';
+} from './credentials.ts';
+import { endpointResolver, noEndpoint } from './endpoints.ts';
+import { CloudError, isCloudError } from './errors.ts';
+import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, type Traffic } from './http.ts';
+import { explainRefusal, type Grant, readGrant, tokenRequest } from './identity.ts';
 import { pacedQueue, type Rates } from './pacing.ts';
 import { redactor } from './redact.ts';
 
@@ -67,10 +67,15 @@ export interface Session {
   /** The request counts of this session so far. */
   readonly traffic: Readonly<Traffic>;
   /**
-   * The regions with a compute endpoint, sorted. A request fails with NO_ENDPOINT if the catalogue
+   * The regions with a compute endpoint that the secret does not leave out, sorted. A request fails with NO_ENDPOINT if the catalogue
    * lacks another service in one of them.
    */
   readonly regions: string[];
+  /**
+   * The regions with a compute endpoint, also those that the secret leaves out: a server may be in
+   * any of them.
+   */
+  readonly allRegions: string[];
   /** The regions with an image or a volume endpoint, and without a compute endpoint, sorted. */
   readonly regionsWithoutCompute: string[];
   /** The error of each request to a service in a region if the catalogue lacks it. */
@@ -91,6 +96,11 @@ export interface Session {
    * @throws {CloudError} like {@link request}, also while the body is read.
    */
   download(request: DownloadRequest): Promise<CloudData>;
+}
+
+interface Login {
+  grant: Grant;
+  credentials: Credentials;
 }
 
 /** The current time by the cloud's clock, which the cloud's creation times follow. */
@@ -116,7 +126,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   const receive = downloader(deadline, secrets, traffic);
   let clockAheadMs: number | undefined;
 
-  async function authenticate(): Promise<{ grant: Grant; credentials: Credentials }> {
+  async function authenticate(): Promise<Login> {
     const credentials = await source({ fresh: false });
     try {
       return { credentials, grant: await grantFor(credentials) };
@@ -140,32 +150,34 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
         json,
         expect,
         repeatable: true,
+        ca: credentials.ca,
       });
       const subject = headers['x-subject-token'];
-      const grant = readGrant(credentials.kind, body, typeof subject === 'string' ? subject : undefined);
+      const read = readGrant(credentials, body, typeof subject === 'string' ? subject : undefined);
+      const grant = withOverrides(read, credentials);
       secrets.add(grant.token);
       const sentMs = Date.parse(String(headers.date));
       clockAheadMs = Number.isNaN(sentMs) ? undefined : sentMs - Date.now();
       return grant;
     } catch (error) {
-      throw explainRefusal(error, credentials.kind);
+      throw explainRefusal(error, credentials);
     }
   }
 
   const first = await authenticate();
-  let grant = first.grant;
+  let login = first;
   let renewal: Promise<void> | undefined;
 
   /** Renews the token once for all requests that failed with the same token. */
   function renew(stale: string): Promise<void> {
-    if (grant.token !== stale) return Promise.resolve();
+    if (login.grant.token !== stale) return Promise.resolve();
     renewal ??= authenticate()
       .then((next) => {
         // The run has already decided about ownership with the first project.
-        if (next.grant.projectId !== grant.projectId) {
+        if (next.grant.projectId !== first.grant.projectId) {
           throw new CloudError('BAD_ANSWER', 'The secret was changed to another project during this run.');
         }
-        grant = next.grant;
+        login = next;
       })
       .finally(() => {
         renewal = undefined;
@@ -174,18 +186,22 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   }
 
   /** Retries once with a new token if the cloud refuses the current one. */
-  async function withToken<T>(attempt: (grant: Grant) => Promise<T>): Promise<T> {
-    const { token } = grant;
+  async function withToken<T>(attempt: (login: Login) => Promise<T>): Promise<T> {
+    const { token } = login.grant;
     try {
-      return await attempt(grant);
+      return await attempt(login);
     } catch (error) {
       if (!isCloudError(error, 'UNAUTHORIZED')) throw error;
       await renew(token);
-      return await attempt(grant);
+      return await attempt(login);
     }
   }
 
-  const regions = regionsHaving(grant, 'compute');
+  const urlOf = endpointResolver(send);
+  const { grant } = first;
+  const allRegions = regionsHaving(grant, 'compute');
+  const inUse = regionsInUse(first.credentials, grant);
+  const regions = allRegions.filter((region) => inUse?.includes(region) ?? true);
   return {
     provider: first.credentials.kind === 'rackspace' ? 'rackspace' : 'keystone',
     projectId: grant.projectId,
@@ -194,18 +210,19 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions,
-    regionsWithoutCompute: regionsHaving(grant, 'image', 'volume').filter(
-      (region) => !regions.includes(region),
-    ),
+    allRegions,
+    regionsWithoutCompute: inUse
+      ? []
+      : regionsHaving(grant, 'image', 'volume').filter((region) => !regions.includes(region)),
     missingEndpoint(service, region) {
-      return hasEndpoint(grant, service, region) ? undefined : noEndpoint(service, region);
+      return hasEndpoint(login.grant, service, region) ? undefined : noEndpoint(service, region);
     },
     spread: queue.spread,
     request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
-      return withToken((current) => {
-        const url = new URL(endpoint(current, service, region) + path);
+      return withToken(async (current) => {
+        const url = new URL((await urlOf(current, service, region)) + path);
         url.search = typeof query === 'string' ? query : new URLSearchParams(query).toString();
-        const { token } = current;
+        const { token } = current.grant;
         const repeatable = method !== 'POST';
         return send({
           url: url.href,
@@ -217,13 +234,14 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
           expect,
           repeatable,
           token,
+          ca: current.credentials.ca,
         });
       });
     },
     download({ service, region, path, headers, expect }) {
-      return withToken((current) => {
-        const { token } = current;
-        return receive({ url: endpoint(current, service, region) + path, headers, expect, token });
+      return withToken(async (current) => {
+        const url = (await urlOf(current, service, region)) + path;
+        return receive({ url, headers, expect, token: current.grant.token, ca: current.credentials.ca });
       });
     },
   };
@@ -235,31 +253,36 @@ function regionsHaving({ endpoints }: Grant, ...services: ServiceType[]): string
 }
 
 /**
- * The base URL of a service, including its version. Rackspace's catalogue names Glance with /v2,
- * other catalogues without.
+ * The names in the catalogue of the regions that the secret names; undefined if it names none.
+ *
+ * @throws {CloudError} NO_ENDPOINT if the cloud lacks one of these.
  */
-function endpoint(grant: Grant, service: ServiceType, region: string): string {
-  const found = grant.endpoints.find((e) => e.service === service && e.region === region);
-  if (!found) throw noEndpoint(service, region);
-  const url = URL.parse(found.url);
-  if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);
-  if (url.protocol !== 'https:' && !isLoopback(url)) {
-    throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is not https.`);
-  }
-  const base = url.href.replace(/\/+$/, '');
-  return service === 'image' && !/\/v2(\.\d+)?$/.test(url.pathname.replace(/\/+$/, '')) ? `${base}/v2` : base;
+function regionsInUse({ regions }: CloudAccess, grant: Grant): string[] | undefined {
+  const known = regionsHaving(grant, 'compute');
+  const found = regions?.map((region) => sameRegion(region, known));
+  if (!found?.includes(undefined)) return found as string[] | undefined;
+  // The name is not shown, because somebody may have put the password there.
+  throw new CloudError(
+    'NO_ENDPOINT',
+    `The cloud has no servers in a region of the secret: correct region_name; the regions are ${known.join(', ')}.`,
+  );
+}
+
+/** A catalogue with the URLs of the secret in place of its own. */
+function withOverrides(grant: Grant, { overrides = {}, regions = [] }: CloudAccess): Grant {
+  const [given] = regions;
+  if (given === undefined) return grant;
+  const region = sameRegion(given, regionsHaving(grant, 'compute')) ?? given;
+  const own = Object.entries(overrides).map(([service, url]) => ({
+    service: service as ServiceType,
+    region,
+    url,
+  }));
+  const isReplaced = (one: Endpoint) =>
+    one.region === region && own.some(({ service }) => service === one.service);
+  return { ...grant, endpoints: [...own, ...grant.endpoints.filter((one) => !isReplaced(one))] };
 }
 
 function hasEndpoint({ endpoints }: Grant, service: ServiceType, region: string): boolean {
   return endpoints.some((one) => one.service === service && one.region === region);
-}
-
-/** Not NOT_FOUND, from which the delete functions conclude that the object is gone. */
-function noEndpoint(service: ServiceType, region: string): CloudError {
-  return new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
-}
-
-/** Whether a URL is on the loopback interface, where plain http is allowed. */
-export function isLoopback(url: URL): boolean {
-  return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 }
