@@ -7,8 +7,8 @@ const OPENRC = /^\s*(?:export\s+)?OS_[A-Z_]+=/m;
  * Reads the text of a secret, JSON or YAML, with or without a byte order mark. All scalars of YAML
  * but null are texts, so a project id of digits alone stays as it is written.
  *
- * @throws {SecretProblems} if the text is no object. Neither V8's nor the YAML parser's messages are
- *   shown, because they quote the text.
+ * @throws {SecretProblems} if the text is no object. Neither V8's nor the YAML parser's messages
+ *   are shown, because they quote the text.
  */
 export function readSecretDocument(secret: string): Record<string, unknown> {
   const text = secret.replace(/^\uFEFF/, '');

@@ -50,17 +50,14 @@ export type Credentials = RackspaceCredentials | PasswordCredentials | Applicati
 
 /** The parts of `credentials` that must never appear in a message. */
 export function secretsOf(credentials: Credentials): string[] {
-  const { authUrl, overrides = {} } = credentials;
-  const inPaths = [authUrl, ...Object.values(overrides)]
-    .flatMap(unknownSegments)
-    .filter((one) => KEY.test(one));
+  const inPath = unknownSegments(credentials.authUrl).filter((segment) => KEY.test(segment));
   switch (credentials.kind) {
     case 'rackspace':
-      return [credentials.apiKey, ...inPaths];
+      return [credentials.apiKey, ...inPath];
     case 'password':
-      return [credentials.password, ...inPaths];
+      return [credentials.password, ...inPath];
     case 'applicationCredential':
-      return [credentials.applicationCredential.secret, ...inPaths];
+      return [credentials.applicationCredential.secret, ...inPath];
   }
 }
 

@@ -24,8 +24,8 @@ const IMAGE_VERSION = /\/v\d+(?:\.\d+)?(?:\/[\da-f-]{3,})?$/i;
  * https://docs.openstack.org/api-ref/block-storage/v3/#api-versions. Rackspace's endpoints always
  * have one.
  *
- * @returns a function that throws a {@link CloudError}: NO_ENDPOINT, UNUSABLE_ENDPOINT, or the error
- *   of the request for the versions.
+ * @returns a function that throws a {@link CloudError}: NO_ENDPOINT, UNUSABLE_ENDPOINT, or the
+ *   error of the request for the versions.
  */
 export function endpointResolver(
   send: ReturnType<typeof sender>,

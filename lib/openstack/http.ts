@@ -7,6 +7,7 @@ import { parseBody } from './parse-body.ts';
 import { pause } from './pause.ts';
 import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './rate-limit-answer.ts';
 import type { Redactor } from './redact.ts';
+import { isUnknownAuthority, unknownAuthority } from './unknown-authority.ts';
 
 /** The remaining time of a run, in milliseconds; 0 or less means that the deadline is reached. */
 export interface Deadline {
@@ -34,15 +35,6 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 // The connection failed, so the cloud did not carry out the request. Even a POST may be retried.
 const NEVER_SENT = ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'ENETUNREACH'];
-
-/** What Node.js calls a certificate of an authority that it does not know. */
-const UNKNOWN_AUTHORITY = [
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-];
 
 const client = got.extend({
   headers: { accept: 'application/json' },
@@ -243,7 +235,7 @@ async function* readStream(
  */
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
-  if (UNKNOWN_AUTHORITY.includes(error.code)) return 0;
+  if (isUnknownAuthority(error)) return 0;
   if (!(error instanceof HTTPError)) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
   const refusal = rateLimitAnswerOf(error.response);
   if (isQuota(refusal)) return 0;
@@ -299,13 +291,7 @@ function asCloudError(error: unknown, target: RequestTarget, hide: (text: string
     });
   }
   const { code, message } = error as RequestError;
-  if (UNKNOWN_AUTHORITY.includes(code)) {
-    return new CloudError(
-      'NO_ANSWER',
-      `${requestName(target)}: its certificate is of an authority that is not known. If the cloud has an authority of its own, put the certificate of this authority into the secret, a clouds.yaml, as cacert`,
-      target,
-    );
-  }
+  if (isUnknownAuthority({ code })) return unknownAuthority(target);
   const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
   return new CloudError('NO_ANSWER', `${requestName(target)}: no answer (${why})`, target);
 }

@@ -1,6 +1,4 @@
-import { type Endpoint, sameRegion } from './catalogue.ts';
 import {
-  type CloudAccess,
   type Credentials,
   type ServiceType,
   secretsOf,
@@ -12,6 +10,7 @@ import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, ty
 import { explainRefusal, type Grant, readGrant, tokenRequest } from './identity.ts';
 import { pacedQueue, type Rates } from './pacing.ts';
 import { redactor } from './redact.ts';
+import { regionsHaving, regionsInUse, withOverrides } from './regions.ts';
 
 /**
  * Reads the credentials. `fresh` bypasses any cache; it is set after the cloud has refused cached
@@ -67,8 +66,8 @@ export interface Session {
   /** The request counts of this session so far. */
   readonly traffic: Readonly<Traffic>;
   /**
-   * The regions with a compute endpoint that the secret does not leave out, sorted. A request fails with NO_ENDPOINT if the catalogue
-   * lacks another service in one of them.
+   * The regions with a compute endpoint that the secret does not leave out, sorted. A request fails
+   * with NO_ENDPOINT if the catalogue lacks another service in one of them.
    */
   readonly regions: string[];
   /**
@@ -245,42 +244,6 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
       });
     },
   };
-}
-
-function regionsHaving({ endpoints }: Grant, ...services: ServiceType[]): string[] {
-  const regions = endpoints.filter(({ service }) => services.includes(service)).map(({ region }) => region);
-  return [...new Set(regions)].sort();
-}
-
-/**
- * The names in the catalogue of the regions that the secret names; undefined if it names none.
- *
- * @throws {CloudError} NO_ENDPOINT if the cloud lacks one of these.
- */
-function regionsInUse({ regions }: CloudAccess, grant: Grant): string[] | undefined {
-  const known = regionsHaving(grant, 'compute');
-  const found = regions?.map((region) => sameRegion(region, known));
-  if (!found?.includes(undefined)) return found as string[] | undefined;
-  // The name is not shown, because somebody may have put the password there.
-  throw new CloudError(
-    'NO_ENDPOINT',
-    `The cloud has no servers in a region of the secret: correct region_name; the regions are ${known.join(', ')}.`,
-  );
-}
-
-/** A catalogue with the URLs of the secret in place of its own. */
-function withOverrides(grant: Grant, { overrides = {}, regions = [] }: CloudAccess): Grant {
-  const [given] = regions;
-  if (given === undefined) return grant;
-  const region = sameRegion(given, regionsHaving(grant, 'compute')) ?? given;
-  const own = Object.entries(overrides).map(([service, url]) => ({
-    service: service as ServiceType,
-    region,
-    url,
-  }));
-  const isReplaced = (one: Endpoint) =>
-    one.region === region && own.some(({ service }) => service === one.service);
-  return { ...grant, endpoints: [...own, ...grant.endpoints.filter((one) => !isReplaced(one))] };
 }
 
 function hasEndpoint({ endpoints }: Grant, service: ServiceType, region: string): boolean {
