@@ -13,12 +13,21 @@ const TZ = 'Asia/Kathmandu';
 /** The processes of the tests need not compile the same modules each time. */
 const NODE_COMPILE_CACHE = join(tmpdir(), 'autosnap-compile-cache');
 
+/** The options of suites that run the real functions, with all cases of all clouds. */
+const THROUGH_HANDLERS: Options = {
+  env: { TZ, CASES: 'all', NODE_COMPILE_CACHE },
+  setupFiles: 'test/short-pauses.ts',
+  isolate: false,
+  testTimeout: HANGS_MS,
+  maxWorkers: Math.ceil(1.5 * availableParallelism()),
+};
+
 /** The suites of `npm run`, by the names of their projects. CONTRIBUTING.md describes them. */
 const suites: Record<string, Options> = {
   unit: {
     include: ['test/**/*.test.ts'],
     exclude: [
-      'test/{real,chaos,cli,clients,aws,browser,faults,fleet,recovery,thorough}/**',
+      'test/{real,chaos,cli,clients,aws,browser,faults,fleet,recovery,volumes,thorough}/**',
       // Slow ones of those that test:thorough runs anyway.
       'test/properties/{volume-series,volume-sets,year}.test.ts',
     ],
@@ -33,20 +42,10 @@ const suites: Record<string, Options> = {
     testTimeout: HANGS_MS,
     env: { TZ, NODE_COMPILE_CACHE },
   },
-  recovery: {
-    include: ['test/recovery/**/*.test.ts'],
-    env: { TZ, CASES: 'all', NODE_COMPILE_CACHE },
-    setupFiles: 'test/short-pauses.ts',
-    isolate: false,
-    testTimeout: HANGS_MS,
-    maxWorkers: Math.ceil(1.5 * availableParallelism()),
-  },
+  volumes: { include: ['test/volumes/**/*.test.ts'], ...THROUGH_HANDLERS },
+  recovery: { include: ['test/recovery/**/*.test.ts'], ...THROUGH_HANDLERS },
   thorough: {
-    include: [
-      'test/{properties,thorough}/**/*.test.ts',
-      // With the cases that test/cloud-kinds.ts leaves out of `npm test`.
-      'test/handlers/{data-volumes,volume-sets,volume-trouble}.test.ts',
-    ],
+    include: ['test/{properties,thorough}/**/*.test.ts'],
     env: { TZ, RUNS: process.env.RUNS ?? '360', CASES: 'all', NODE_COMPILE_CACHE },
     setupFiles: 'test/short-pauses.ts',
     testTimeout: HANGS_MS,

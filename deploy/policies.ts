@@ -6,9 +6,9 @@ import { PERIODS } from '../lib/config/keep-rules.ts';
 import { type Policy, parsePolicy, policyName } from '../lib/config/policy.ts';
 import { parseSchedule } from '../lib/config/schedule.ts';
 import { ValidationError } from '../lib/config/validation-error.ts';
-import { cleanupTooRare } from '../lib/doctor/cleanup-pace.ts';
 import { sentenceOf } from '../lib/reporting/sentences.ts';
 import { DRILL_RATE, JOBS, type WorkItem } from '../lib/runtime/work-item.ts';
+import { cleanupTooRare } from '../lib/snapshots/cleanup-pace.ts';
 import type { Resources } from './resources.ts';
 
 type Functions = Record<

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { DIGESTS } from '../lib/audit/publish.ts';
 import { OWNER, REPORT_LINKS } from '../lib/config/environment.ts';
 import { PolicyFields } from '../lib/config/policy.ts';
-import { field, nearMiss, problemsOf, stemOf } from '../lib/config/schema.ts';
+import { field, nearMiss, problemsOf, problemText, stemOf } from '../lib/config/schema.ts';
 import { PLACEHOLDERS } from '../lib/reporting/heartbeat.ts';
 
 /** A CloudFormation function, such as `!Ref Copies`. */
@@ -136,7 +136,7 @@ export function settingsProblems(custom: unknown): string[] {
       if (nearest && !given.includes(nearest)) return [`custom.${key}: did you mean "${nearest}"?`];
       return misplacedProblems(key, value, custom);
     }),
-    ...problemsOf(issues, 'custom').map((problem) => `custom.${problem}`),
+    ...problemsOf(issues, 'custom').map((problem) => `custom.${problemText(problem)}`),
   ];
 }
 

@@ -1,6 +1,6 @@
 import { expandAccounts } from '../lib/config/accounts.ts';
 import { settings } from '../lib/config/environment.ts';
-import { isKeyOf } from '../lib/config/policy.ts';
+import { isKeyOf } from '../lib/config/read-event.ts';
 import { checkAlerts } from '../lib/doctor/alert-checks.ts';
 import { diagnosisText, doctorFailure, reportedCheck } from '../lib/doctor/diagnosis.ts';
 import { diagnose, policiesToCheck } from '../lib/doctor/doctor.ts';

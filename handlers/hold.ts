@@ -1,4 +1,4 @@
-import { parseHold } from '../lib/config/policy.ts';
+import { parseHold } from '../lib/config/hold-event.ts';
 import { manualHandler } from '../lib/runtime/job.ts';
 import { hold } from '../lib/snapshots/hold.ts';
 

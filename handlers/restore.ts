@@ -1,5 +1,5 @@
 import { settings } from '../lib/config/environment.ts';
-import { isKeyOf } from '../lib/config/policy.ts';
+import { isKeyOf } from '../lib/config/read-event.ts';
 import { publishAlert } from '../lib/reporting/alerts.ts';
 import { restorationText, restoreMail } from '../lib/reporting/sentences/restoration.ts';
 import { parseWatch } from '../lib/restore/event.ts';
@@ -14,10 +14,11 @@ import { restoreLogAt } from '../lib/runtime/restore-log.ts';
 
 const { bucket, stage, topic } = settings();
 const leases = leasesAt(bucket);
+const restores = restoreLogAt(bucket);
 
 const ports: RestorePorts<JobContext> = {
-  restore: async (event, job) => restore(await job.login(event.account), event, { ...job, leases }),
-  records: restoreLogAt(bucket),
+  restore: async (event, job) => restore(await job.login(event.account), event, { ...job, leases, restores }),
+  records: restores,
   leases,
   queue,
   async notify({ last, request }) {

@@ -1,16 +1,29 @@
 import { createHash } from 'node:crypto';
+import { ADHOC } from '../lib/config/adhoc-event.ts';
 import { DAY_MS, HOUR_MS } from '../lib/config/dates.ts';
-import { ADHOC } from '../lib/config/policy.ts';
 import { blueprintText } from '../lib/snapshots/blueprint.ts';
 import { verdictMarks } from '../lib/snapshots/drill-marks.ts';
 import { imageName } from '../lib/snapshots/image-name.ts';
 import { markerOf } from '../lib/snapshots/marker.ts';
 import { newVolumeSnapshot } from '../lib/volumes/marker.ts';
-import type { Cloud } from './cloud/cloud.ts';
+import type { Cloud, CloudOptions } from './cloud/cloud.ts';
 import type { CloudImage, CloudServer, CloudVolume, Region } from './cloud/state.ts';
 
-/** The blueprints of the fleet's snapshots name only the region. */
-const NO_DETAILS = { flavorId: undefined, keyName: undefined, securityGroups: [] };
+/** Images so small that copies of them take seconds. */
+export const DEMO_IMAGE_BYTES = 1_000_000;
+
+/**
+ * The options of a cloud on which people try the commands. The times are short, because people
+ * wait for the snapshots, servers and volumes.
+ */
+export const DEMO: CloudOptions = {
+  regions: ['DFW', 'ORD'],
+  timing: { queuedMs: 300, savingMs: 700, buildMs: 500, volumeMs: 500, taskMs: 2_000 },
+  imageBytes: DEMO_IMAGE_BYTES,
+};
+
+/** The blueprints of the fleet's snapshots name only the region and the flavor. */
+const NO_DETAILS = { keyName: undefined, securityGroups: [] };
 
 /**
  * Adds a small fleet with a history of daily snapshots: servers whose snapshots are rotated,
@@ -108,7 +121,7 @@ function addSnapshot(
 ): CloudImage {
   const slot = daysAgo(cloud, age);
   const name = imageName(server, 'daily', slot);
-  const blueprint = blueprintText({ ...NO_DETAILS, region: region.name }, name);
+  const blueprint = blueprintText({ ...NO_DETAILS, region: region.name, flavorId: server.flavor }, name);
   return region.addImage({
     id: snapshotId(server, slot),
     name,
@@ -162,12 +175,12 @@ function idOf(name: string): string {
   return hex.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-4$3-8$4-$5');
 }
 
-/** The time `age` days before the last midnight (UTC). */
 /** A time of the fleet's history: what happened today may not have happened later than now. */
 function atLatestNow(cloud: Cloud, ms: number): Date {
   return new Date(Math.min(ms, cloud.now().getTime()));
 }
 
+/** The time `age` days before the last midnight (UTC). */
 function daysAgo(cloud: Cloud, age: number): Date {
   return new Date(Math.floor(cloud.now().getTime() / DAY_MS) * DAY_MS - age * DAY_MS);
 }

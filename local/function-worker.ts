@@ -1,3 +1,4 @@
+import { enableCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import { RESULT_WANTED } from '../lib/runtime/client-context.ts';
 import { lambdaContext } from './context.ts';
@@ -22,4 +23,6 @@ async function main({ job, event }: Invoked): Promise<Answered> {
   }
 }
 
+// A thread does not have the cache of the process.
+enableCompileCache();
 parentPort!.postMessage(await main(workerData as Invoked));

@@ -5,14 +5,11 @@ import { Worker } from 'node:worker_threads';
 import { policiesOf, type Service } from '../deploy/policies.ts';
 import { type Cloud, startCloud } from './cloud/cloud.ts';
 import { environmentOf, runningEnvironment } from './environment.ts';
-import { addFleet } from './fleet.ts';
+import { addFleet, DEMO } from './fleet.ts';
 import type { Answered, Invoked } from './function-worker.ts';
 import { accountsFor } from './policies.ts';
 
 const OWNER = 'autosnap-local';
-
-/** Short times, because people wait for the snapshots, servers and volumes. */
-export const TIMING = { queuedMs: 1_000, savingMs: 2_000, buildMs: 1_000, volumeMs: 1_000 };
 
 /** The real functions on this machine, against an embedded cloud. */
 export interface LocalFunctions {
@@ -38,7 +35,7 @@ export interface LocalFunctions {
 export async function localFunctions(service: Pick<Service, 'service' | 'custom'>): Promise<LocalFunctions> {
   const deployed = { service: service.service, stage: 'local' };
   const running = await runningEnvironment(deployed);
-  const cloud = running ? undefined : await startCloud({ timing: TIMING });
+  const cloud = running ? undefined : await startCloud(DEMO);
   if (cloud) addFleet(cloud, OWNER, 0);
   const environment = running ?? environmentOf(cloud!, { ...deployed, accounts: accountsFor(service) });
   const folder = await mkdtemp(join(tmpdir(), 'autosnap-'));

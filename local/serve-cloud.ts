@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { readDeployment } from '../deploy/configuration.ts';
 import { startCloud } from './cloud/cloud.ts';
 import { settingsOf } from './environment.ts';
-import { addFleet } from './fleet.ts';
-import { TIMING } from './functions.ts';
+import { addFleet, DEMO } from './fleet.ts';
 import { accountsFor } from './policies.ts';
 
 const OWNER = 'autosnap-local';
@@ -11,7 +10,7 @@ const OWNER = 'autosnap-local';
 /** `npm run cloud`: the embedded cloud alone, with the demo fleet, until Ctrl-C. */
 async function main(): Promise<void> {
   const stopped = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
-  const cloud = await startCloud({ timing: TIMING });
+  const cloud = await startCloud(DEMO);
   addFleet(cloud, OWNER, 0);
   const { service } = await readDeployment({ stage: 'local' });
   const deployed = { service: service.service, stage: 'local', accounts: accountsFor(service) };

@@ -5,7 +5,7 @@ import type { Entry, Outcome, Report, SnapshotLine } from '../lib/reporting/repo
 import { type Cloud, startCloud } from './cloud/cloud.ts';
 import { lambdaContext } from './context.ts';
 import { pointAt } from './environment.ts';
-import { addFleet } from './fleet.ts';
+import { addFleet, DEMO_IMAGE_BYTES } from './fleet.ts';
 import { demoPolicy } from './policies.ts';
 import { writeReport } from './report.ts';
 
@@ -20,7 +20,7 @@ async function main(): Promise<void> {
   // Locally there are no deployed policies that an event could name, so the event is the whole
   // policy.
   const event = await demoPolicy();
-  const cloud = await startCloud();
+  const cloud = await startCloud({ imageBytes: DEMO_IMAGE_BYTES });
   // Without unref, the cloud would keep the process running after an error.
   cloud.unref();
   addFleet(cloud, OWNER);

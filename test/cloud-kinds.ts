@@ -1,7 +1,4 @@
-/**
- * Whether this is `npm run test:recovery` or `npm run test:thorough`, which runs all cases of some
- * files of `npm test`.
- */
+/** Whether this is a suite that runs all cases: test:volumes, test:recovery, test:thorough. */
 const isThorough = process.env.CASES === 'all';
 
 /**

@@ -83,11 +83,11 @@ export function setTime(time: string | Date): void {
 }
 
 /**
- * Starts a cloud, and stores the credentials of its account as the secret
- * `autosnap/test/rackspace`.
+ * Starts a cloud, by default with one region, and stores the credentials of its account as the
+ * secret `autosnap/test/rackspace`.
  */
 export async function harness(options: CloudOptions = {}): Promise<Harness> {
-  const cloud = await startCloud(options);
+  const cloud = await startCloud({ regions: ['DFW'], ...options });
   open.push(cloud);
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('rackspace'));
   stubEnvironment(cloud.secretsUrl);

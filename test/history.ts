@@ -47,9 +47,9 @@ export function addSnapshot(
  * The server "web" in DFW at six in the morning, with a good snapshot of each of the last `count`
  * days, newest first.
  */
-export async function history(count: number) {
+export async function history(count: number, regions = ['DFW']) {
   setTime('2026-11-23T06:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions });
   const web = h.cloud.region('DFW').addServer({ name: 'web' });
   const images = Array.from({ length: count }, (_, age) => addSnapshot(h, web, age));
   return { ...h, web, images };
@@ -67,9 +67,9 @@ export async function take(h: Harness, slot: string | Date, changes: Record<stri
 
 export const idsOf = (images: readonly { id: string }[]) => images.map(({ id }) => id).sort();
 
-/** The ids of all images in both regions. */
+/** The ids of all images in all regions. */
 export const idsIn = ({ cloud }: Harness) =>
-  idsOf([...cloud.region('DFW').images, ...cloud.region('ORD').images]);
+  idsOf(cloud.catalogue.flatMap(({ name }) => cloud.region(name).images));
 
 /** The days of the images in DFW, newest first: "11-23". */
 export const daysIn = ({ cloud }: Harness) =>

@@ -1,8 +1,9 @@
 import { bareServer, type Server } from '../lib/openstack/compute.ts';
 import type { Image } from '../lib/openstack/images.ts';
 import type { Volume } from '../lib/openstack/volumes.ts';
-import { nameEnding, type Snapshot, UNMARKED } from '../lib/snapshots/marker.ts';
+import { nameEnding } from '../lib/snapshots/marker.ts';
 import type { RegionInventory } from '../lib/snapshots/region-inventory.ts';
+import { type Snapshot, UNMARKED } from '../lib/snapshots/snapshot.ts';
 
 /**
  * A good snapshot of the series "daily" of server "s"; `changes` are applied to it. Its id is its

@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util';
+import type { ReasonCode } from '../../lib/reporting/reasons.ts';
+import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import { stageProblems } from '../check.ts';
 import { readDeployment } from '../configuration.ts';
 import { type Command, type Context, EXIT, textOf, textsOf, UsageError, type Values } from './command.ts';
-import type { ClientSettings, Functions } from './functions.ts';
+import { type ClientSettings, FunctionFailed, type Functions } from './functions.ts';
 import { COMMON, helpOf, overviewOf, usageOf } from './help.ts';
+import { optionWords } from './option-words.ts';
 import { functionsOf } from './stage-functions.ts';
 import { processTerminal } from './terminal.ts';
 import { VERBS } from './verbs.ts';
@@ -59,6 +62,8 @@ function valuesOf({ options }: Command, args: string[]): Values {
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
+  const empty = Object.keys(values).filter((name) => [values[name]].flat().includes(''));
+  if (empty.length > 0) throw new UsageError(empty.map((name) => `--${name} is empty`).join('\n'));
   const missing = Object.entries(options).filter(
     ([name, one]) => one.isRequired && values[name] === undefined,
   );
@@ -91,8 +96,9 @@ async function run(verb: string, command: Command, values: Values): Promise<numb
     terminal,
     functions,
     client,
+    words: optionWords(stage),
     isJson: values.json === true,
-    lookAgain: `npx autosnap status --stage ${stage}`,
+    progressCommand: `npx autosnap status --stage ${stage}`,
     invoke: async <R>(job: string, event: unknown, what: string) =>
       (await terminal.during(what, functions.invoke(job, event))) as R,
   };
@@ -100,7 +106,7 @@ async function run(verb: string, command: Command, values: Values): Promise<numb
     terminal.note(
       stage === 'local'
         ? '\nInterrupted.'
-        : `\nInterrupted. What has begun goes on in AWS. To look again: ${context.lookAgain}`,
+        : `\nInterrupted. What has begun continues in AWS. To see the progress: ${context.progressCommand}`,
     );
     process.exit(INTERRUPTED);
   };
@@ -108,8 +114,30 @@ async function run(verb: string, command: Command, values: Values): Promise<numb
   process.on('SIGINT', interrupted);
   try {
     return await command.run(values, context);
+  } catch (error) {
+    throw error instanceof FunctionFailed ? inWordsOf(error, context) : error;
   } finally {
     process.off('SIGINT', interrupted);
     await functions.close();
   }
+}
+
+/** The codes of a function that refuses an option, and has done nothing. */
+const OPTION_REFUSED: readonly ReasonCode[] = [
+  'EVENT_INVALID',
+  'POLICY_UNKNOWN',
+  'POLICY_OF_OTHER_ACCOUNT',
+  'IMAGE_UNKNOWN',
+];
+
+/** The codes of a function that refuses to begin, so that there is nothing to look at. */
+const NOT_BEGUN: readonly ReasonCode[] = ['JOB_REFUSED', 'JOB_NOT_IN_POLICY'];
+
+/** The error of a function for the person who has typed the command. */
+function inWordsOf({ message, reason, request }: FunctionFailed, { words, progressCommand }: Context): Error {
+  if (!reason) return new Error(message);
+  const said = sentenceIn(words, reason);
+  if (OPTION_REFUSED.includes(reason.code)) return new UsageError(said);
+  if (NOT_BEGUN.includes(reason.code)) return new Error(said);
+  return new Error(`${said}\nTo see the progress: ${progressCommand} (run ${request})`);
 }

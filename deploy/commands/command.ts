@@ -1,4 +1,5 @@
 import type { ParseArgsOptionsConfig } from 'node:util';
+import type { Words } from '../../lib/reporting/sentences/words.ts';
 import type { Deployment } from '../limits.ts';
 import type { ClientSettings, Functions } from './functions.ts';
 import type { Terminal } from './terminal.ts';
@@ -21,8 +22,10 @@ export interface Context {
   client: ClientSettings;
   /** Invokes a function, and shows what takes time: `what`, such as "web-1 is looked up". */
   invoke<R>(job: string, event: unknown, what: string): Promise<R>;
-  /** The command that shows how it went on, for a person who interrupts this one. */
-  lookAgain: string;
+  /** The command that shows the progress, for a person who interrupts this one. */
+  progressCommand: string;
+  /** How sentences name what was typed. */
+  words: Words;
   /** Whether `--json` is given: the command prints one JSON document to stdout, nothing else. */
   isJson: boolean;
 }

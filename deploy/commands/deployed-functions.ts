@@ -5,7 +5,7 @@ import {
   ResourceNotFoundException,
 } from '@aws-sdk/client-lambda';
 import { RESULT_WANTED } from '../../lib/runtime/client-context.ts';
-import { type ClientSettings, FunctionFailed, type Functions } from './functions.ts';
+import { type ClientSettings, FunctionFailed, type Functions, resultIn } from './functions.ts';
 
 /** Lambda ends each function after 15 minutes at most. */
 const LONGEST_RUN_MS = 15 * 60_000;
@@ -55,7 +55,7 @@ export function deployedFunctions(deployment: string, settings: ClientSettings):
         });
       const result: unknown = JSON.parse(Buffer.from(answer.Payload ?? []).toString() || 'null');
       if (answer.FunctionError) throw new FunctionFailed((result as { errorMessage: string }).errorMessage);
-      return result;
+      return resultIn(result);
     },
     async close() {
       client.destroy();

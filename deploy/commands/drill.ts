@@ -32,7 +32,7 @@ export const drill: Command = {
     const report = await invoke<Report>('drill', event, `The newest snapshot of ${server} is booted`);
     if (isJson) terminal.print(JSON.stringify(report, null, 2));
     else if (report.entries.length + report.failures.length + report.warnings.length > 0) {
-      terminal.print(reportText(report, terminal));
+      terminal.print(reportText(report, context));
     } else {
       terminal.note(
         `No drill was begun: the newest good snapshot of ${server} has passed one, another drill is running, or ${policy} has no such server.`,

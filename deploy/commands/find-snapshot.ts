@@ -1,5 +1,6 @@
 import type { ListedSnapshot, Listing } from '../../lib/audit/listing.ts';
 import { minuteText } from '../../lib/reporting/sentences/format.ts';
+import { takenTexts } from '../../lib/reporting/sentences/taken.ts';
 import { type Context, type Option, SERVER, textOf, UsageError, type Values } from './command.ts';
 
 const WHOLE_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -53,22 +54,24 @@ export function onlyOne(
   { at, image = '' }: { at?: string | undefined; image?: string | undefined },
 ): FoundSnapshot {
   const time = at === undefined ? '' : minuteText(at);
-  // A hold on an image holds the snapshots of its volumes, too.
+  // A hold on an image holds the snapshots of its volumes, too, so a time means the image.
   const fitting = snapshots.filter(
-    (one) => !one.volume && minuteText(one.slot).startsWith(time) && one.image.startsWith(image),
+    (one) =>
+      (image !== '' || !one.volume) && minuteText(one.slot).startsWith(time) && one.image.startsWith(image),
   );
   const [first, ...others] = fitting;
   if (!first) {
     throw new Error('No snapshot fits. To see those of a server: npx autosnap snapshots --server <name>');
   }
   if (others.length === 0) return { image: first.image, account: first.account };
-  const named = fitting.slice(0, MOST_NAMED).map(lineOf);
+  const takenOf = takenTexts(fitting);
+  const named = fitting.slice(0, MOST_NAMED).map((one) => lineOf(one, takenOf(one)));
   const more = fitting.length - named.length;
   throw new UsageError(
     `${fitting.length} snapshots fit: give --at or --image, so that one does:\n${named.join('\n')}${more > 0 ? `\n  … and ${more} more` : ''}`,
   );
 }
 
-function lineOf({ slot, name, server, region, policy, image }: ListedSnapshot): string {
-  return `  ${minuteText(slot)}  ${image}  ${name || server} in ${region}, ${policy}`;
+function lineOf({ name, server, volume, region, policy, image }: ListedSnapshot, taken: string): string {
+  return `  ${taken}  ${image}  ${name || server}${volume ? `, volume ${volume.name}` : ''} in ${region}, ${policy}`;
 }

@@ -1,3 +1,6 @@
+import type { Reason } from '../../lib/reporting/reasons.ts';
+import type { FailedAnswer } from '../../lib/runtime/client-context.ts';
+
 /** The functions of a deployment, or those of the stage `local` on this machine. */
 export interface Functions {
   /**
@@ -11,9 +14,30 @@ export interface Functions {
   close(): Promise<void>;
 }
 
-/** The error with which a function has ended: what Lambda answers, without the trace. */
+/** The error with which a function has ended without a result. */
 export class FunctionFailed extends Error {
   override readonly name = 'FunctionFailed';
+  /** Why, if the function itself has ended so. */
+  readonly reason: Reason | undefined;
+  /** The id of the run; see client-context.ts. */
+  readonly request: string | undefined;
+
+  constructor(message: string, { reason, request }: Partial<FailedAnswer['failed']> = {}) {
+    super(message);
+    this.reason = reason;
+    this.request = request;
+  }
+}
+
+/**
+ * The result in the answer of a function.
+ *
+ * @throws {FunctionFailed} if the function has ended without one.
+ */
+export function resultIn(answer: unknown): unknown {
+  if (typeof answer !== 'object' || answer === null || !('failed' in answer)) return answer;
+  const { failed } = answer as FailedAnswer;
+  throw new FunctionFailed(failed.message, failed);
 }
 
 /** Settings of the AWS SDK's clients: the region, and the profile with the credentials. */

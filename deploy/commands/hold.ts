@@ -43,6 +43,6 @@ async function invokeHold(
   const { image, account } = await findSnapshot(values, context);
   const event = { ...eventOf(image), ...(account === undefined ? {} : { account }), ...accountOf(values) };
   const report = await invoke<Report>('hold', event, `Image ${image} is marked`);
-  terminal.print(isJson ? JSON.stringify(report, null, 2) : reportText(report, terminal));
+  terminal.print(isJson ? JSON.stringify(report, null, 2) : reportText(report, context));
   return failureOf(report) ? EXIT.trouble : EXIT.good;
 }

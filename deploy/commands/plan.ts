@@ -3,7 +3,7 @@ import { planText } from '../../lib/reporting/plan-text.ts';
 import type { Report } from '../../lib/reporting/report.ts';
 import { policiesOf } from '../policies.ts';
 import { ACCOUNT, accountOf, type Command, EXIT, SERVER, textOf } from './command.ts';
-import { findingLines } from './findings.ts';
+import { findingLines, findingsIn } from './findings.ts';
 
 /** `npx autosnap plan`: what cleanup would do now. */
 export const plan: Command = {
@@ -16,7 +16,7 @@ export const plan: Command = {
   },
   needs: 'functions',
   isLocalToo: true,
-  async run(values, { deployment, invoke, terminal, isJson }) {
+  async run(values, { deployment, invoke, terminal, words, isJson }) {
     const server = textOf(values, 'server');
     const policy = textOf(values, 'policy');
     const names = policy === undefined ? policiesOf(deployment.service).map((one) => one.policy) : [policy];
@@ -32,8 +32,8 @@ export const plan: Command = {
       reports.push(report);
       if (isJson) continue;
       terminal.print(planText(report, true));
-      for (const line of findingLines([...report.failures, ...report.warnings], terminal))
-        terminal.print(line);
+      const findings = findingsIn([...report.failures, ...report.warnings], words);
+      for (const line of findingLines(findings, terminal)) terminal.print(line);
     }
     if (isJson) terminal.print(JSON.stringify(reports, null, 2));
     return reports.some(failureOf) ? EXIT.trouble : EXIT.good;

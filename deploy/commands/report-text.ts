@@ -1,6 +1,7 @@
 import type { Entry, Outcome, Report, VolumeLine } from '../../lib/reporting/report.ts';
 import { minuteText } from '../../lib/reporting/sentences/format.ts';
-import { findingLines } from './findings.ts';
+import type { Words } from '../../lib/reporting/sentences/words.ts';
+import { findingLines, findingsIn } from './findings.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How the outcomes are marked that are not good. */
@@ -20,20 +21,24 @@ const SAID_BY_REASON: readonly Outcome[] = ['held', 'released'];
  * The report of a run that somebody asked for: a line for each server with its result, one below it
  * for each of its volumes, and the other failures and warnings.
  */
-export function reportText(report: Report, terminal: Pick<Terminal, 'style'>): string {
+export function reportText(
+  report: Report,
+  { terminal, words }: { terminal: Pick<Terminal, 'style'>; words: Words },
+): string {
   const { entries, failures, warnings, resumesAt, omitted } = report;
   return [
     ...entries.flatMap((entry) => entryLines(entry, terminal)),
     ...(omitted > 0 ? [`… and ${omitted} more`] : []),
     ...(resumesAt ? [`The rest goes on by itself at ${minuteText(resumesAt)} UTC.`] : []),
-    ...findingLines([...failures, ...warnings], terminal),
+    ...findingLines(findingsIn([...failures, ...warnings], words), terminal),
   ]
     .join('\n')
     .trimStart();
 }
 
 function entryLines(entry: Entry, { style }: Pick<Terminal, 'style'>): string[] {
-  const { name, server, region, volumes = [] } = entry;
+  const { name, server, region, slot, volumes = [] } = entry;
+  const drilled = slot === undefined ? '' : `, the snapshot of ${minuteText(slot)}`;
   const lineOf = (what: string, { outcome, reason }: Pick<Entry | VolumeLine, 'outcome' | 'reason'>) => {
     const [mark, color] = MARKS[outcome] ?? (['✓', 'green'] as const);
     const result =
@@ -41,7 +46,7 @@ function entryLines(entry: Entry, { style }: Pick<Terminal, 'style'>): string[] 
     return `${style(color, mark)} ${[what, ...result].filter(Boolean).join(': ')}`;
   };
   return [
-    lineOf(`${name || server} in ${region}`, entry),
+    lineOf(`${name || server} in ${region}${drilled}`, entry),
     ...volumes.map((volume) => `  ${lineOf(`volume ${volume.name}`, volume)}`),
   ];
 }

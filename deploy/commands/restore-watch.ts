@@ -1,12 +1,13 @@
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
-import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
+import { restorationHead, restorationProgress } from '../../lib/reporting/sentences/restoration.ts';
+import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { type RestoreKey, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
 import { type Context, EXIT } from './command.ts';
 
 /** The time between two reads of the record of a restore, in milliseconds. */
 const POLL_EVERY_MS = 10_000;
-const POLL_EVERY_LOCALLY_MS = 1_000;
+const POLL_EVERY_LOCALLY_MS = 300;
 /** The queue calls each restore at least this often, unless the restore's message is lost. */
 const SILENT_MS = 40 * 60_000;
 
@@ -51,17 +52,17 @@ export async function followRestore(
   { record: first, shown, hasQueue = true, onlyOnce = false }: Followed,
   context: Context,
 ): Promise<number> {
-  const { deployment, terminal, isJson, lookAgain } = context;
+  const { deployment, terminal, words, isJson, progressCommand } = context;
   const everyMs = deployment.stage === 'local' ? POLL_EVERY_LOCALLY_MS : POLL_EVERY_MS;
   const seen = new Set<string>();
   let record = first;
   const showSteps = () => {
-    for (const { at, state, codes, lines } of record.steps) {
+    for (const { at, state, reasons } of record.steps) {
       const key = `${at} ${state}`;
       if (seen.has(key)) continue;
       seen.add(key);
-      for (const [i, line] of lines.entries())
-        if (!isJson && !shown.includes(codes[i]!)) terminal.print(`${at.slice(11, 19)}  ${line}`);
+      for (const reason of isJson ? [] : reasons)
+        if (!shown.includes(reason.code)) terminal.print(`${at.slice(11, 19)}  ${sentenceIn(words, reason)}`);
     }
   };
   const follow = async () => {
@@ -72,14 +73,14 @@ export async function followRestore(
       record = hasQueue ? ((await readAgain(record, context)) ?? record) : await takeStep(record, context);
     }
   };
-  const what = () => (record.last ? restorationHead(record.last) : 'The restore begins');
+  const what = () => (record.last ? restorationProgress(record.last) : 'The restore begins');
   await terminal.during(what, follow());
   const { last, endedAt } = record;
   if (isJson) terminal.print(JSON.stringify(record, null, 2));
   else if (last && endedAt !== undefined) terminal.print(`${restorationHead(last)}.`);
   if (endedAt === undefined || last?.state === 'done') return EXIT.good;
   terminal.note(
-    `Nothing that the restore has made is deleted. Once the cause is gone, resume with: ${lookAgain}`,
+    `Nothing that the restore has made is deleted. Once the cause is gone, resume with: ${progressCommand}`,
   );
   return EXIT.trouble;
 }

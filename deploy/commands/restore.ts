@@ -1,7 +1,10 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { ReasonCode } from '../../lib/reporting/reasons.ts';
-import { restorationHead } from '../../lib/reporting/sentences/restoration.ts';
+import { minuteText } from '../../lib/reporting/sentences/format.ts';
+import { doneBeforeText, restorationHead } from '../../lib/reporting/sentences/restoration.ts';
 import { shellWord } from '../../lib/reporting/sentences/restore-command.ts';
+import type { Words } from '../../lib/reporting/sentences/words.ts';
+import { sentenceIn } from '../../lib/reporting/sentences.ts';
 import type { Restoration } from '../../lib/restore/restoration.ts';
 import { newRecord, type RestoreRecord, withCall } from '../../lib/restore/restore-record.ts';
 import {
@@ -41,7 +44,7 @@ export const restore: Command = {
     request: {
       type: 'string',
       value: '<name>',
-      help: 'the name of the restore: alone to look again, or to go on with one that has failed',
+      help: 'the name of the restore: alone to see its progress, or to resume one that has failed',
     },
     yes: { type: 'boolean', short: 'y', help: 'do not ask, for scripts' },
     wait: { type: 'boolean', help: 'watch until the end, as by default; --no-wait only begins the restore' },
@@ -55,10 +58,10 @@ export const restore: Command = {
     if (textOf(values, 'server') === undefined && textOf(values, 'volume') === undefined) {
       if (request === undefined) {
         throw new UsageError(
-          'Name what to restore: --server or --volume; or a restore to look at again: --request',
+          'Name what to restore: --server or --volume; or a restore whose progress to show: --request',
         );
       }
-      return lookAgain(request, values, context);
+      return showProgress(request, values, context);
     }
     const planned = await plan(values, context);
     if (planned.plan.state !== 'planned') return resume(planned.plan, values, context);
@@ -66,7 +69,7 @@ export const restore: Command = {
     if (found === undefined) return EXIT.usage;
     if ('record' in found) return followRestore({ record: found.record, shown: found.shown }, context);
     const { event, shown } = found;
-    noteHowToLookAgain(String(event.request), values, context);
+    noteProgressCommand(String(event.request), values, context);
     return begin(event, shown, values, context);
   },
 };
@@ -78,7 +81,7 @@ interface Planned {
 }
 
 async function plan(values: Values, context: Context): Promise<Planned> {
-  const { invoke, terminal, isJson } = context;
+  const { invoke, terminal, words, isJson } = context;
   const [server, volume, name, flavor, request] = ['server', 'volume', 'new-name', 'flavor', 'request'].map(
     (one) => textOf(values, one),
   );
@@ -104,16 +107,17 @@ async function plan(values: Values, context: Context): Promise<Planned> {
     dryRun: true,
   };
   const found = await invoke<Restoration>('restore', event, `The restore of ${server ?? volume} is planned`);
-  if (isJson) terminal.note(planText(found));
-  else terminal.print(planText(found));
+  if (isJson) terminal.note(planText(found, words));
+  else terminal.print(planText(found, words));
   return { plan: found, isInPlace };
 }
 
 /** The lines that concern only those who invoke the function with an event. */
 const NOT_SHOWN: readonly ReasonCode[] = ['RESTORE_TO_CONFIRM'];
 
-function planText(found: Restoration): string {
-  const lines = found.lines.filter((_, i) => !NOT_SHOWN.includes(found.codes[i]!));
+function planText(found: Restoration, words: Words): string {
+  const shown = found.reasons.filter(({ code }) => !NOT_SHOWN.includes(code));
+  const lines = shown.map((reason) => sentenceIn(words, reason));
   return `${restorationHead(found)}\n${lines.map((line) => `  ${line}`).join('\n')}`;
 }
 
@@ -167,7 +171,7 @@ async function chooseRequest(
   }
   const isTaken = given === undefined && plan.codes.includes('RESTORE_NAME_TAKEN');
   const isDone = given === undefined && record?.last?.state === 'done';
-  if (isDone) terminal.note(`This was restored by ${request}, at ${record.endedAt}.`);
+  if (isDone) terminal.note(`This was restored by ${request}, at ${minuteText(record.endedAt!)} UTC.`);
   const isRepeated = isTaken || isDone;
   if (values.yes === true && isRepeated) {
     terminal.note(
@@ -211,8 +215,13 @@ async function isWanted(
 
 /** Resumes a restore whose server exists already, according to the dry run. */
 async function resume(found: Restoration, values: Values, context: Context): Promise<number> {
-  if (!found.next) return found.state === 'done' ? EXIT.good : EXIT.trouble;
-  noteHowToLookAgain(found.request, values, context);
+  if (!found.next) {
+    if (found.state !== 'done') return EXIT.trouble;
+    const record = await readRecord(found, context);
+    context.terminal.note(doneBeforeText(record?.endedAt));
+    return EXIT.good;
+  }
+  noteProgressCommand(found.request, values, context);
   const { dryRun: _, ...next } = found.next as Record<string, unknown>;
   return begin(next, found.codes, values, context);
 }
@@ -231,7 +240,7 @@ async function begin(
   return followRestore({ ...followed, onlyOnce: values.wait === false }, context);
 }
 
-function noteHowToLookAgain(request: string, values: Values, context: Context): void {
+function noteProgressCommand(request: string, values: Values, context: Context): void {
   const { stage } = context.deployment;
   const { account } = accountOf(values);
   const words = ['server', 'volume', 'at', 'new-name', 'flavor'].flatMap((name) => {
@@ -240,27 +249,33 @@ function noteHowToLookAgain(request: string, values: Values, context: Context): 
   });
   // The stage "local" keeps no record of a restore.
   const local = [...words, ...(values['in-place'] === true ? ['--in-place'] : []), '--yes'];
-  context.lookAgain = [
+  context.progressCommand = [
     `npx autosnap restore --stage ${stage}`,
     `--request ${request}`,
     ...(stage === 'local' ? local : []),
     ...(account === undefined ? [] : [`--account ${account}`]),
   ].join(' ');
-  context.terminal.note(`To look again: ${context.lookAgain}`);
+  context.terminal.note(`To see the progress: ${context.progressCommand}`);
 }
 
 /** Watches a restore that was begun earlier, or resumes it. */
-async function lookAgain(request: string, values: Values, context: Context): Promise<number> {
+async function showProgress(request: string, values: Values, context: Context): Promise<number> {
   const { terminal } = context;
   const { account = 'rackspace' } = accountOf(values);
   const record = await readRecord({ account, request }, context);
+  if (!record && context.deployment.stage === 'local') {
+    throw new UsageError(
+      'The stage "local" keeps no record of a restore: repeat the whole command with --request, as "To see the progress" has printed it',
+    );
+  }
   if (!record) {
     throw new Error(
       `There is no record of a restore ${JSON.stringify(request)}: correct --request or --account, or repeat the whole command with it`,
     );
   }
-  noteHowToLookAgain(request, values, context);
+  noteProgressCommand(request, values, context);
   const isFailed = record.endedAt !== undefined && record.last?.state !== 'done';
+  if (record.endedAt !== undefined && !isFailed) terminal.note(doneBeforeText(record.endedAt));
   if (!isFailed && !isSilent(record)) return followRestore({ record, shown: [], hasQueue: true }, context);
   const code = isFailed ? await followRestore({ record, shown: [], hasQueue: true }, context) : EXIT.good;
   const answer = values.yes === true ? 'y' : isFailed ? await terminal.ask('Go on with it? [y/N] ') : 'y';

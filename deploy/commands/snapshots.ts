@@ -1,6 +1,7 @@
 import type { ListedSnapshot, Listing } from '../../lib/audit/listing.ts';
 import type { AuditSummary } from '../../lib/audit/summary.ts';
-import { minuteText, sizeText } from '../../lib/reporting/sentences/format.ts';
+import { sizeText } from '../../lib/reporting/sentences/format.ts';
+import { takenTexts } from '../../lib/reporting/sentences/taken.ts';
 import { type Command, EXIT, SERVER, textOf } from './command.ts';
 import { findingLines } from './findings.ts';
 import { tableText } from './table.ts';
@@ -41,6 +42,7 @@ export function snapshotsText(
   }: Pick<AuditSummary, 'unlisted' | 'failures'> & Listing,
   terminal: Pick<Terminal, 'columns' | 'style'>,
 ): string {
+  const takenOf = takenTexts(listed);
   const series = Map.groupBy(listed, headingOf);
   const tables = [...series].map(([heading, its]) =>
     [
@@ -48,7 +50,7 @@ export function snapshotsText(
       tableText(
         ['taken', 'id', 'size', 'state', 'stays until', 'why'],
         its.map((one) => [
-          minuteText(one.slot),
+          takenOf(one),
           one.image.slice(0, SHORT_ID),
           one.sizeBytes === undefined ? '-' : sizeText(one.sizeBytes),
           `${one.state}`,

@@ -1,5 +1,5 @@
 import type { Deployment } from '../limits.ts';
-import { type ClientSettings, FunctionFailed, type Functions } from './functions.ts';
+import { type ClientSettings, FunctionFailed, type Functions, resultIn } from './functions.ts';
 
 /**
  * The functions of a deployment; for the stage `local` those of this checkout.
@@ -23,10 +23,12 @@ export async function functionsOf(
     );
   }
   return {
-    invoke: (job, event) =>
-      local.invoke(job, event).catch((error: Error) => {
-        throw new FunctionFailed(error.message);
-      }),
+    invoke: async (job, event) =>
+      resultIn(
+        await local.invoke(job, event).catch((error: Error) => {
+          throw new FunctionFailed(error.message);
+        }),
+      ),
     close: local.close,
   };
 }

@@ -78,7 +78,7 @@ function rowOf(
 ): string[] {
   const { newestGood, ageSeconds, nextRun, proven, volumes, lateVolumes, state } = one;
   return [
-    one.name || one.server,
+    nameOf(one),
     style(
       state === 'uncovered' ? 'dim' : COLORS[SERIES_STATES[state].color],
       state === 'protected' ? 'protected' : `${one.standing}`,
@@ -92,6 +92,11 @@ function rowOf(
     one.region,
     hasSeveral ? one.account : '',
   ];
+}
+
+/** "web-2, was web-1" for a server that is gone and was renamed before. */
+function nameOf({ name, server, formerNames = [] }: ListedServer): string {
+  return `${name || server}${formerNames.length > 0 ? `, was ${formerNames.join(', ')}` : ''}`;
 }
 
 /** "11-23 00:00", in UTC: the years would take the room of other columns. */

@@ -9,7 +9,7 @@ import { type Progress, progressOf, progressText } from './take-progress.ts';
 
 /** The time between two reads of the snapshots, in milliseconds. */
 const POLL_EVERY_MS = 30_000;
-const POLL_EVERY_LOCALLY_MS = 1_000;
+const POLL_EVERY_LOCALLY_MS = 300;
 
 /** `npx autosnap take`: an ad-hoc snapshot now. */
 export const take: Command = {
@@ -25,7 +25,7 @@ export const take: Command = {
     request: {
       type: 'string',
       value: '<name>',
-      help: 'the name of the request: give it to repeat a command, or to look again; default: a new one',
+      help: 'the name of the request: give it to repeat a command, or to see its progress; default: a new one',
     },
     wait: { type: 'boolean', help: 'wait until each snapshot is good, which can take hours' },
     account: ACCOUNT,
@@ -44,16 +44,16 @@ export const take: Command = {
       ...(expires === undefined ? {} : { expires }),
       ...accountOf(values),
     };
-    context.lookAgain = [
+    context.progressCommand = [
       `npx autosnap take --stage ${context.deployment.stage}`,
       ...names.map((name) => `--server ${shellWord(name)}`),
       ...(expires === undefined ? [] : [`--expires ${expires}`]),
       ...(event.account === undefined ? [] : [`--account ${event.account}`]),
       `--request ${request} --wait`,
     ].join(' ');
-    terminal.note(`To repeat this safely, or to look again: ${context.lookAgain}`);
+    terminal.note(`To repeat this safely, or to see the progress: ${context.progressCommand}`);
     const report = await invoke<Report>('snapshot', event, `Snapshots of ${names.join(', ')} are requested`);
-    if (!isJson) terminal.print(reportText(report, terminal));
+    if (!isJson) terminal.print(reportText(report, context));
     const failed = failureOf(report) !== undefined;
     const progress = values.wait && !failed ? await waitUntilGood(report, event, context) : undefined;
     if (isJson) terminal.print(JSON.stringify({ ...report, ...(progress ? { progress } : {}) }, null, 2));
@@ -62,7 +62,7 @@ export const take: Command = {
   },
 };
 
-/** The event of a request, as far as it is looked at again. */
+/** The event of a request, as far as its progress is read. */
 interface Asked {
   servers: { names: readonly string[] };
 }

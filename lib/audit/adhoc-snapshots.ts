@@ -1,6 +1,6 @@
 import pMap from 'p-map';
+import { ADHOC } from '../config/adhoc-event.ts';
 import { DAY_MS } from '../config/dates.ts';
-import { ADHOC } from '../config/policy.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';

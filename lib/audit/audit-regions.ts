@@ -25,6 +25,7 @@ import type { SelectedSince } from './expected-state.ts';
 import type { Audit, SeenCleanups, SeenSchedules } from './model.ts';
 import { copiesReader } from './policy-copies.ts';
 import { protectionOf } from './protection.ts';
+import { restoreLeftoversIn } from './restore-leftovers.ts';
 import { leftByTwo } from './seen-cleanups.ts';
 import { goneInEveryRegion, outOfSight, serversWithoutImages, unknownOf } from './unlisted-servers.ts';
 import { unmanagedBackupsIn } from './unmanaged-backups.ts';
@@ -259,6 +260,7 @@ export async function auditRegions(
     const growth = { policies: policiesHere, images, owner: run.owner, now: run.now };
     result.warnings.push(...(await forecastRegionQuotas(session, region, growth)));
   }
+  result.warnings.push(...regions.flatMap((one) => restoreLeftoversIn(one, run)));
   const counted = new Set(result.series.flatMap(({ snapshots }) => snapshots.map(({ image }) => image)));
   result.leftBehind.push(...regions.flatMap((one) => unmanagedSnapshotsIn(one, counted, session, run)));
   result.warnings.push(...(await missingAdhocImages(session, found.regions, adhocSnapshots)));

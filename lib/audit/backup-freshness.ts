@@ -5,7 +5,7 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backups.ts';
 import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 
 /** The slots of good backups of a policy in one region. */

@@ -9,7 +9,7 @@ import { type CheckedCopy, checkCopy } from '../offsite/copy-state.ts';
 import type { CopyStore } from '../offsite/copy-store.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { type AuditedSeries, type Copied, LATE } from './model.ts';
 import type { Naming } from './naming.ts';
 import { countServers, type ServerCount } from './server-count.ts';

@@ -1,5 +1,5 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { HOUR_MS } from '../config/dates.ts';
-import { ADHOC } from '../config/policy.ts';
 import { printable } from '../openstack/printable.ts';
 import { keyOf, type Reason } from '../reporting/reasons.ts';
 import type { Entry, Report } from '../reporting/report.ts';

@@ -1,7 +1,7 @@
 import { byTime, isoSeconds } from '../config/dates.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { AuditedSeries, Proof } from './model.ts';
 import type { Naming } from './naming.ts';
 import { isExpected } from './series-states.ts';
@@ -26,6 +26,7 @@ export function proofOf(snapshots: readonly Snapshot[], asked: boolean, now: Dat
   return {
     ...(proven ? { proven: isoSeconds(proven), ...(volumes ? { provenVolumes: volumes } : {}) } : {}),
     ...(recoverySeconds === undefined ? {} : { recoverySeconds }),
+    ...(recovery?.isAtMost ? { isAtMost: true as const } : {}),
     ...(since ? { unprovenSeconds: Math.floor((now.getTime() - since.getTime()) / 1000) } : {}),
     ...(failed && (!proven || proven < failed) ? { failed: isoSeconds(failed) } : {}),
   };

@@ -1,8 +1,8 @@
 import { byTime } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { counts, FAILED_FOR_MS, hasPassed, retain } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { ExpiryCondition } from './model.ts';
 import { nextRunAfter } from './next-run.ts';
 

@@ -1,4 +1,4 @@
-import { ADHOC } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
 import { failureOf } from '../reporting/failure.ts';
 import type { ReasonCode } from '../reporting/reasons.ts';
 import type { Entry, Outcome, Report } from '../reporting/report.ts';

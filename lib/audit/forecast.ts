@@ -1,8 +1,8 @@
 import { byTime } from '../config/dates.ts';
 import type { Policy } from '../config/policy.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { orphanFloor } from '../snapshots/orphan-plan.ts';
 import { endOf, FAILED_FOR_MS, failedAdhocEnd, hasPassed, staysBecause } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { type Expiry, forecastExpiry } from './expiry-forecast.ts';
 import { gaps } from './missing-snapshots.ts';
 import type { Gap } from './model.ts';

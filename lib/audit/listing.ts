@@ -6,12 +6,13 @@ import { restorableText, worstRecoveryText } from '../reporting/sentences/recove
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 import { matchesCriteria } from '../snapshots/selector.ts';
 import { digest } from './digest.ts';
+import { worstSeriesOfServers } from './headline.ts';
 import type { Audit, AuditedSeries, AuditedSnapshot, SeriesState } from './model.ts';
 import { namingOf } from './naming.ts';
 import { reportPage } from './page.ts';
 import { type Recovery, recoveries, recoveryOf, worstRecoveries } from './recovery.ts';
 import { isExpected, SERIES_STATES, worstFirst } from './series-states.ts';
-import { serverKey } from './server-sets.ts';
+import { seriesOfServers, serverKey, sharedOf } from './server-sets.ts';
 import { type SnapshotTexts, snapshotTexts } from './snapshot-texts.ts';
 
 /** What an audit can list besides its summary. */
@@ -46,6 +47,8 @@ export interface ListedServer extends Recovery {
   server: string;
   /** Empty if it is not known. */
   name: string;
+  /** Its earlier names, if the server is gone; absent without any. */
+  formerNames?: string[];
   /** `uncovered`: no policy selects the server, and it has no snapshots of one. */
   state: SeriesState | 'uncovered';
   /** The state in words, such as how late the server is. */
@@ -69,7 +72,7 @@ export interface ListedServer extends Recovery {
 /** A snapshot of a server or of one of its volumes. Times are ISO, in UTC. */
 export interface ListedSnapshot
   extends Pick<AuditedSeries, 'account' | 'region' | 'server' | 'name' | 'policy' | 'volume'>,
-    Pick<AuditedSnapshot, 'image' | 'slot' | 'status' | 'sizeBytes' | 'action' | 'expiresAt'>,
+    Pick<AuditedSnapshot, 'image' | 'slot' | 'madeAt' | 'status' | 'sizeBytes' | 'action' | 'expiresAt'>,
     SnapshotTexts {
   /** Whether the snapshot is good, pending, stuck, failed or of an unknown status. */
   kind: AuditedSnapshot['state'];
@@ -108,18 +111,15 @@ export function listingOf(audit: Audit, { list, of }: ListRequest, stage: string
 }
 
 function serversOf({ series, at }: Audit): ListedServer[] {
-  // A volume of several servers is a part of each.
-  const parts = series.flatMap((one) => [one, ...sharedOf(one)]);
-  const byServer = Map.groupBy(parts, (one) => JSON.stringify([one.account, one.region, one.server]));
-  return [...byServer.values()]
-    .map((its) => [...its].sort(worstFirst) as [AuditedSeries, ...AuditedSeries[]])
-    .sort(([a], [b]) => Number(isExpected(b)) - Number(isExpected(a)) || worstFirst(a, b))
-    .map((its) => listedServer(its, at));
-}
-
-/** The series of a volume of several servers as that of each other server. */
-function sharedOf(series: AuditedSeries): AuditedSeries[] {
-  return (series.alsoOf ?? []).map((other) => ({ ...series, ...other }));
+  // The state that the sentence counts.
+  const worstOf = new Map(worstSeriesOfServers({ series }).map((one) => [serverKey(one), one]));
+  return seriesOfServers(series)
+    .map((its) => {
+      const [worst] = its.toSorted(worstFirst) as [AuditedSeries];
+      return { its, worst: worstOf.get(serverKey(worst)) ?? worst };
+    })
+    .sort((a, b) => Number(isExpected(b.worst)) - Number(isExpected(a.worst)) || worstFirst(a.worst, b.worst))
+    .map((server) => listedServer(server, at));
 }
 
 /** The servers that no policy selects, without those that still have snapshots of one. */
@@ -142,22 +142,29 @@ function uncoveredServers({ uncovered, series }: Audit): ListedServer[] {
     );
 }
 
-/** @param all the series of a server, the worst first. */
-function listedServer([worst, ...others]: [AuditedSeries, ...AuditedSeries[]], at: string): ListedServer {
-  const all = [worst, ...others];
+/**
+ * @param all the series of a server.
+ * @param worst the one that decides its state.
+ */
+function listedServer(
+  { its: all, worst }: { its: readonly AuditedSeries[]; worst: AuditedSeries },
+  at: string,
+): ListedServer {
   const expected = all.filter(isExpected);
   const its = expected.length > 0 ? expected : all;
   const parts = [...Map.groupBy(its, ({ volume }) => volume?.id).values()];
-  const recovery = recoveryOf(its, at);
+  const recovery = recoveryOf(all, at);
   const nextRun = its.flatMap((one) => one.nextRun ?? []).sort()[0];
   const proven = newestOf(its.flatMap(({ proof }) => proof?.proven ?? []));
   const volumes = parts.filter(([first]) => first?.volume !== undefined);
   const { account, region, server, state } = worst;
+  const formerNames = [...new Set(all.flatMap((one) => one.formerNames ?? []))];
   return printableIn({
     account,
     region,
     server,
     name: all.find(({ name }) => name)?.name ?? '',
+    ...(formerNames.length > 0 ? { formerNames } : {}),
     state,
     standing: standingText(worst, SERIES_STATES[state].label),
     policies: [...new Set(its.map(({ policy }) => policy))].sort(),
@@ -187,14 +194,22 @@ function newestOf(times: readonly string[]): string | undefined {
 /** The snapshots that `of` selects: by server and volume, newest first. */
 function snapshotsOf(audit: Audit, of: string | undefined): ListedSnapshot[] {
   const textsOf = snapshotTexts(audit);
-  const isServer = ({ server, name }: AuditedSeries) => of === undefined || isNamed({ id: server, name }, of);
+  const ofServer = Map.groupBy(audit.series, serverKey);
+  // The snapshots of a volume do not know the name of a server that is gone.
+  const namesOf = (series: AuditedSeries) =>
+    [series, ...(ofServer.get(serverKey(series)) ?? [])].flatMap(({ name, formerNames = [] }) => [
+      name,
+      ...formerNames,
+    ]);
+  const isServer = (series: AuditedSeries) =>
+    of === undefined || namesOf(series).some((name) => isNamed({ id: series.server, name }, of));
   return audit.series.flatMap((first) => {
     const series = [first, ...sharedOf(first)].find(isServer) ?? first;
     const { account, region, server, name, policy, volume } = series;
     return series.snapshots
       .filter(({ image }) => isServer(series) || (of !== undefined && image.startsWith(of)))
       .map((snapshot): ListedSnapshot => {
-        const { image, slot, status, sizeBytes, action, expiresAt, state: kind, reasons } = snapshot;
+        const { image, slot, madeAt, status, sizeBytes, action, expiresAt, state: kind, reasons } = snapshot;
         return printableIn({
           account,
           region,
@@ -204,6 +219,7 @@ function snapshotsOf(audit: Audit, of: string | undefined): ListedSnapshot[] {
           ...(volume ? { volume } : {}),
           image,
           slot,
+          madeAt,
           status,
           kind,
           ...(sizeBytes === undefined ? {} : { sizeBytes }),

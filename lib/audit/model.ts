@@ -161,6 +161,8 @@ export type ExpiryCondition = 'PENDING' | 'DRILL' | 'FAILS' | 'RATE';
 export interface AuditedSnapshot {
   image: string;
   slot: string;
+  /** When the cloud began to make it. */
+  madeAt: string;
   status: string;
   state: 'good' | 'pending' | 'stuck' | 'failed' | 'unknown';
   sizeBytes?: number;
@@ -193,6 +195,8 @@ export interface AuditedSeries {
    * known.
    */
   name: string;
+  /** Its earlier names, if the server is gone; absent without any. */
+  formerNames?: string[];
   /** For the snapshots of one of the server's volumes; absent for its images. */
   volume?: { id: string; name: string };
   /** The other servers of the policy that the volume is attached to; absent without any. */
@@ -274,6 +278,8 @@ export interface Proof {
   unprovenSeconds?: number;
   /** How long that drill took until the check answered, or else until the server was ACTIVE. */
   recoverySeconds?: number;
+  /** Whether it took this long at most; absent if the time was measured. */
+  isAtMost?: true;
   /** When the last drill ended, if it failed. */
   failed?: string;
 }

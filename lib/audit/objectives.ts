@@ -7,7 +7,7 @@ import { isExpected } from './series-states.ts';
 /**
  * The objectives of a policy that a series misses, in milliseconds; undefined if it misses none.
  * A series without a good snapshot, or without a measured drill, misses no objective: these are
- * other troubles.
+ * other troubles. A time that is only a limit misses none either.
  */
 export function missedObjectives(
   series: AuditedSeries,
@@ -18,7 +18,7 @@ export function missedObjectives(
     seconds !== undefined && objectiveMs !== undefined && seconds * 1000 > objectiveMs;
   const missed = {
     ...(isOver(series.ageSeconds, point) ? { point: point! } : {}),
-    ...(isOver(series.proof?.recoverySeconds, time) ? { time: time! } : {}),
+    ...(!series.proof?.isAtMost && isOver(series.proof?.recoverySeconds, time) ? { time: time! } : {}),
   };
   return Object.keys(missed).length > 0 ? missed : undefined;
 }

@@ -3,10 +3,10 @@ import type { Policy } from '../config/policy.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup } from '../snapshots/cleanup-plan.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import type { Reader } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 import type { AuditedSeries } from './model.ts';
 

@@ -1,4 +1,5 @@
-import { ADHOC, type Policy } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
+import type { Policy } from '../config/policy.ts';
 import type { CopyContext } from '../offsite/copy.ts';
 import type { CheckedCopy } from '../offsite/copy-state.ts';
 import { bareServer, type Server } from '../openstack/compute.ts';
@@ -8,7 +9,7 @@ import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { planCleanup } from '../snapshots/cleanup-plan.ts';
 import { homeOf } from '../snapshots/home-region.ts';
-import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
 import { type Reader, readerOf } from '../snapshots/ownership.ts';
 import {
   lacksVolumeService,
@@ -16,6 +17,7 @@ import {
   type UncertainServer,
 } from '../snapshots/region-inventory.ts';
 import { maySelect, selectServers } from '../snapshots/selector.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import { attachedVolumes, volumesOf } from '../volumes/attached.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import { backedUpBy } from './backup-freshness.ts';
@@ -148,6 +150,7 @@ export function protectionOf(
       ...common,
       server: id,
       name: (server ?? placeholder)?.name ?? planned.get(id)?.name ?? '',
+      ...(isHere ? {} : formerNamesIn(snapshots)),
       policy: policy.policy,
       ...(grows
         ? {
@@ -211,6 +214,7 @@ export function protectionOf(
           ...common,
           server,
           name,
+          ...(volume || serverOf.has(server) ? {} : formerNamesIn(items.map(({ snapshot }) => snapshot))),
           ...(volume ? { volume } : {}),
           policy: ADHOC,
           ...(inventory.gone.has(server) ? {} : { countedBy: policy.policy }),
@@ -259,4 +263,11 @@ function placeholderServers(
       return [id, { ...server, taskState: 'unknown' }];
     }),
   );
+}
+
+/** The names in the snapshots of a deleted server, other than the last one. */
+function formerNamesIn(snapshots: readonly Snapshot[]): Pick<AuditedSeries, 'formerNames'> {
+  const names = new Set(snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime()).map(serverNameIn));
+  const [, ...former] = names;
+  return former.length > 0 ? { formerNames: former } : {};
 }

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { DAY_MS, HOUR_MS } from '../config/dates.ts';
 import type { FunctionSettings } from '../config/environment.ts';
-import { readOptionalEvent, text } from '../config/policy.ts';
+import { text } from '../config/field-values.ts';
+import { readOptionalEvent } from '../config/read-event.ts';
 import { strict } from '../config/schema.ts';
 import { publishAlert } from '../reporting/alerts.ts';
 import type { Reason } from '../reporting/reasons.ts';

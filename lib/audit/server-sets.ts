@@ -22,9 +22,7 @@ export interface ServerSet {
  * the series with the other server.
  */
 export function setsOf(all: readonly AuditedSeries[]): ServerSet[] {
-  const parts = all
-    .filter(isExpected)
-    .flatMap((series) => [series, ...(series.alsoOf ?? []).map((server) => ({ ...series, ...server }))]);
+  const parts = all.filter(isExpected).flatMap((series) => [series, ...sharedOf(series)]);
   return [...Map.groupBy(parts, (part) => `${serverKey(part)} ${part.policy}`).values()].map((its) => {
     const sorted = its.toSorted(byVolume);
     const worst = its.toSorted(worstPartFirst);
@@ -36,6 +34,17 @@ export function setsOf(all: readonly AuditedSeries[]): ServerSet[] {
       behind: worst.filter((part) => slotOf(part) < newest),
     };
   });
+}
+
+/** The series of each server. A volume of several servers is a part of each. */
+export function seriesOfServers(all: readonly AuditedSeries[]): AuditedSeries[][] {
+  const parts = all.flatMap((series) => [series, ...sharedOf(series)]);
+  return [...Map.groupBy(parts, serverKey).values()];
+}
+
+/** The series of a volume of several servers as that of each other server. */
+export function sharedOf(series: AuditedSeries): AuditedSeries[] {
+  return (series.alsoOf ?? []).map((other) => ({ ...series, ...other }));
 }
 
 /** Identifies the server of a series. */

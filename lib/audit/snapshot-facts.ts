@@ -1,9 +1,11 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { DAY_MS, isoSeconds } from '../config/dates.ts';
-import { ADHOC } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
-import { isStuck, isTakenAgain, type Snapshot } from '../snapshots/marker.ts';
+import { isTakenAgain } from '../snapshots/adhoc-snapshot.ts';
 import { hasPassed } from '../snapshots/retention.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
+import { isStuck } from '../snapshots/snapshot-state.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { isStuckCreating } from '../volumes/plan.ts';
 import type { RunForecast } from './forecast.ts';
@@ -41,6 +43,7 @@ export function snapshotFacts(
     return {
       image: snapshot.id,
       slot: isoSeconds(snapshot.slot),
+      madeAt: isoSeconds(snapshot.createdAt),
       status: snapshot.status,
       // A snapshot that is being backed up is not in trouble, and is good again afterwards.
       state: stuck ? 'stuck' : isBackingUp(snapshot) ? 'pending' : snapshot.state,

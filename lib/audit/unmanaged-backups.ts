@@ -3,7 +3,7 @@ import { backupReaderOf, makesBackups } from '../offsite/backups.ts';
 import type { Session } from '../openstack/session.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import type { Finding } from '../reporting/reasons.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 
 /**

@@ -1,10 +1,10 @@
-import { ADHOC } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 
 /** The snapshots of a policy in a region that no cleanup manages any more. */

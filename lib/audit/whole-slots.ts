@@ -1,8 +1,8 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Volume } from '../openstack/volumes.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import type { SeriesPlan } from '../snapshots/series-plan.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { attachedSince, volumesInImage, volumesLackedBy } from '../volumes/attached.ts';
 import { isInSetOf } from '../volumes/set.ts';
 import { later } from './expected-state.ts';

@@ -1,4 +1,4 @@
-import { isKeyOf } from './policy.ts';
+import { isKeyOf } from './read-event.ts';
 
 /** Finds the accounts whose names start with a prefix. */
 export type FindAccounts = (prefix: string) => Promise<string[]>;

@@ -27,6 +27,8 @@ export interface FunctionSettings {
   heartbeat: string | undefined;
   /** The link to the report page in the digest. */
   reportLink: (typeof REPORT_LINKS)[number];
+  /** Whether the log is for people who read it now, on this machine, and not JSON. */
+  isLogForPeople: boolean;
   /** The price of one stored gigabyte per month. */
   pricePerGb: number | undefined;
 }
@@ -46,6 +48,7 @@ export function settings(): FunctionSettings {
     topic: env.AUTOSNAP_TOPIC || undefined,
     heartbeat: env.AUTOSNAP_HEARTBEAT || undefined,
     reportLink: env.AUTOSNAP_REPORT_LINK === 'console' ? 'console' : 'signed',
+    isLogForPeople: env.AUTOSNAP_LOG === 'text',
     pricePerGb: Number.isFinite(price) ? price : undefined,
   };
 }

@@ -1,19 +1,11 @@
 import * as v from 'valibot';
 import { eachAccount, includesAccount } from './accounts.ts';
-import {
-  type Adhoc,
-  accounts,
-  dryRun,
-  isAdhoc,
-  isKeyOf,
-  type Policy,
-  parseEvent,
-  policyName,
-  readEvent,
-  regions,
-  servers,
-} from './policy.ts';
+import { type Adhoc, isAdhoc } from './adhoc-event.ts';
+import { accounts, dryRun, regions } from './common-fields.ts';
+import { type Policy, parseEvent, policyName } from './policy.ts';
+import { isKeyOf, readEvent } from './read-event.ts';
 import { strict } from './schema.ts';
+import { servers } from './selector-fields.ts';
 import { invalidEvent, ValidationError } from './validation-error.ts';
 
 /**
@@ -90,25 +82,27 @@ export function eachAccountOf(event: unknown, { policies = [] }: Pick<EventConte
  */
 export function resolveEvent(event: unknown, context: EventContext): Policy | Adhoc {
   if (isKeyOf('adhoc', event) && isKeyOf('policy', event)) {
-    throw invalidEvent('adhoc, policy: send either adhoc or policy');
+    throw invalidEvent({ field: 'adhoc, policy', text: 'send either adhoc or policy' });
   }
   if (isNaming(event)) return namedPolicy(event, context);
   if (isAnonymous(event)) {
-    throw invalidEvent(
-      'policy: is missing: send {"policy": "<name>"}, or for an ad-hoc snapshot {"adhoc": true, "servers": {"names": ["<server>"]}}',
-    );
+    throw invalidEvent({
+      field: 'policy',
+      text: 'is missing: send {"policy": "<name>"}, or for an ad-hoc snapshot {"adhoc": true, "servers": {"names": ["<server>"]}}',
+    });
   }
   const order = parseWholeEvent(event, context);
   const isAccepted = isAdhoc(order) || order.dryRun || !context.policies || !context.isDeployed;
   if (isAccepted) return order;
   if (!context.policies?.some(({ policy }) => policy === order.policy)) {
-    throw invalidEvent(
-      `policy: there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
-    );
+    throw invalidEvent({
+      field: 'policy',
+      text: `there is no policy "${order.policy}" in this deployment, and the event is a complete policy: add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
+    });
   }
-  throw invalidEvent(
-    `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
-  );
+  throw invalidEvent({
+    text: `the event is a complete policy, and the deployed policy "${order.policy}" may differ: send {"policy": "${order.policy}"}, or add "dryRun": true to see what these rules would do. Nothing is created, copied or deleted`,
+  });
 }
 
 /**
@@ -123,8 +117,10 @@ function parseWholeEvent(event: unknown, { policies = [], isDeployed }: EventCon
     const isNamed = isDeployed && policies.some(({ policy }) => policy === name);
     if (!(error instanceof ValidationError && isNamed)) throw error;
     throw invalidEvent(
-      `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
-      ...error.problems,
+      {
+        text: `the policy is incomplete, but has more keys than a policy name: send {"policy": "${name}"}`,
+      },
+      ...error.problems.map((text) => ({ text })),
     );
   }
 }
@@ -133,7 +129,10 @@ function parseWholeEvent(event: unknown, { policies = [], isDeployed }: EventCon
 export function policyOf(event: unknown, context: EventContext): Policy {
   const order = isKeyOf('adhoc', event) ? undefined : resolveEvent(event, context);
   if (order && !isAdhoc(order)) return order;
-  throw invalidEvent('adhoc: only snapshot takes ad-hoc events: send {"policy": "<name>"}');
+  throw invalidEvent({
+    field: 'adhoc',
+    text: 'only snapshot takes ad-hoc events: send {"policy": "<name>"}',
+  });
 }
 
 /**
@@ -142,23 +141,24 @@ export function policyOf(event: unknown, context: EventContext): Policy {
 export function wholePolicyOf(event: unknown, context: EventContext): Policy {
   const policy = policyOf(event, context);
   if (!isNarrowed(event)) return policy;
-  throw invalidEvent("servers, regions: this job can't be narrowed: leave them out");
+  throw invalidEvent({ field: 'servers, regions', text: "this job can't be narrowed: leave them out" });
 }
 
 /** {@link policyOf} for drills, which can be narrowed to servers, and not to regions. */
 export function drillPolicyOf(event: unknown, context: EventContext): Policy {
   const policy = policyOf(event, context);
   if (!isNaming(event) || !isKeyOf('regions', event)) return policy;
-  throw invalidEvent('regions: drills can be narrowed to servers alone: leave it out');
+  throw invalidEvent({ field: 'regions', text: 'drills can be narrowed to servers alone: leave it out' });
 }
 
 function namedPolicy(event: unknown, { policies }: EventContext): Policy {
   const asked = readEvent(event, PolicyNameEvent);
   const name = asked.policy;
   if (!policies) {
-    throw invalidEvent(
-      'policy: no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
-    );
+    throw invalidEvent({
+      field: 'policy',
+      text: 'no policies are deployed with this code: send a complete policy: nothing is created, copied or deleted',
+    });
   }
   const matches = policies.filter(({ policy }) => policy === name);
   if (matches.length === 0) {
@@ -171,9 +171,10 @@ function namedPolicy(event: unknown, { policies }: EventContext): Policy {
   }
   const others = asked.regions?.filter((region) => deployed.regions?.includes(region) === false) ?? [];
   if (others.length > 0) {
-    throw invalidEvent(
-      `regions: the policy "${name}" is not for ${others.join(', ')}, but for ${deployed.regions?.join(', ')}: nothing is created, copied or deleted`,
-    );
+    throw invalidEvent({
+      field: 'regions',
+      text: `the policy "${name}" is not for ${others.join(', ')}, but for ${deployed.regions?.join(', ')}: nothing is created, copied or deleted`,
+    });
   }
   return {
     ...deployed,

@@ -1,5 +1,6 @@
 import { closest, distance } from 'fastest-levenshtein';
 import * as v from 'valibot';
+import type { FieldProblem } from '../reporting/reasons.ts';
 
 /** The maximum edit distance of a key that is suggested as the correct spelling. */
 const MAX_TYPOS = 2;
@@ -77,8 +78,8 @@ export function field<const S extends v.GenericSchema>(description: string, sche
 }
 
 /**
- * Converts validation issues to one line each: `keep.last: must be …`. valibot's default messages
- * are not used, because they quote the value, which may be a secret.
+ * Converts validation issues to problems of fields. valibot's default messages are not used,
+ * because they quote the value, which may be a secret.
  *
  * @param whole the path of the outermost object.
  * @param namesKey decides which unknown keys may be named, if an unknown key may be a secret.
@@ -87,14 +88,19 @@ export function problemsOf(
   issues: readonly v.BaseIssue<unknown>[],
   whole: string,
   namesKey = (_key: string) => true,
-): string[] {
+): FieldProblem[] {
   const problems = issues.map((issue) => {
     const isHidden = Array.isArray(issue.requirement) && !namesKey(String(issue.path?.at(-1)?.key));
-    const path = isHidden ? hiddenPath(issue) : (v.getDotPath(issue) ?? whole);
-    return `${path}: ${issue.message}${correctionFor(issue)}`;
+    const field = isHidden ? hiddenPath(issue) : (v.getDotPath(issue) ?? whole);
+    return { field, text: `${issue.message}${correctionFor(issue)}` };
   });
   // A value such as 0.5 fails several checks, which have the same message.
-  return [...new Set(problems)];
+  return [...new Map(problems.map((one) => [problemText(one), one])).values()];
+}
+
+/** A problem with its path: `keep.last: must be …`. */
+export function problemText({ field, text }: FieldProblem): string {
+  return field === undefined ? text : `${field}: ${text}`;
 }
 
 /** The path of an unknown key without the key itself: `a key of servers`. */

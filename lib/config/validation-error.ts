@@ -1,5 +1,6 @@
-import { codesIn, type Reason, type ReasonCode } from '../reporting/reasons.ts';
+import { codesIn, type FieldProblem, type Reason, type ReasonCode } from '../reporting/reasons.ts';
 import { sentenceOf } from '../reporting/sentences.ts';
+import { problemText } from './schema.ts';
 
 /**
  * Invalid input: an event, a secret or a schedule. The error is thrown before anything is created
@@ -19,11 +20,13 @@ export class ValidationError extends Error {
 
   /** The problems as a list; only the message if the reason has no list of problems. */
   get problems(): readonly string[] {
-    return 'problems' in this.reason ? this.reason.problems : [this.message];
+    const { reason } = this;
+    if (reason.code === 'EVENT_INVALID') return reason.problems.map(problemText);
+    return 'problems' in reason ? reason.problems : [this.message];
   }
 }
 
-/** The error for an event with these problems. Each problem has its path and the remedy. */
-export function invalidEvent(...problems: string[]): ValidationError {
+/** The error for an event with these problems. */
+export function invalidEvent(...problems: FieldProblem[]): ValidationError {
   return new ValidationError({ code: 'EVENT_INVALID', problems });
 }

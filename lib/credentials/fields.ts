@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import * as v from 'valibot';
-import { problemsOf, quotable } from '../config/schema.ts';
+import { problemsOf, problemText, quotable } from '../config/schema.ts';
 import { isLoopback } from '../openstack/credentials.ts';
 
 /** A text. Messages never show a value, because even an invalid value may be a secret. */
@@ -60,5 +60,5 @@ export function check<S extends v.GenericSchema>(
 ): v.InferOutput<S> {
   const result = v.safeParse(schema, fields);
   if (result.success) return result.output;
-  throw new SecretProblems(...problemsOf(result.issues, 'it', isFieldName));
+  throw new SecretProblems(...problemsOf(result.issues, 'it', isFieldName).map(problemText));
 }

@@ -2,9 +2,11 @@ import pMap from 'p-map';
 import * as v from 'valibot';
 import { eachAccount } from '../config/accounts.ts';
 import { eachAccountOf, isNaming, policyOf } from '../config/event.ts';
-import { isKeyOf, type Policy, parsePolicy, readOptionalEvent } from '../config/policy.ts';
+import { type Policy, parsePolicy } from '../config/policy.ts';
+import { isKeyOf, readOptionalEvent } from '../config/read-event.ts';
 import { strict } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
+import type { FieldProblem } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { localDisksFinder } from '../snapshots/local-disks.ts';
 import { forecastRegionQuotas } from '../snapshots/quota-finder.ts';
@@ -183,13 +185,13 @@ export function policiesToCheck(event: unknown, deployed: readonly Policy[] | un
 }
 
 function parseAll(events: unknown[]): Policy[] {
-  const problems: string[] = [];
+  const problems: FieldProblem[] = [];
   const policies = events.flatMap((event, i) => {
     try {
       return eachAccount(event).map(parsePolicy);
     } catch (error) {
       if (!(error instanceof ValidationError)) throw error;
-      problems.push(...error.problems.map((problem) => `policies.${i}: ${problem}`));
+      problems.push(...error.problems.map((text) => ({ field: `policies.${i}`, text })));
       return [];
     }
   });

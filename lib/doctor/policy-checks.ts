@@ -9,11 +9,11 @@ import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { blockingState } from '../snapshots/blocking-state.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { cleanupTooRare } from '../snapshots/cleanup-pace.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import { type Selection, selectServers } from '../snapshots/selector.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import type { RegionContents } from './account-checks.ts';
-import { cleanupTooRare } from './cleanup-pace.ts';
 import { type CheckResult, fail, pass, warn } from './diagnosis.ts';
 import { closestOverlap } from './schedule-overlap.ts';
 

@@ -7,7 +7,7 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
 import type { RecoveryTime } from '../snapshots/drill-marks.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { ownershipOf, type Unproven } from './ownership.ts';
 import { probe } from './probe.ts';
 import { DRILL_KEY, type DrillRecord, readRecords, withRecord } from './record.ts';
@@ -142,7 +142,11 @@ async function nextStep(context: DrillContext, attempt: DrillAttempt): Promise<D
     });
   }
   const beganAt = attempt.record?.at ?? server.createdAt;
-  const { passed, reason, recovery } = await verdictOn(context.drill, detail, server.createdAt, beganAt);
+  const { passed, reason, recovery } = await verdictOn(context.drill, detail, {
+    createdAt: server.createdAt,
+    beganAt,
+    isFirstCheck: step.reasons[0].code === 'DRILL_NOT_CHECKED',
+  });
   if (passed === undefined) return { ...step, reasons: [reason] };
   const booted = bootedVolumes(attempt, detail);
   const problem = await writeVerdict(context.session, image, passed, booted, recovery);
@@ -227,13 +231,13 @@ export async function writeRecord(session: Session, image: Source, record: Drill
  * The verdict on a snapshot, from the state of its throw-away server. `passed` is undefined while
  * the server may still boot.
  *
- * @param beganAt when the drill requested the server, or before that its volumes.
+ * @param facts.beganAt when the drill requested the server, or before that its volumes.
+ * @param facts.isFirstCheck whether this run has not checked the server before.
  */
 async function verdictOn(
   { hours, check }: Drill,
   { status, fault, addresses, launchedAt }: ServerDetail,
-  createdAt: Date,
-  beganAt: Date,
+  { createdAt, beganAt, isFirstCheck }: { createdAt: Date; beganAt: Date; isFirstCheck: boolean },
 ): Promise<{ passed?: boolean; reason: Reason; recovery?: RecoveryTime }> {
   const ageMs = Date.now() - createdAt.getTime();
   const minutes = Math.round(ageMs / MINUTE_MS);
@@ -248,10 +252,15 @@ async function verdictOn(
   if (status !== 'ACTIVE') return late({ code: 'DRILL_NOT_ACTIVE', status, minutes });
   const since = (at: Date) => Math.max(0, Math.round((at.getTime() - beganAt.getTime()) / 1000));
   // Without the time from the cloud, the server was ACTIVE by now.
-  const recovery = { activeSeconds: since(launchedAt && launchedAt >= createdAt ? launchedAt : new Date()) };
-  if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED', ...recovery }, recovery };
+  const activeAt = launchedAt && launchedAt >= createdAt ? launchedAt : undefined;
+  const activeSeconds = since(activeAt ?? new Date());
+  // A server that an earlier run has requested may have been ready long before this check.
+  const isLateCheck = isFirstCheck && ageMs > MINUTE_MS;
+  const limit = { isAtMost: true as const };
+  const active = { activeSeconds, ...(isLateCheck && !activeAt ? limit : {}) };
+  if (!check) return { passed: true, reason: { code: 'DRILL_BOOTED', ...active }, recovery: active };
   const answer = await probe(addresses, check);
-  const answered = { ...recovery, answeredSeconds: since(new Date()) };
+  const answered = { activeSeconds, answeredSeconds: since(new Date()), ...(isLateCheck ? limit : {}) };
   return 'good' in answer
     ? { passed: true, reason: { code: 'DRILL_ANSWERED', ...answer.good, ...answered }, recovery: answered }
     : late({ code: 'DRILL_SILENT', answers: answer.bad, minutes });

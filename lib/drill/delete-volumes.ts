@@ -35,6 +35,10 @@ export async function deleteVolumes(
   const step: DeletionStep = { left: [], isOpen: false, problems: [], abandoned: [] };
   for (const one of found) {
     const { part, volume, problem } = one;
+    if (problem && mayBeOfOwnServer(problem, record)) {
+      step.left.push(part);
+      continue;
+    }
     if (volume && problem) {
       // A volume without the mark is somebody's who has removed the mark.
       if (problem.code !== 'DRILL_VOLUME_METADATA_CHANGED') step.abandoned.push(abandoned(volume, problem));
@@ -53,6 +57,19 @@ export async function deleteVolumes(
 /** A volume without an id in the record may exist while its request may still be carried out. */
 function mayExist({ part, volume }: FoundVolume, { at }: VolumeRecord): boolean {
   return volume !== undefined || (part.id === undefined && Date.now() - at.getTime() < LONGEST_REQUEST_MS);
+}
+
+/**
+ * Whether the server that has a volume may be the drill's: the cloud has refused to make it, or has
+ * not answered, and a listing lacked it.
+ */
+function mayBeOfOwnServer({ code }: Reason, { server, requestedAt }: VolumeRecord): boolean {
+  return (
+    code === 'DRILL_VOLUME_ELSEWHERE' &&
+    server === undefined &&
+    requestedAt !== undefined &&
+    Date.now() - requestedAt.getTime() < LONGEST_REQUEST_MS
+  );
 }
 
 /**

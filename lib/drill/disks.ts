@@ -5,7 +5,7 @@ import type { Session } from '../openstack/session.ts';
 import type { MissingVolume, Reason } from '../reporting/reasons.ts';
 import type { RestoreInventory } from '../restore/inventory.ts';
 import { type VolumePart, volumePartsOf } from '../restore/volume-parts.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import type { Source } from './source.ts';
 

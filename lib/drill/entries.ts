@@ -1,3 +1,4 @@
+import { isoSeconds } from '../config/dates.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Entry } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
@@ -8,7 +9,8 @@ import type { VolumeDrill } from './volume-drill.ts';
 /** The report entry of a drill, under the server whose snapshot is booted. */
 export function drillEntry(target: DrillTarget, { outcome, reasons, recovery }: DrillResult): Entry {
   const { server, region, policy, id, serverName: name } = target;
-  return { server, name, region, policy, image: id, outcome, ...reasonOf(...reasons), ...recovery };
+  const slot = isoSeconds(target.slot);
+  return { server, name, region, policy, image: id, slot, outcome, ...reasonOf(...reasons), ...recovery };
 }
 
 /** The report entries of the throw-away servers, except those that no drill provably made. */

@@ -1,6 +1,7 @@
 import { HOUR_MS } from '../config/dates.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
+import { listVolumes, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { createVolumeOnce } from '../volumes/create-once.ts';
 import type { FoundVolume } from './find-volumes.ts';
@@ -11,7 +12,7 @@ import type { RecordedVolume, VolumeRecord } from './volume-record.ts';
 /** The length of a name to which `-drill` is added; Cinder allows 255 characters. */
 const LONGEST_NAME = 249;
 
-/** The volumes that were requested, and why the cloud made none of the others. */
+/** The volumes that exist or may exist, and why the cloud made none of the others. */
 export interface RequestedVolumes {
   volumes: RecordedVolume[];
   refusal?: Reason;
@@ -38,16 +39,20 @@ export async function requestVolumes(
       type,
       ...mark,
     };
+    const isIt = (volume: Volume) => {
+      const found = readDrillVolumeMark(volume);
+      return found?.nonce === nonce && found.snapshot === snapshotId;
+    };
     try {
-      const sent = await createVolumeOnce(session, region, wanted, (volume) => {
-        const found = readDrillVolumeMark(volume);
-        return found?.nonce === nonce && found.snapshot === snapshotId;
-      });
+      const sent = await createVolumeOnce(session, region, wanted, isIt);
       // A volume that was found by its mark is judged by the next check.
       const id = 'done' in sent ? sent.done.id : undefined;
       requested.volumes.push(id === undefined ? part : { ...part, id });
     } catch (error) {
       if (!isCloudError(error)) throw error;
+      // A cloud may make a volume, and say that it does not.
+      const isMade = (await listVolumes(session, region).catch(() => [])).some(isIt);
+      if (isMade) requested.volumes.push(part);
       return { ...requested, refusal: { code: 'DRILL_VOLUME_REFUSED', name, ...errorFactsOf(error) } };
     }
   }

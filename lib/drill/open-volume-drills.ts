@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { HOUR_MS } from '../config/dates.ts';
-import { MOST_DRILL_HOURS } from '../config/policy.ts';
+import { MOST_DRILL_HOURS } from '../config/drill-field.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import { getServer } from '../openstack/servers.ts';
 import { getVolume, type Volume } from '../openstack/volumes.ts';

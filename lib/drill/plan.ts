@@ -5,8 +5,8 @@ import { type Flavor, findFlavor, fits, fitting, leastOf } from '../openstack/fl
 import type { Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { DrillRecord } from './record.ts';
 import type { ThrowAway } from './throw-away.ts';
 

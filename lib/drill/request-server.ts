@@ -6,7 +6,7 @@ import { createServer, type NewServer, type ServerVolume } from '../openstack/se
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { imageName } from '../snapshots/image-name.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { type DrillContext, type DrillResult, nameServer, writeRecord } from './attempt.ts';
 import { isOnVolume } from './disks.ts';
 import { drillFlavor } from './plan.ts';
@@ -112,6 +112,8 @@ export async function requestServer(
     const { server } = designed;
     const mark = server.metadata[DRILL_KEY];
     const throwAway = { owner, policy, image: source.id, nonce, name: server.name, region };
+    const findMarked = async () =>
+      (await listServers(session, region)).filter(({ metadata }) => metadata[DRILL_KEY] === mark);
     const sent = await sendOnce(
       async () => {
         const id = await createServer(session, region, server);
@@ -121,12 +123,15 @@ export async function requestServer(
       // A server that is found here stays unnamed on the image, because anybody may have copied the
       // metadata.
       async () => {
-        const [found, ...others] = (await listServers(session, region)).filter(
-          ({ metadata }) => metadata[DRILL_KEY] === mark,
-        );
+        const [found, ...others] = await findMarked();
         return others.length === 0 ? found?.id : undefined;
       },
-    );
+    ).catch(async (error: unknown): Promise<{ unsure: CloudError }> => {
+      // A cloud may make a server, and say that it does not.
+      const isMade = isCloudError(error) && (await findMarked().catch(() => [])).length > 0;
+      if (!isMade) throw error;
+      return { unsure: error };
+    });
     if ('done' in sent) return { ...throwAway, id: sent.done, createdAt: now };
     return {
       outcome: sent.unsure.code === 'OUT_OF_TIME' ? 'deferred' : 'failed',

@@ -1,4 +1,4 @@
-import { MOST_DRILL_HOURS } from '../config/policy.ts';
+import { MOST_DRILL_HOURS } from '../config/drill-field.ts';
 import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { ServerVolume } from '../openstack/servers.ts';
 import { cloudTime } from '../openstack/session.ts';

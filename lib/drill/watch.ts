@@ -1,6 +1,6 @@
 import pMap from 'p-map';
 import { HOUR_MS } from '../config/dates.ts';
-import { MOST_DRILL_HOURS } from '../config/policy.ts';
+import { MOST_DRILL_HOURS } from '../config/drill-field.ts';
 import { listServers, type Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { pause } from '../openstack/pause.ts';

@@ -1,21 +1,31 @@
 import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
+import { unionById } from '../openstack/union-by-id.ts';
 import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backups.ts';
-import type { Finding } from '../reporting/reasons.ts';
+import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Entry } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSnapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
-import { type BackupAction, planBackups } from './backup-plan.ts';
-import { entryOf, failedIn, type NamedSeries } from './backup-report.ts';
+import { type BackupAction, type NamedSeries, retainBackups } from './backup-plan.ts';
+import { entryOf, failedIn } from './backup-report.ts';
 import { type BackupSource, backupSources } from './backup-sources.ts';
 import { type BackupReader, backupReaderOf, makesBackups } from './backups.ts';
+import { isBucketError } from './bucket-error.ts';
 import { BackupMaker } from './make-backups.ts';
 import type { OffsitePolicy } from './plan.ts';
+import {
+  planWhole,
+  type RetainedSeries,
+  serversWithDeletions,
+  withoutDeleted,
+} from './plan-whole-backups.ts';
 import { type BackupResult, rotateBackups, vanishedBackups } from './rotate-backups.ts';
+import { type BackupsOfRegion, type CopyPlace, copiesOfServers, setStaysOf } from './whole-copies.ts';
 
 /** The entries of a run for volumes, and what is wrong. */
 export interface BackupFindings {
@@ -24,6 +34,8 @@ export interface BackupFindings {
   failures: Finding[];
   /** Findings that are reported once, not in every report. */
   once: Finding[];
+  /** The backups of each region as they are after the run, for the sets of the copies of images. */
+  backups: Map<string, BackupsOfRegion>;
 }
 
 /**
@@ -31,15 +43,19 @@ export interface BackupFindings {
  * `offsite.keep` no longer keeps. No run waits for a backup: a later run sees how it has ended.
  *
  * @param regions the regions of the policy that could be listed.
+ * @param place the S3 bucket with the copies of images, which are read for the servers of which
+ *   backups are to be deleted.
  */
 export async function backUpVolumes(
   session: Session,
   policy: OffsitePolicy,
   regions: readonly RegionInventory[],
   run: Run,
+  place: CopyPlace | undefined,
 ): Promise<BackupFindings> {
-  const findings: BackupFindings = { entries: [], warnings: [], failures: [], once: [] };
-  if (!makesBackups(session, policy.offsite)) {
+  const backups: BackupFindings['backups'] = new Map();
+  const findings: BackupFindings = { entries: [], warnings: [], failures: [], once: [], backups };
+  if (!place || !makesBackups(session, policy.offsite)) {
     findings.once.push({ code: 'BACKUPS_NOT_NEEDED' });
     return findings;
   }
@@ -49,6 +65,7 @@ export async function backUpVolumes(
     if (session.missingEndpoint('volume', region)) continue;
     if (volumesUnread) {
       findings.failures.push({ code: 'BACKUPS_UNREADABLE', where: region, problem: volumesUnread });
+      backups.set(region, { problem: volumesUnread });
       continue;
     }
     const elsewhere = new Set(
@@ -56,14 +73,22 @@ export async function backUpVolumes(
     );
     try {
       // Regions that share a volume service list the same backups.
-      const all = (await listVolumeBackups(session, region)).filter(
-        ({ id, volumeId }) => !seen.has(id) && !elsewhere.has(volumeId),
-      );
+      const list = async () =>
+        (await listVolumeBackups(session, region)).filter(
+          ({ id, volumeId }) => !seen.has(id) && !elsewhere.has(volumeId),
+        );
+      const all = await backUpRegion(session, policy, { inventory, list, elsewhere, run, findings, place });
       for (const { id } of all) seen.add(id);
-      await backUpRegion(session, policy, { inventory, all, elsewhere, run, findings });
     } catch (error) {
+      if (isBucketError(error)) {
+        const problem = { code: 'BUCKET', error: error.code, message: error.message } as const;
+        findings.failures.push({ code: 'COPIES_STOPPED_IN_REGION', where: region, message: error.message });
+        backups.set(region, { problem });
+        continue;
+      }
       if (!isCloudError(error)) throw error;
       findings.failures.push(failureOf(error, region));
+      backups.set(region, { problem: { code: 'CLOUD', ...errorFactsOf(error) } });
     }
   }
   return findings;
@@ -75,23 +100,26 @@ function failureOf(error: CloudError, where: string): Finding {
     : { code: 'BACKUPS_UNREADABLE', where, problem: { code: 'CLOUD', ...errorFactsOf(error) } };
 }
 
+/** @returns all backups of the region. */
 async function backUpRegion(
   session: Session,
   policy: OffsitePolicy,
   {
     inventory,
-    all,
+    list,
     elsewhere,
     run,
     findings,
+    place,
   }: {
     inventory: RegionInventory;
-    all: readonly VolumeBackup[];
+    list: () => Promise<VolumeBackup[]>;
     elsewhere: ReadonlySet<string>;
     run: Run;
     findings: BackupFindings;
+    place: CopyPlace;
   },
-): Promise<void> {
+): Promise<VolumeBackup[]> {
   const { region } = inventory;
   const { now } = run;
   const readVolume = volumeReaderOf({ owner: run.owner, policies: [...(run.policies ?? []), policy] });
@@ -100,20 +128,40 @@ async function backUpRegion(
   const sources = backupSources(inventory, {
     ...{ owner: run.owner, policy: policy.policy, read: reader, readVolume },
   }).filter(({ snapshot }) => !elsewhere.has(snapshot.volume));
+  const retained = (all: readonly VolumeBackup[]): RetainedSeries[] =>
+    seriesIn(inventory, policy, { sources, all, read }).map((series) => ({
+      series,
+      decisions: retainBackups(series, policy, now),
+    }));
+  let all = await list();
+  let found = retained(all);
+  if (serversWithDeletions(found).size > 0) {
+    // What one listing lacks is no part of its set, so that other parts would be deleted.
+    all = unionById(all, await list());
+    found = retained(all);
+  }
   for (const backup of all) {
-    const found = read(backup);
-    if (found && !isSnapshot(found)) {
-      findings.warnings.push({ code: 'COPY_NOT_COUNTED', region, problem: found.problem });
+    const one = read(backup);
+    if (one && !isSnapshot(one)) {
+      findings.warnings.push({ code: 'COPY_NOT_COUNTED', region, problem: one.problem });
     }
   }
+  const ofServers = { region, servers: serversWithDeletions(found), now };
+  const names = new Map(inventory.servers.map(({ id, name }) => [id, name]));
+  const { problem, ...copies } = await readableCopies(place, policy, { ...ofServers, names });
+  const { series: whole, plans } = planWhole(found, copies.series, { policy, region, now });
+  const looking = { session, readBackup: read, place, copies: copies.copies };
+  const setStays = setStaysOf(whole, { policy: policy.policy, now }, looking);
   const maker = new BackupMaker(session, policy, { region, read, all, now });
   const results: BackupResult[] = [];
   const { floor, maxDeletes, dryRun } = { floor: policy.offsite.keep.atLeast, ...policy };
-  for (const series of seriesIn(inventory, policy, { sources, all, read })) {
-    const plan = planBackups(series, policy, now);
+  for (const { series, plan } of plans) {
     const made = await maker.make(plan.make);
-    const rotation = { session, read, now, dryRun, maxDeletes, floor };
-    const rotated = await rotateBackups(rotation, withoutDoubts(plan.actions, inventory));
+    const rotation = { session, read, now, dryRun, maxDeletes, floor, setStays };
+    const rotated = await rotateBackups(
+      rotation,
+      withoutDoubts(plan.actions, inventory.doubts[0] ?? problem),
+    );
     results.push(...rotated);
     const entry = entryOf(series, {
       region,
@@ -125,16 +173,34 @@ async function backUpRegion(
     if (entry) findings.entries.push(entry);
     findings.failures.push(...failedIn(series, region, rotated));
   }
-  if (results.every(({ outcome }) => outcome !== 'deleted')) return;
+  findings.backups.set(region, { series: withoutDeleted(whole, results), read });
+  if (results.every(({ outcome }) => outcome !== 'deleted')) return all;
   for (const { backup, copy } of await vanishedBackups(session, region, results)) {
     findings.failures.push({ code: 'COPY_LOST', region, key: backup.id, of: serverNameIn(copy) });
   }
+  return all;
 }
 
-/** Nothing is deleted in a region where it is unknown whether a server or a snapshot exists. */
+/** The copies of servers as {@link copiesOfServers} reads them; none if the store can't be read. */
+async function readableCopies(
+  place: CopyPlace,
+  policy: OffsitePolicy,
+  options: Parameters<typeof copiesOfServers>[2],
+): Promise<Awaited<ReturnType<typeof copiesOfServers>> & { problem?: Reason }> {
+  const none = { copies: [], series: [] };
+  if (options.servers.size === 0) return none;
+  try {
+    return await copiesOfServers(place, policy, options);
+  } catch (error) {
+    if (!isBucketError(error)) throw error;
+    return { ...none, problem: { code: 'BUCKET', error: error.code, message: error.message } };
+  }
+}
+
+/** Nothing is deleted where it is unknown whether a server, a snapshot or a copy exists. */
 function withoutDoubts(
   actions: readonly BackupAction[],
-  { doubts: [problem] }: RegionInventory,
+  problem: Reason | undefined,
 ): readonly BackupAction[] {
   if (!problem) return actions;
   return actions.map((one) =>
@@ -169,14 +235,17 @@ function seriesIn(
     const snapshots = [...its.map(({ snapshot }) => snapshot), ...own.map(({ copy }) => copy)];
     const newest = snapshots.toSorted((a, b) => b.slot.getTime() - a.slot.getTime())[0];
     if (!newest) return [];
-    const attachedTo =
-      volumeOf.get(volume)?.attachments.find(({ serverId }) => serverOf.has(serverId))?.serverId ??
-      servers.find(({ volumeIds }) => volumeIds.includes(volume))?.id;
-    const server = serverOf.get(attachedTo ?? newest.server);
+    const attachments = volumeOf.get(volume)?.attachments ?? [];
+    const attached = servers.filter(
+      ({ id, volumeIds }) =>
+        volumeIds.includes(volume) || attachments.some(({ serverId }) => serverId === id),
+    );
+    // The policy may select only one of several servers of a volume.
+    const server = attached.find((one) => selected.has(one)) ?? attached[0] ?? serverOf.get(newest.server);
     return {
       ...{ volume, sources: its, own, all: ofVolume },
       isDeselected: server !== undefined && !selected.has(server),
-      isAttached: attachedTo !== undefined,
+      isAttached: attached.length > 0,
       server: server?.id ?? newest.server,
       serverName: server?.name,
       volumeName: volumeOf.get(volume)?.name || serverNameIn(newest),

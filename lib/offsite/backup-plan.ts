@@ -1,8 +1,8 @@
 import { DAY_MS, HOUR_MS, isoSeconds } from '../config/dates.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { type Decision, retain } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { BackupSource } from './backup-sources.ts';
 import type { OwnBackup } from './backups.ts';
 import { newestGood, type OffsitePolicy } from './plan.ts';
@@ -25,6 +25,14 @@ export interface BackupSeries {
   isAttached: boolean;
 }
 
+/** A series with the names for the report. */
+export interface NamedSeries extends BackupSeries {
+  server: string;
+  /** Undefined if the server is not listed. */
+  serverName: string | undefined;
+  volumeName: string;
+}
+
 /** A backup that is to be kept or deleted. */
 export interface BackupAction extends OwnBackup {
   action: 'keep' | 'delete';
@@ -43,26 +51,38 @@ export interface BackupPlan {
 }
 
 /**
+ * Decides which backups of one volume to keep, by the same function as for snapshots.
+ *
+ * @returns the decisions, for the newest backup first.
+ */
+export function retainBackups(
+  { own }: Pick<BackupSeries, 'own'>,
+  { offsite, timezone }: Pick<OffsitePolicy, 'offsite' | 'timezone'>,
+  now: Date,
+): Decision[] {
+  return retain(
+    own.map(({ copy }) => copy),
+    offsite.keep,
+    { now, timezone },
+  );
+}
+
+/**
  * Plans the backups of one volume.
  *
  * - The newest good volume snapshot gets a backup, one at a time. A backup that fails again and
  *   again is made again after longer and longer waits.
- * - Which backups stay is decided by the same function as for snapshots. A backup that others
- *   depend on stays until these can be deleted.
+ * - Which backups stay is decided by {@link retainBackups} and by the sets; see whole-copies.ts. A
+ *   backup that others depend on stays until these can be deleted.
  * - A backup is incremental if the latest earlier backup is available, the last one has not
  *   failed, and the rules keep every backup that it would depend on. Otherwise a chain of backups
  *   would grow for ever, because none of them could be deleted.
  */
 export function planBackups(
   { sources, own, all, isDeselected, isAttached }: BackupSeries,
-  { offsite, timezone }: Pick<OffsitePolicy, 'offsite' | 'timezone'>,
   now: Date,
+  decisions: readonly Decision[],
 ): BackupPlan {
-  const decisions = retain(
-    own.map(({ copy }) => copy),
-    offsite.keep,
-    { now, timezone },
-  );
   const released = new Set(decisions.filter(({ keep }) => !keep).map(({ snapshot }) => snapshot.id));
   const newest = newestGood(
     sources.map(({ snapshot }) => snapshot),

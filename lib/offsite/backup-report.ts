@@ -2,20 +2,12 @@ import { isoSeconds } from '../config/dates.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
 import { reported } from '../reporting/sentences.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
-import type { BackupSeries } from './backup-plan.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
+import type { NamedSeries } from './backup-plan.ts';
 import type { BackupSource } from './backup-sources.ts';
 import type { CopyResult } from './copy-result.ts';
 import type { Made } from './make-backups.ts';
 import type { BackupResult } from './rotate-backups.ts';
-
-/** A series with the names for the report. */
-export interface NamedSeries extends BackupSeries {
-  server: string;
-  /** Undefined if the server is not listed. */
-  serverName: string | undefined;
-  volumeName: string;
-}
 
 /** The failures for backups that have failed and that no newer backup makes up for. */
 export function failedIn(

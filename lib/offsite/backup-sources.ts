@@ -1,7 +1,8 @@
 import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
-import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
 import type { Reader } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { newVolumeSnapshot, type VolumeReader, volumePlaceIn } from '../volumes/marker.ts';
 import { deviceOf } from '../volumes/plan.ts';

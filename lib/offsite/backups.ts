@@ -2,7 +2,8 @@ import { isoSeconds } from '../config/dates.ts';
 import type { Offsite } from '../config/policy.ts';
 import type { Session } from '../openstack/session.ts';
 import type { VolumeBackup } from '../openstack/volume-backups.ts';
-import { EARLY_MS, isSnapshot, type Snapshot, type SnapshotState, suspect } from '../snapshots/marker.ts';
+import { EARLY_MS, suspect } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot, type SnapshotState } from '../snapshots/snapshot.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
 
 /**

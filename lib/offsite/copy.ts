@@ -4,7 +4,7 @@ import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { VERIFIED } from '../reporting/sentences/errors.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { Bucket } from './bucket.ts';
 import { isBucketError } from './bucket-error.ts';
 import type { Budget } from './budget.ts';

@@ -10,7 +10,7 @@ import {
 } from '../openstack/volume-backups.ts';
 import { setVolumeSnapshotMetadata } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import { type BackupPlan, isStuckBackup } from './backup-plan.ts';
 import { BACKUP_KEY, type BackupSource } from './backup-sources.ts';
 import type { BackupReader } from './backups.ts';

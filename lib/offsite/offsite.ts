@@ -8,10 +8,11 @@ import type { Entry, Report, SnapshotLine } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
 import { homeOf } from '../snapshots/home-region.ts';
 import { listInventory } from '../snapshots/inventory.ts';
-import { isSnapshot, type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { Inventory, RegionInventory } from '../snapshots/region-inventory.ts';
 import { selectServers } from '../snapshots/selector.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import { backUpVolumes } from './back-up-volumes.ts';
 import { makesBackups } from './backups.ts';
 import type { Bucket } from './bucket.ts';
@@ -100,7 +101,9 @@ async function copyAll(
   findings.unreadable.push(...unreadable);
   findings.failures.push(...unreadableRegions('offsite', unreadable));
   // The copies of images may need the rest of the run.
-  if (policy.offsite.volumes) addAll(findings, await backUpVolumes(session, policy, regions, run));
+  const place = target && { store: target, scope };
+  const backedUp = policy.offsite.volumes && (await backUpVolumes(session, policy, regions, run, place));
+  if (backedUp) addAll(findings, backedUp);
   const home = [...(policy.regions ?? session.regions)].sort()[0];
   if (home === undefined) return;
   const ledger = await openLedger(target ?? storeIn(home), scope, { now, dryRun: policy.dryRun }).catch(
@@ -128,7 +131,8 @@ async function copyAll(
     try {
       const context = contextIn(region.region);
       const all = await seriesIn(context, policy, region, findings.warnings);
-      queue.push(...all.map((series) => ({ context, series })));
+      const backups = backedUp ? backedUp.backups.get(region.region) : undefined;
+      queue.push(...all.map((series) => ({ context, series: { ...series, backups } })));
     } catch (error) {
       // Cloud Files may fail in one region only. The other regions are still copied.
       if (!isBucketError(error)) throw error;
@@ -271,9 +275,10 @@ function refuseNames({ owner, account }: CopyScope): void {
   const refused = Object.entries({ owner, account }).filter(([, name]) => !isKeyName(name));
   if (refused.length > 0) {
     throw invalidEvent(
-      ...refused.map(
-        ([field, name]) => `${field}: "${name}" can't be part of the keys of copies: choose another name`,
-      ),
+      ...refused.map(([field, name]) => ({
+        field,
+        text: `"${name}" can't be part of the keys of copies: choose another name`,
+      })),
     );
   }
 }

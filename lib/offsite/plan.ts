@@ -1,8 +1,8 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Offsite, Policy } from '../config/policy.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
-import { type Snapshot, UNMARKED } from '../snapshots/marker.ts';
 import { retain } from '../snapshots/retention.ts';
+import { type Snapshot, UNMARKED } from '../snapshots/snapshot.ts';
 import type { Copy } from './copies.ts';
 import type { CheckedCopy } from './copy-state.ts';
 
@@ -103,7 +103,7 @@ export function planCopies(
 }
 
 /** A good copy as the input of `retain`. */
-function snapshotOfCopy(copy: Copy, policy: string): Snapshot {
+export function snapshotOfCopy(copy: Copy, policy: string): Snapshot {
   const { key, region, server, slot, data, manifest } = copy;
   return {
     id: key,

@@ -2,7 +2,7 @@ import type { Image } from '../openstack/images.ts';
 import { getObject, readObject } from '../openstack/objects.ts';
 import { VERIFIED } from '../reporting/sentences/errors.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { Bucket } from './bucket.ts';
 import { licenseOf, withBucketErrors } from './cloud-files.ts';
 import { type CopyScope, copyKeyOf, type Upload } from './copies.ts';

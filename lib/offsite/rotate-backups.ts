@@ -4,11 +4,12 @@ import type { Session } from '../openstack/session.ts';
 import { deleteVolumeBackup, getVolumeBackup, listVolumeBackups } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { REFUSALS } from '../snapshots/delete-snapshot.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import { counts, staysBecause } from '../snapshots/retention.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import type { BackupAction } from './backup-plan.ts';
 import type { BackupReader, OwnBackup } from './backups.ts';
 import type { CopyResult } from './copy-result.ts';
+import type { SetStays } from './whole-copies.ts';
 
 // Cinder deletes asynchronously.
 const CHECKS = 4;
@@ -22,6 +23,8 @@ interface BackupRotation {
   maxDeletes: number;
   /** The minimum number of slots of a series that keep a good backup. */
   floor: number;
+  /** Why the set of a backup has to stay, read again right before the deletion. */
+  setStays: SetStays;
 }
 
 /** An action for a backup, and what became of it. */
@@ -32,7 +35,8 @@ export interface BackupResult extends OwnBackup, CopyResult {}
  * deletion, reads the backup again, and enough of the backups that must remain. A backup whose
  * deletion was refused does not count towards `maxDeletes`, and is never deleted by force.
  *
- * @throws {CloudError} if a read fails: then nothing more may be deleted in the region.
+ * @throws {CloudError | BucketError} if a read fails: then nothing more may be deleted in the
+ *   region.
  */
 export async function rotateBackups(
   rotation: BackupRotation,
@@ -78,6 +82,8 @@ async function deleteBackup(
   if (!(await enoughRemain(rotation, copy, others, needed))) {
     return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_COPIES_LEFT', needed }] };
   }
+  const setStays = copy.state === 'good' && (await rotation.setStays(copy, rotation.floor));
+  if (setStays) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: setStays }] };
   try {
     await deleteVolumeBackup(session, copy.region, copy.id);
   } catch (error) {

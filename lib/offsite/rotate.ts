@@ -1,4 +1,5 @@
 import { isoSeconds } from '../config/dates.ts';
+import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
@@ -15,6 +16,8 @@ export interface RotationContext {
   deadline: Deadline;
   /** The minimum number of slots of a series that have to keep a good copy. */
   floor: number;
+  /** Why the set of a copy has to stay, read again right before the deletion. */
+  setStays: (copy: CheckedCopy) => Promise<Reason | undefined>;
 }
 
 /**
@@ -28,7 +31,7 @@ export interface RotationContext {
  * @returns the result; `lost` has the other copies that are no longer good.
  */
 export async function deleteCopy(
-  { store, scope, deadline, floor }: RotationContext,
+  { store, scope, deadline, floor, setStays }: RotationContext,
   copy: CheckedCopy,
   others: readonly CheckedCopy[],
   reasons: Reason[],
@@ -56,9 +59,13 @@ export async function deleteCopy(
     if (left.size < floor) {
       return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_COPIES_LEFT', needed: floor }], lost };
     }
+    const reason = await setStays(copy);
+    if (reason) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason }], lost };
     await removeObjects(store, current);
     return { outcome: 'deleted', reasons, lost };
   } catch (error) {
+    if (isCloudError(error))
+      return { outcome: 'failed', reasons: [{ code: 'CLOUD', ...errorFactsOf(error) }] };
     if (!isBucketError(error)) throw error;
     return error.code === 'OUT_OF_TIME'
       ? { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }

@@ -1,19 +1,20 @@
 import pMap from 'p-map';
-import { isoSeconds } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
-import { reported } from '../reporting/sentences.ts';
-import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import { serverNameIn } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { isBucketError } from './bucket-error.ts';
 import { type Copy, copyKeyOf } from './copies.ts';
 import { type CopyContext, originalOf, resultOf } from './copy.ts';
 import type { CopyResult } from './copy-result.ts';
 import { type CheckedCopy, checkCopy } from './copy-state.ts';
 import type { Ledger } from './ledger.ts';
-import { newestGood, type OffsitePolicy, planCopies, planRetention } from './plan.ts';
-import { deleteCopy, discard } from './rotate.ts';
+import { newestGood, type OffsitePolicy, planCopies } from './plan.ts';
+import { discard } from './rotate.ts';
+import { copyLine, rotateCopies } from './rotate-copies.ts';
 import { isOutOfTime } from './upload.ts';
+import type { BackupsOfRegion } from './whole-copies.ts';
 
 /** How many manifests are read at the same time. */
 const AT_ONCE = 8;
@@ -33,6 +34,8 @@ export interface Series {
   imageOf: ReadonlyMap<string, Image>;
   /** The ids of the images for which the cloud answers 404. */
   gone: ReadonlySet<string>;
+  /** The backups of the volumes of the region; undefined if the policy makes none. */
+  backups?: BackupsOfRegion | undefined;
 }
 
 /** The result of {@link copySeries}. */
@@ -196,51 +199,6 @@ async function copyOne(
   }
 }
 
-/**
- * Deletes the copies that are no longer kept, the oldest first. A copy whose deletion failed does
- * not count towards `maxDeletes`.
- */
-async function rotateCopies(
-  { store, scope, session, now }: CopyContext,
-  { dryRun, maxDeletes, ...policy }: OffsitePolicy,
-  { name }: Series,
-  checked: readonly CheckedCopy[],
-): Promise<{ lines: [key: string, SnapshotLine][]; lost: Set<CheckedCopy> }> {
-  const serverIsListed = name !== undefined;
-  const actions = planRetention(checked, { ...policy, dryRun, maxDeletes }, { now, serverIsListed });
-  const rotating = { store, scope, deadline: session.deadline, floor: policy.offsite.keep.atLeast };
-  const there = new Set(actions.map(({ copy }) => copy));
-  let deleted = 0;
-  const lines: [string, SnapshotLine][] = [];
-  const lost = new Set<CheckedCopy>();
-  for (const { copy, action, reasons } of actions.toReversed()) {
-    const remove = async (): Promise<CopyResult> => {
-      if (deleted >= maxDeletes) {
-        return {
-          outcome: 'deferred',
-          reasons: [...reasons, { code: 'MAX_DELETES', most: maxDeletes }],
-        };
-      }
-      there.delete(copy);
-      if (dryRun) {
-        deleted++;
-        return { outcome: 'planned', reasons };
-      }
-      const { lost: missing = [], ...result } = await deleteCopy(rotating, copy, [...there], reasons);
-      for (const one of missing) lost.add(one);
-      if (result.outcome === 'deleted') deleted++;
-      else there.add(copy);
-      return result;
-    };
-    const result: CopyResult = action === 'delete' ? await remove() : { outcome: 'kept', reasons };
-    lines.push([
-      copy.key,
-      copyLine({ id: copy.image, slot: copy.slot, sizeBytes: copy.data?.bytes }, result),
-    ]);
-  }
-  return { lines, lost };
-}
-
 /** Reports one snapshot or copy of a series as deferred, unless a line already reports one. */
 function defer(lines: Map<string, SnapshotLine>, { snapshots, copies }: Series, now: Date): void {
   if ([...lines.values()].some(({ outcome }) => outcome === 'deferred')) return;
@@ -249,18 +207,4 @@ function defer(lines: Map<string, SnapshotLine>, { snapshots, copies }: Series, 
   if (!deferred) return;
   const line = { id: deferred.image, slot: deferred.slot, sizeBytes: undefined };
   lines.set('deferred', copyLine(line, { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }));
-}
-
-function copyLine(
-  { id, slot, sizeBytes }: Pick<Snapshot, 'id' | 'slot' | 'sizeBytes'>,
-  { outcome, reasons }: CopyResult,
-): SnapshotLine {
-  return {
-    image: id,
-    slot: isoSeconds(slot),
-    status: 'copy',
-    ...(sizeBytes === undefined ? {} : { sizeBytes }),
-    outcome,
-    ...reported(reasons),
-  };
 }

@@ -1,5 +1,5 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics';
-import { ADHOC } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { HeartbeatPing } from './heartbeat.ts';
 import type { Report } from './report.ts';

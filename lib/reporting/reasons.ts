@@ -33,6 +33,13 @@ interface OfSharedVolume {
   servers: readonly string[];
 }
 
+/** What is wrong with a field of an event, and the remedy; without a field, with all of it. */
+export interface FieldProblem {
+  /** The path: `at`, `servers.names.0`. */
+  field?: string;
+  text: string;
+}
+
 /** An image, or a volume snapshot. */
 export interface SnapshotId {
   image: string;
@@ -118,6 +125,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   VOLUME_FILLING: None;
   RESTORED_AS_NEW: None;
   RESTORED_IN_PLACE: None;
+  RESTORED_AS_VOLUME: None;
 
   // Why a snapshot does not count for its series, and whether it stays.
   UNFINISHED: { status: string };
@@ -140,7 +148,9 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   SERVER_GONE: None;
   SERVER_ELSEWHERE: None;
   SERVER_ELSEWHERE_KEPT: None;
-  ORPHAN: { keep: number };
+  VOLUME_GONE: None;
+  VOLUME_DETACHED: None;
+  ORPHAN: { keep: number; isVolume?: boolean };
   ORPHAN_UNPROVABLE: None;
 
   // The result of a deletion.
@@ -210,8 +220,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   DRILL_TO_JUDGE: None;
   DRILL_TO_DELETE: { because: Reason };
   DRILL_NOT_CHECKED: None;
-  DRILL_BOOTED: { activeSeconds: number };
-  DRILL_ANSWERED: CheckAnswer & { activeSeconds: number; answeredSeconds: number };
+  DRILL_BOOTED: { activeSeconds: number; isAtMost?: true };
+  DRILL_ANSWERED: CheckAnswer & { activeSeconds: number; answeredSeconds: number; isAtMost?: true };
   DRILL_ERROR: { fault?: string };
   DRILL_NOT_ACTIVE: { status: string; minutes: number; limitHours?: number };
   DRILL_SILENT: { answers: readonly CheckAnswer[]; minutes: number; limitHours?: number };
@@ -366,6 +376,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   ADOPTED: { count: number; name: string };
   ADOPTED_TWICE: { policies: readonly string[] };
   ROTATION_BEHIND: { of: string; policy: string; deferred: number; most: number };
+  ROTATION_BACKLOG: { of: string; policy: string; deferred: number; most: number };
   IMAGE_SUSPECT: { problem: Reason };
   IMAGE_STUCK: SnapshotId & { of: string; status: string; since: string; serverIs: string };
   /** `until`: when cleanup deletes it; absent if no cleanup does. */
@@ -399,6 +410,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BACKUP_SERVICE_MISSING: { where: string };
   BACKUPS_UNREADABLE: { where: string; problem: Reason };
   BACKUPS_UNMANAGED: { policy: string; count: number; gigabytes: number };
+  SAFETY_SNAPSHOTS_LEFT: { images: readonly { id: string; name: string; days: number }[] };
+  REPLACED_VOLUMES_LEFT: { volumes: readonly { id: string; name: string; days: number }[] };
   BACKUP_FAILED: { of: string; backup: string; message: string };
   SERVER_ID_INVALID: { image: string; server: string };
 
@@ -423,7 +436,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   BUCKET: { error: string; message: string };
 
   // Why an event is refused.
-  EVENT_INVALID: { problems: readonly string[] };
+  EVENT_INVALID: { problems: readonly FieldProblem[] };
   POLICY_UNKNOWN: { policy: string; deployed: readonly string[] };
   POLICY_OF_OTHER_ACCOUNT: { policy: string; account: string };
   POLICIES_MISSING: { isDeployed: boolean };
@@ -556,6 +569,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   };
   RESTORE_FIELD_UNKNOWN: { field: 'networks' | 'keyName' | 'securityGroups' | 'metadata' };
   RESTORE_LEFT_OUT: None;
+  /** How long the last drill took that passed, in seconds, and when it ended. */
+  RESTORE_ESTIMATE: { seconds: number; isAtMost?: true; drilled: string };
   RESTORE_REQUESTED: { server: string };
   RESTORE_REQUESTED_BEFORE: { byRequest: boolean };
   RESTORE_NOT_LISTED: { request: string };
@@ -637,6 +652,13 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_STATE_UNKNOWN: { name: string; server: string };
   RESTORED: { name: string; server: string; status: string; addresses: readonly string[] };
   RESTORED_SHUTOFF: { name: string; server: string };
+  RESTORED_IN_POLICIES: { policies: readonly string[] };
+  /** `tagged` is the metadata by which a policy selects servers, if there is such a policy. */
+  RESTORED_IN_NO_POLICY: {
+    name: string;
+    server: string;
+    tagged?: { policy: string; metadata: Record<string, string> };
+  };
   RESTORE_IN_ERROR: { name: string; server: string; fault?: string };
   RESTORE_AFTER_ERROR: { server: string; to: 'new' | 'in-place' };
   RESTORE_DELETED_SINCE: None;
@@ -644,6 +666,7 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
   RESTORE_TWIN: { server: string };
   RESTORE_UNCERTAIN: { error: string; message: string };
   RESTORE_CALL_AGAIN: None;
+  RESTORE_STEP_BY_OTHER_CALL: None;
   RESTORE_BEGIN_ANEW: None;
   RESTORE_GIVEN_UP: { hours: number };
   RESTORE_NOT_RECORDED: { message: string };
@@ -663,6 +686,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     /** Whether the restore has made volumes before. */
     hasVolumes?: true;
   };
+  /** `request` is undefined if the other restore begins at this moment. */
+  RESTORE_UNDER_WAY: { name: string; request?: string };
   RESTORE_NO_SERVER: { server: string; regions: readonly string[] };
   RESTORE_SEVERAL_SERVERS: {
     server: string;
@@ -698,6 +723,8 @@ interface Facts extends Record<Uppercase<Period>, { period: string }> {
     uncounted: readonly Reason[];
     /** The deleted servers of the same name, each with the number of its good snapshots. */
     earlier: readonly { server: string; snapshots: number }[];
+    /** The backups of the volumes of one slot. */
+    backups: readonly { backup: string; volume: string; name: string }[];
   };
   RESTORE_NO_IMAGE: { image: string; where: string; server: string };
   /** `of` is the server from which the image was made; undefined if the image does not say. */

@@ -87,6 +87,8 @@ export interface Entry {
   busy?: BusyServer;
   /** The id of the image that was requested, that was already there, or that the drill boots. */
   image?: string;
+  /** Of a drill: the slot of the snapshot. */
+  slot?: string;
   /** The time from the slot until the cloud accepted the first request. */
   delaySeconds?: number;
   /** The results for the volumes of the server that get snapshots of their own. */
@@ -94,6 +96,8 @@ export interface Entry {
   /** Of a passed drill: the time until its server was ACTIVE, and until the check answered. */
   activeSeconds?: number;
   answeredSeconds?: number | undefined;
+  /** Whether these times are limits; see drill-marks.ts. */
+  isAtMost?: true | undefined;
   /**
    * The time between the first and the last request for a part of the server, also if earlier runs
    * took some parts. The parts are not from one moment.

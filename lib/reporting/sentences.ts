@@ -14,6 +14,7 @@ import { retentionSentences } from './sentences/retention.ts';
 import { runSentences } from './sentences/run.ts';
 import type { Sentence } from './sentences/sentence.ts';
 import { snapshotSentences } from './sentences/snapshot.ts';
+import { EVENT_WORDS, type Words } from './sentences/words.ts';
 
 /**
  * The sentence of each reason code. The files in sentences/ have these, each those of one domain,
@@ -42,19 +43,29 @@ const TITLES: Partial<Sentences> = incidentTitles;
 /** All codes. */
 export const REASON_CODES = Object.keys(SENTENCES) as ReasonCode[];
 
-/** The sentence of a reason, for people. */
+/** The sentence of a reason, in the words of events. */
 export function sentenceOf<C extends ReasonCode>(reason: Reason<C>): Sentence {
-  return printableSentence(SENTENCES[reason.code] as SentenceMaker<C>, reason);
+  return sentenceIn(EVENT_WORDS, reason);
+}
+
+/** The sentence of a reason, in the words of those who read it. */
+export function sentenceIn<C extends ReasonCode>(words: Words, reason: Reason<C>): Sentence {
+  return printableSentence(SENTENCES[reason.code] as SentenceMaker<C>, reason, words);
 }
 
 /**
  * Facts such as a server's name come from the cloud and may not be printable. The facts are copied
  * only if they are not.
  */
-function printableSentence<C extends ReasonCode>(make: SentenceMaker<C>, reason: Reason<C>): Sentence {
+function printableSentence<C extends ReasonCode>(
+  make: SentenceMaker<C>,
+  reason: Reason<C>,
+  words = EVENT_WORDS,
+): Sentence {
   const facts = withoutStopIn(reason);
-  const sentence = make(facts, say);
-  return printable(sentence) === sentence ? sentence : make(printableIn(facts), say);
+  const say = (...reasons: Reason[]) => reasons.map((one) => sentenceIn(words, one)).join('; ');
+  const sentence = make(facts, say, words);
+  return printable(sentence) === sentence ? sentence : make(printableIn(facts), say, words);
 }
 
 /** A reason whose message has no full stop, because the sentence may continue after the message. */
@@ -78,18 +89,19 @@ export function titleOf<C extends ReasonCode>(reason: Reason<C>): Sentence {
   return title ? printableSentence(title, reason) : sentenceOf(reason);
 }
 
-function say(...reasons: Reason[]): Sentence {
-  return sentencesOf(reasons);
-}
-
 /** The sentences of several reasons, in one line. */
 export function sentencesOf(reasons: readonly Reason[]): Sentence {
   return reasons.map(sentenceOf).join('; ');
 }
 
 /** The sentence of a finding, with its region and its account. */
-export function findingText({ region, ofAccount, ...reason }: Finding): Sentence {
-  const sentence = sentenceOf(reason as Reason);
+export function findingText(finding: Finding): Sentence {
+  return findingIn(EVENT_WORDS, finding);
+}
+
+/** {@link findingText} in other words; see {@link sentenceIn}. */
+export function findingIn(words: Words, { region, ofAccount, ...reason }: Finding): Sentence {
+  const sentence = sentenceIn(words, reason as Reason);
   const account = ofAccount === undefined || region === undefined ? ofAccount : `(${ofAccount})`;
   const place = [region, account].filter((part) => part !== undefined).join(' ');
   return place ? `${place}: ${sentence}` : sentence;

@@ -4,7 +4,7 @@ import type { Session } from '../openstack/session.ts';
 import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backups.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { volumePlaceIn, volumeReaderOf } from '../volumes/marker.ts';
 import { forEachServer, type SavedVolume } from '../volumes/saved-volumes.ts';
 import { isTemporaryError } from './cloud-request.ts';

@@ -1,12 +1,13 @@
 import { isoSeconds } from '../config/dates.ts';
 import { getImage } from '../openstack/images.ts';
-import { printable } from '../openstack/printable.ts';
+import { printable, printableIn } from '../openstack/printable.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { reported } from '../reporting/sentences.ts';
 import type { Run } from '../runtime/run.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
+import { estimateOf } from './estimate.ts';
 import type { RestoreEvent, ServerRestoreEvent } from './event.ts';
 import {
   type Choice,
@@ -176,20 +177,24 @@ export function eventToResume(
 }
 
 /** The progress of a restore, and the reasons for it. */
-export interface Progress extends Pick<Restoration, 'state' | 'restored' | 'safety' | 'next' | 'apply'> {
+export interface Progress
+  extends Pick<Restoration, 'state' | 'restored' | 'restoredName' | 'safety' | 'next' | 'apply'> {
   reasons: readonly Reason[];
 }
 
 /** The report of a restore call. */
 export function restoreReport(
-  { event, origin, request, run }: RestoreContext<RestoreEvent>,
+  { event, origin, request, inventory, run }: RestoreContext<RestoreEvent>,
   image: string,
-  { reasons, ...outcome }: Progress,
+  { reasons, restoredName, ...outcome }: Progress,
 ): Restoration {
   const namesakes = origin.namesakes.map(
     (server): Reason => ({ code: 'RESTORE_NAMESAKE', name: origin.name, server }),
   );
-  const { codes, reasons: lines } = reported([...namesakes, ...reasons]);
+  const estimate = event.to === 'volume' ? undefined : estimateOf(inventory, origin);
+  const isPlan = outcome.state === 'planned' && estimate !== undefined;
+  const all = [...namesakes, ...reasons, ...(isPlan ? [estimate] : [])];
+  const { codes, reasons: lines } = reported(all);
   return {
     job: 'restore',
     owner: run.owner,
@@ -201,6 +206,9 @@ export function restoreReport(
     region: origin.region,
     image,
     ...outcome,
+    ...(restoredName === undefined ? {} : { restoredName: printable(restoredName) }),
+    ...(estimate ? { estimateSeconds: estimate.seconds } : {}),
+    reasons: printableIn(all),
     codes,
     lines,
   };

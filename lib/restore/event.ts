@@ -1,6 +1,8 @@
 import * as v from 'valibot';
+import { account, dryRun } from '../config/common-fields.ts';
 import { parseDate } from '../config/dates.ts';
-import { account, dryRun, isKeyOf, readEvent, text } from '../config/policy.ts';
+import { text } from '../config/field-values.ts';
+import { isKeyOf, readEvent } from '../config/read-event.ts';
 import { quotable, recordOf, strict, UUID } from '../config/schema.ts';
 import type { RestoreKey } from './restore-record.ts';
 

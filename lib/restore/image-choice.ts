@@ -1,13 +1,15 @@
 import { DAY_MS, HOUR_MS, isoSeconds, parseDate } from '../config/dates.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isId, type Snapshot } from '../snapshots/marker.ts';
+import { isId } from '../snapshots/marker.ts';
 import { hasPassed } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { RestoreEvent } from './event.ts';
 import type { RestoreInventory, UncountedImage } from './inventory.ts';
 import { readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
+import { volumeName } from './volume-name.ts';
 
 const MOST_LISTED = 5;
 
@@ -39,7 +41,8 @@ interface ChoiceContext {
  *   exist.
  */
 export function findImage(
-  inventory: Pick<RestoreInventory, 'images' | 'rootDisks' | 'snapshots' | 'suspects'>,
+  inventory: Pick<RestoreInventory, 'images' | 'rootDisks' | 'snapshots' | 'suspects'> &
+    Partial<Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>>,
   origin: Pick<Origin, 'id' | 'name' | 'region'> & Partial<Pick<Origin, 'namesakes'>>,
   { at, policy }: Pick<RestoreEvent, 'at' | 'policy'>,
   { now }: Pick<ChoiceContext, 'now'>,
@@ -89,7 +92,27 @@ export function findImage(
       const snapshots = inventory.snapshots.filter((s) => s.server === server && s.state === 'good').length;
       return snapshots > 0 ? [{ server, snapshots }] : [];
     }),
+    backups: backupsAlone(inventory, origin, policy, untilMs),
   });
+}
+
+/**
+ * The backups of the newest slot that has some of the volumes of a server. A cloud makes no server
+ * from backups, so each of them can only be restored alone.
+ */
+function backupsAlone(
+  { volumes = [], volumeSnapshots = [] }: Partial<Pick<RestoreInventory, 'volumes' | 'volumeSnapshots'>>,
+  { id, region }: Pick<Origin, 'id' | 'region'>,
+  policy: string | undefined,
+  untilMs: number,
+): Reason<'RESTORE_NO_GOOD_SNAPSHOT'>['backups'] {
+  const backups = volumeSnapshots
+    .filter((one) => one.isBackup && one.state === 'good' && one.server === id && one.region === region)
+    .filter((one) => (policy === undefined || one.policy === policy) && isAtOrBefore(one, untilMs))
+    .sort((a, b) => b.slot.getTime() - a.slot.getTime());
+  return backups
+    .filter(({ policy: of, slot }) => of === backups[0]!.policy && +slot === +backups[0]!.slot)
+    .map((saved) => ({ backup: saved.id, volume: saved.volume, name: volumeName(volumes, saved) }));
 }
 
 /**

@@ -3,7 +3,7 @@ import type { CloudError } from '../openstack/errors.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot, Suspect } from '../snapshots/marker.ts';
+import type { Snapshot, Suspect } from '../snapshots/snapshot.ts';
 import type { SavedVolume } from '../volumes/saved-volumes.ts';
 
 /** The servers and images to restore from, in the regions that were read. */

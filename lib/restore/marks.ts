@@ -2,7 +2,7 @@ import { isoSeconds, parseDate } from '../config/dates.ts';
 import { percentDecoded } from '../config/percent-encoding.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Volume } from '../openstack/volumes.ts';
-import { isSafety } from '../snapshots/marker.ts';
+import { isSafety } from '../snapshots/adhoc-snapshot.ts';
 import type { RestoreEvent } from './event.ts';
 
 /**
@@ -95,7 +95,7 @@ export function readVolumeMark({
   return { ...parameters, snapshot, position: Number(position) };
 }
 
-const REPLACED = / \(replaced \S+ by restore ([\w-]+)\)$/;
+const REPLACED = / \(replaced (\S+) by restore ([\w-]+)\)$/;
 
 /**
  * The name of a volume that an in-place restore has replaced: the original name, when, and by which
@@ -115,12 +115,17 @@ export function originalName(name: string): string {
   return name.replace(REPLACED, '');
 }
 
+/** When a restore replaced the volume with this name, ISO; undefined if none has. */
+export function replacedAt(name: string): string | undefined {
+  return REPLACED.exec(name)?.[1];
+}
+
 /**
  * Whether the name of a volume says that a restore has replaced it: the one with this request, if
  * `request` is given.
  */
 export function isReplaced({ name }: Pick<Volume, 'name'>, request?: string): boolean {
-  const by = REPLACED.exec(name)?.[1];
+  const by = REPLACED.exec(name)?.[2];
   return by !== undefined && (request === undefined || by === request);
 }
 

@@ -4,7 +4,8 @@ import { listFlavors } from '../openstack/flavors.ts';
 import { getServer } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
+import { claimServer } from './claim.ts';
 import { chooseImage, chosenEarlier, eventToRun, refuseOtherRestore, restoreReport } from './context.ts';
 import { type InPlaceContext, type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';
 import { type InPlaceStep, planInPlace } from './in-place-plan.ts';
@@ -38,6 +39,7 @@ export async function rebuild(session: Session, context: InPlaceContext): Promis
   const server = origin.server && (await getServer(session, origin.region, origin.id));
   if (!server) refuse({ code: 'RESTORE_ORIGINAL_GONE', name: origin.name || origin.id }, ...left);
   const isSwapping = hasSwapBegun(context, before);
+  await claimServer(context);
   const now = cloudTime(session);
   const checked = safetySnapshots.map((safety) => ({
     safety,

@@ -1,5 +1,5 @@
 import { RunFailed } from '../reporting/failure.ts';
-import type { ReasonCode } from '../reporting/reasons.ts';
+import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { failedRestorationText } from '../reporting/sentences/restoration.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
 
@@ -30,11 +30,14 @@ export interface Restoration {
   region: string;
   /** The id of the image that the server is restored from. */
   image: string;
-  /** The id of the server that was made or rebuilt. */
+  /** The id of the server that was made or rebuilt, or of the volume that was made. */
   restored?: string;
+  /** The name of the server or volume that was made; absent for a restore in place. */
+  restoredName?: string;
   /** The id of the safety snapshot. */
   safety?: string;
-  /** The codes of the reasons, see reasons.ts; `lines` has the same reasons as sentences. */
+  /** See reasons.ts; `codes` and `lines` have the same reasons as codes and as sentences. */
+  reasons: readonly Reason[];
   codes: ReasonCode[];
   lines: Sentence[];
   /** The event to invoke with next; absent when nothing is left to do, and for a plan. */
@@ -43,6 +46,10 @@ export interface Restoration {
    * The event that carries out the plan of a dry run: it names the image that the plan has chosen.
    */
   apply?: object;
+  /** How long a restore took in the server's last drill, in seconds; absent without a drill. */
+  estimateSeconds?: number;
+  /** When an earlier call found the restore done, ISO; absent if this call is the first one. */
+  doneAt?: string;
   /** When the queue takes the next step, ISO; absent when the caller has to invoke `next`. */
   resumesAt?: string;
 }

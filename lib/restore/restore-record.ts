@@ -13,16 +13,17 @@ const MOST_STEPS = 200;
 const SHORTEST_WAIT_MS = 15_000;
 const LONGEST_WAIT_MS = 5 * MINUTE_MS;
 
-/** Reasons as codes, and the same reasons as sentences. */
-type Reported = Pick<Restoration, 'codes' | 'lines'>;
+/** Reasons, and the same reasons as codes and as sentences. */
+type Reported = Pick<Restoration, 'reasons' | 'codes' | 'lines'>;
 
 /**
- * The reasons in the report of a call that the previous call had not reported: the codes, and the
- * same reasons as sentences. Times are ISO.
+ * The reasons in the report of a call that the previous call had not reported, also as codes and as
+ * sentences. Times are ISO.
  */
 export interface RestoreStep {
   at: string;
   state: RestoreState;
+  reasons: readonly Reason[];
   codes: readonly ReasonCode[];
   lines: readonly Sentence[];
 }
@@ -103,10 +104,11 @@ function withStep({ steps, last }: RestoreRecord, call: Restoration, at: string)
  * The reasons with other codes than `codes`. If a code occurs n times in `codes`, only its first n
  * reasons are left out.
  */
-function withoutCodes({ codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
+function withoutCodes({ reasons, codes, lines }: Reported, known: readonly ReasonCode[]): Reported {
   const left = Map.groupBy(known, (code) => code);
   const others = codes.flatMap((code, i) => (left.get(code)?.pop() === undefined ? [i] : []));
-  return { codes: others.map((i) => codes[i]!), lines: others.map((i) => lines[i]!) };
+  const picked = <T>(all: readonly T[]) => others.map((i) => all[i]!);
+  return { reasons: picked(reasons), codes: picked(codes), lines: picked(lines) };
 }
 
 /** The record of a restore that ends because it has taken too long. */
@@ -123,7 +125,7 @@ export function givenUp(record: RestoreRecord, owner: string, now: Date): Restor
 export function failedCall(record: RestoreRecord, reasons: readonly Reason[], owner: string): Restoration {
   const { account, request, event, last } = record;
   const { codes, reasons: lines } = reported(reasons);
-  const before = withoutCodes(last ?? { codes: [], lines: [] }, codes);
+  const before = withoutCodes(last ?? { reasons: [], codes: [], lines: [] }, codes);
   const name = event.server ?? event.volume;
   return {
     job: 'restore',
@@ -137,10 +139,22 @@ export function failedCall(record: RestoreRecord, reasons: readonly Reason[], ow
     ...last,
     dryRun: false,
     state: 'failed',
+    reasons: [...reasons, ...before.reasons],
     codes: [...codes, ...before.codes],
     lines: [...lines, ...before.lines],
     next: event,
   };
+}
+
+/**
+ * If a record has not changed for this time, the message of its restore may be lost. The time is
+ * longer than a function runs, and longer than the queue holds a message back.
+ */
+const SILENT_MS = 40 * MINUTE_MS;
+
+/** Whether a restore has not ended, and was called not too long ago. */
+export function isUnderWay({ at, endedAt }: Pick<RestoreRecord, 'at' | 'endedAt'>, now: Date): boolean {
+  return endedAt === undefined && now.getTime() - Date.parse(at) < SILENT_MS;
 }
 
 /** The time until the next call of a restore, in milliseconds. It grows with the restore's age. */

@@ -1,5 +1,7 @@
 import { isoSeconds } from '../config/dates.ts';
+import { printable } from '../openstack/printable.ts';
 import type { Session } from '../openstack/session.ts';
+import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { canonical } from '../snapshots/selector.ts';
@@ -11,11 +13,12 @@ import { isAtOrBefore, momentMs } from './image-choice.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { findMadeVolumes, type MadeVolumes, statusReasons } from './made-volumes.ts';
 import { makeVolumes, type VolumesStep } from './make-volumes.ts';
-import { isReplaced, type VolumeMark } from './marks.ts';
+import { isReplaced, originalName, type VolumeMark } from './marks.ts';
+import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
 import type { Restoration } from './restoration.ts';
 import { takeInventory } from './take-inventory.ts';
-import { volumeName } from './volume-parts.ts';
+import { volumeName } from './volume-name.ts';
 
 /**
  * Takes the next step of the restore of one volume: makes it from one of its snapshots, or from the
@@ -37,7 +40,10 @@ export async function restoreVolume(
   const inventory = isSnapshotId ? listed : await withBackups(session, listed, listed.regions, run);
   const unread = listed.regions.flatMap((one) => checkBackupsRead(inventory, one));
   const { volume, region, name } = findVolume(hasSnapshot ? listed : inventory, event.volume);
-  const listedFor = inventory.volumeSnapshots.filter((one) => one.volume === volume && one.region === region);
+  const lineage = lineageOf(inventory, volume);
+  const listedFor = inventory.volumeSnapshots.filter(
+    (one) => lineage.includes(one.volume) && one.region === region,
+  );
   // The snapshot of a volume of several servers is listed for each of them.
   const savedVolumes = listedFor.filter(({ id }, i) => listedFor.findIndex((one) => one.id === id) === i);
   const server = savedVolumes[0]?.server ?? '';
@@ -46,7 +52,7 @@ export async function restoreVolume(
   const before = await findMadeVolumes(session, context);
   const begun = before.made[0]?.mark;
   if (begun) {
-    refuseOther(context, begun);
+    refuseOther(context, begun, lineage);
     return reportMade(session, context, before, begun);
   }
   const chosen = choose(savedVolumes, event, name);
@@ -67,14 +73,21 @@ export async function restoreVolume(
 }
 
 /** Whether a good snapshot of the volume fits the event. */
-function hasSnapshotOf(
-  { volumes, volumeSnapshots }: RestoreInventory,
-  { volume, at, policy }: VolumeRestoreEvent,
-): boolean {
+function hasSnapshotOf(inventory: RestoreInventory, { volume, at, policy }: VolumeRestoreEvent): boolean {
+  const { volumes, volumeSnapshots } = inventory;
+  const lineage = lineageOf(inventory, volume);
   const isOfVolume = (saved: SavedVolume) =>
-    saved.volume === volume || canonical(volumeName(volumes, saved)) === canonical(volume);
+    lineage.includes(saved.volume) || canonical(volumeName(volumes, saved)) === canonical(volume);
   const its = volumeSnapshots.filter((saved) => saved.state === 'good' && isOfVolume(saved));
   return candidatesOf(its, { at, policy }).length > 0;
+}
+
+/**
+ * The ids of a volume and of those that restores in place have replaced by it: the snapshots of
+ * these are older ones of the same data.
+ */
+function lineageOf(inventory: RestoreInventory, id: string): string[] {
+  return predecessorsOf(inventory.volumes.find((one) => one.id === id) ?? { id }, inventory);
 }
 
 type VolumeContext = RestoreContext<VolumeRestoreEvent>;
@@ -87,14 +100,14 @@ async function reportMade(
   { image, server }: VolumeMark,
 ): Promise<Restoration> {
   const its = { ...context, origin: { ...context.origin, id: server } };
-  const { id, status } = before.made[0]!.volume;
+  const { id, name, status } = before.made[0]!.volume;
   if (context.event.dryRun || !/^(available|in-use|attaching|reserved)$/.test(status)) {
     const step = await makeVolumes(session, its, { image, parts: [], before });
     return reportStep(its, image, step);
   }
   const done = { code: 'RESTORED_VOLUME', volume: id, name: its.origin.name } as const;
   const reasons = [done, ...statusReasons(before)];
-  return restoreReport(its, image, { state: 'done', restored: id, reasons });
+  return restoreReport(its, image, { state: 'done', restored: id, restoredName: printable(name), reasons });
 }
 
 function reportStep(
@@ -136,9 +149,10 @@ function refuseUnreadVolumes({ volumesUnread }: RestoreInventory): void {
  * @throws {ValidationError} when there is no such volume, or there are several.
  */
 function findVolume(
-  { regions, volumes, volumeSnapshots }: RestoreInventory,
+  inventory: RestoreInventory,
   wanted: string,
 ): { volume: string; region: string; name: string } {
+  const { regions, volumes, volumeSnapshots } = inventory;
   const newest = new Map(
     volumeSnapshots
       .toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
@@ -150,8 +164,20 @@ function findVolume(
     const its = { isGone: !existing, isReplaced: existing !== undefined && isReplaced(existing) };
     return { volume, region, name: volumeName(volumes, saved), ...its };
   });
-  const byId = known.filter(({ volume }) => volume === wanted);
-  const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
+  const isSaved = ({ id, region }: Volume) => known.some((one) => one.volume === id && one.region === region);
+  // A volume that has replaced another one may have no snapshot yet.
+  const successors = volumes
+    .filter((one) => !isSaved(one) && lineageOf(inventory, one.id).some((id) => isSaved({ ...one, id })))
+    .map((one) => ({
+      volume: one.id,
+      region: one.region,
+      name: originalName(one.name),
+      isGone: false,
+      isReplaced: isReplaced(one),
+    }));
+  const all = [...known, ...successors];
+  const byId = all.filter(({ volume }) => volume === wanted);
+  const named = all.filter(({ name }) => canonical(name) === canonical(wanted));
   const existing = named.filter((one) => !one.isGone && !one.isReplaced);
   const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;
@@ -233,12 +259,13 @@ function candidatesOf(
 function refuseOther(
   { event, request, inventory }: VolumeContext,
   { to, image }: Pick<VolumeMark, 'to' | 'image'>,
+  lineage: readonly string[],
 ): void {
   const began = inventory.volumeSnapshots.find(({ id }) => id === image);
   const isById = momentMs(event.at) === undefined;
   const differences = [
     ...(to === 'volume' ? [] : [{ field: 'to', was: to }]),
-    ...(!began || began.volume === event.volume ? [] : [{ field: 'volume', was: began.volume }]),
+    ...(!began || lineage.includes(began.volume) ? [] : [{ field: 'volume', was: began.volume }]),
     ...(isById && event.at !== image ? [{ field: 'at', was: image }] : []),
   ];
   if (differences.length === 0) return;

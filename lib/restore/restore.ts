@@ -2,6 +2,7 @@ import { DAY_MS } from '../config/dates.ts';
 import { listServers } from '../openstack/compute.ts';
 import { listFlavors } from '../openstack/flavors.ts';
 import { networksOf } from '../openstack/networks.ts';
+import { printable } from '../openstack/printable.ts';
 import { createServer, getServer, type ServerVolume } from '../openstack/servers.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -27,6 +28,7 @@ import { namesRequest, readRestoredMark, restoredMark } from './marks.ts';
 import { checkNewServer } from './new-server-check.ts';
 import { planNew } from './new-server-plan.ts';
 import { newServerVolumes } from './new-server-volumes.ts';
+import { policiesOf } from './policies-of.ts';
 import { progressOf, type Restored, sourceOf } from './progress.ts';
 import { rebuild } from './rebuild.ts';
 import { reportRebuilt } from './rebuilt.ts';
@@ -150,12 +152,14 @@ async function reportProgress(
     reasons: [
       ...progress.reasons,
       ...attached.reasons,
+      ...(attached.state === 'done' && server ? policiesOf(server, event.account, context.run) : []),
       ...unread,
       ...(event.volumes === 'none' ? [] : [...without, ...unreadBackups]),
       sourceOf(context, begun),
       ...doubled,
     ],
     restored: id,
+    ...(server ? { restoredName: printable(server.name) } : {}),
     ...(isOpen
       ? {
           next: eventToResume(context, begun.image, {

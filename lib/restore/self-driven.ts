@@ -13,6 +13,7 @@ import type { Restoration } from './restoration.ts';
 import {
   failedCall,
   givenUp,
+  isUnderWay,
   newRecord,
   type RestoreKey,
   type RestoreRecord,
@@ -26,12 +27,6 @@ const LONGEST_RESTORE_MS = DAY_MS;
 const BUSY_MS = MINUTE_MS / 2;
 /** The time until the next try to notify people of the end of a restore. */
 const NOTIFY_AGAIN_MS = 5 * MINUTE_MS;
-/**
- * If a record has not changed for this time, the message of its restore may be lost, so another one
- * is sent. The time is longer than a function runs, and longer than the queue holds a message back.
- */
-const SILENT_MS = 40 * MINUTE_MS;
-
 /** The context of a call: when it is made, and when it ends at the latest. */
 export type RestoreRun = Run & { endsAt: Date };
 
@@ -52,8 +47,8 @@ export interface RestorePorts<R extends RestoreRun> {
 /**
  * Begins a restore, or resumes it: takes its next step, and lets the queue take the others until
  * the restore has ended. The message is sent before the step is taken, so that the restore
- * continues if the call is killed. A dry run, and a restore without a queue, consists of this one
- * call.
+ * continues if the call is killed. Without a queue, the caller makes each call. If another call of
+ * the same restore is taking a step, this one takes none. A dry run consists of this one call.
  *
  * @throws {ValidationError} when the event can't be carried out; other errors when the first step
  *   fails. Then the queue makes no further call, and the caller decides. Each error has the id of
@@ -65,59 +60,100 @@ export async function beginRestore<R extends RestoreRun>(
   ports: RestorePorts<R>,
 ): Promise<Restoration> {
   const order = parseRestore(event);
+  if (order.dryRun) return ports.restore(order, run);
   const request = order.request ?? run.requestId;
+  const key = { account: order.account, request };
+  const named = { ...(event as Record<string, unknown>), request };
+  // Without the lease, two calls may make a volume twice. That does less damage than a restore that
+  // can't begin.
+  const lease = await takeLease(key, run, ports).catch(() => undefined);
+  if (lease && 'heldUntil' in lease) return reportOtherCall(key, named, run, ports);
   try {
-    return await begin({ event, order, request }, run, ports);
+    return await begin({ key, named, order }, run, ports);
   } catch (error) {
-    if (!order.dryRun) Object.assign(error as Error, { request });
-    throw error;
+    throw Object.assign(error as Error, { request });
+  } finally {
+    if (lease) await lease.release().catch(() => undefined);
   }
 }
 
-async function begin<R extends RestoreRun>(
-  { event, order, request }: { event: unknown; order: RestoreEvent; request: string },
+/** The report of a call that takes no step, because another call is taking one. */
+async function reportOtherCall<R extends RestoreRun>(
+  key: RestoreKey,
+  named: Record<string, unknown>,
   run: R,
   ports: RestorePorts<R>,
 ): Promise<Restoration> {
-  const key = { account: order.account, request };
-  const { queue, warn } = ports;
-  if (order.dryRun || !queue) return ports.restore(order, run);
+  const record = await readIfPossible(key, ports);
+  if (record?.last && ports.queue) return { ...record.last, resumesAt: resumesAt(record, run) };
+  const begun = record ?? newRecord(key, named, run.now);
+  const reasons: Reason[] = [{ code: 'RESTORE_STEP_BY_OTHER_CALL' }];
+  return { ...failedCall(begun, reasons, run.owner), state: 'waiting' };
+}
+
+interface Request {
+  key: RestoreKey;
+  /** The event, with the id of the restore. */
+  named: Record<string, unknown>;
+  order: RestoreEvent;
+}
+
+async function begin<R extends RestoreRun>(
+  { key, named, order }: Request,
+  run: R,
+  ports: RestorePorts<R>,
+): Promise<Restoration> {
   const known = await readIfPossible(key, ports);
-  const isOpen =
-    known?.endedAt === undefined &&
-    known !== undefined &&
-    run.now.getTime() - Date.parse(known.at) < SILENT_MS;
-  const named = { ...(event as Record<string, unknown>), request };
+  const isOpen = known !== undefined && isUnderWay(known, run.now);
   const record = isOpen ? known : newRecord(key, named, run.now, known?.steps);
-  if (!isOpen) {
-    const item: RestoreItem = { job: 'restore', event: named, since: run.now, requestId: run.requestId };
-    try {
-      await queue.send([item], waitMs(record, run.now));
-    } catch (error) {
-      warn({ code: 'WORK_NOT_ENQUEUED', message: (error as Error).message });
-      return ports.restore(order, run);
-    }
+  const isRepeated = known?.endedAt !== undefined && known.last?.state === 'done';
+  let hasQueue = isOpen && ports.queue !== undefined;
+  if (!isOpen && !isRepeated) {
+    hasQueue = await enqueue(record, run, ports);
     await putIfPossible(record, ports);
   }
-  const lease = await takeLease(key, run, ports).catch(() => undefined);
-  const resumesAt = isoSeconds(new Date(run.now.getTime() + waitMs(record, run.now)));
-  if (lease && 'heldUntil' in lease && record.last) return { ...record.last, resumesAt };
   try {
-    const restoration = await ports.restore({ ...order, request }, run);
+    const { request } = key;
+    const restoration = await ports.restore({ ...order, request, ...madeBefore(record, order) }, run);
+    if (isRepeated && restoration.state === 'done') return { ...restoration, doneAt: known.endedAt! };
+    if (isRepeated && restoration.state !== 'failed') hasQueue = await enqueue(record, run, ports);
     const called = withCall(record, restoration, run.now);
-    const isNotified = restoration.state === 'done' && known?.last?.state === 'done';
-    await putIfPossible(
-      isNotified && known.notifiedAt ? { ...called, notifiedAt: known.notifiedAt } : called,
-      ports,
-    );
-    return called.endedAt ? restoration : { ...restoration, resumesAt };
+    // Without a queue, nobody takes the next step of a restore that has failed.
+    const isOver = !hasQueue && restoration.state === 'failed';
+    await putIfPossible(isOver ? { ...called, endedAt: called.at } : called, ports);
+    return called.endedAt || !hasQueue ? restoration : { ...restoration, resumesAt: resumesAt(record, run) };
   } catch (error) {
     const at = run.now.toISOString();
     // The caller gets the error. An earlier restore with this request stays as it was.
     if (!isOpen) await putIfPossible(known ?? { ...record, endedAt: at, notifiedAt: at }, ports);
     throw error;
-  } finally {
-    if (lease && 'release' in lease) await lease.release().catch(() => undefined);
+  }
+}
+
+/** The volumes that earlier calls have made, because a listing may lack them. */
+function madeBefore({ event }: RestoreRecord, order: RestoreEvent): { made?: string[] } {
+  const made = Array.isArray(event.made) ? (event.made as string[]) : [];
+  return order.made === undefined && made.length > 0 ? { made } : {};
+}
+
+function resumesAt(record: RestoreRecord, { now }: RestoreRun): string {
+  return isoSeconds(new Date(now.getTime() + waitMs(record, now)));
+}
+
+/** Sends the message of a restore. @returns whether the queue will take its steps. */
+async function enqueue<R extends RestoreRun>(
+  record: RestoreRecord,
+  { now, requestId }: R,
+  { queue, warn }: RestorePorts<R>,
+): Promise<boolean> {
+  if (!queue) return false;
+  const item: RestoreItem = { job: 'restore', event: record.event, since: now, requestId };
+  try {
+    await queue.send([item], waitMs(record, now));
+    return true;
+  } catch (error) {
+    warn({ code: 'WORK_NOT_ENQUEUED', message: (error as Error).message });
+    return false;
   }
 }
 

@@ -1,9 +1,11 @@
 import { isoSeconds } from '../config/dates.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Image } from '../openstack/images.ts';
+import { SAFETY_LABEL } from '../snapshots/adhoc-snapshot.ts';
 import type { Blueprint } from '../snapshots/blueprint.ts';
-import { blueprintIn, isId, SAFETY_LABEL, type Snapshot } from '../snapshots/marker.ts';
+import { blueprintIn, isId } from '../snapshots/marker.ts';
 import { canonical } from '../snapshots/selector.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { readRestoredMark, readSafetyMark } from './marks.ts';
 import { refuse } from './refusal.ts';
@@ -25,11 +27,14 @@ export interface Origin extends Pick<Server, 'id' | 'name' | 'region'> {
 export function findOrigin(inventory: RestoreInventory, wanted: string): Origin {
   const { regions, servers } = inventory;
   const known = [
-    ...servers.map((server) => ({ id: server.id, name: server.name, region: server.region, server })),
+    ...servers.map((server) => {
+      const { id, name, region } = server;
+      return { id, name, names: [name], region, server };
+    }),
     ...goneServers(inventory).map((server) => ({ ...server, server: undefined })),
   ];
   const byId = known.filter(({ id }) => id === wanted);
-  const named = known.filter(({ name }) => canonical(name) === canonical(wanted));
+  const named = known.filter((one) => isCalled(one, wanted));
   const existing = named.filter(({ server }) => server);
   const found = byId.length > 0 ? byId : existing.length > 0 ? existing : named;
   const [only, ...others] = found;
@@ -46,7 +51,19 @@ export function findOrigin(inventory: RestoreInventory, wanted: string): Origin 
     refuse({ code: 'RESTORE_SEVERAL_SERVERS', server: wanted, found: all });
   }
   const namesakes = named.filter((other) => !other.server && other.id !== only.id);
-  return { ...only, namesakes: namesakes.map(({ id }) => id) };
+  const { names: _, ...origin } = only;
+  return { ...origin, namesakes: namesakes.map(({ id }) => id) };
+}
+
+/** Whether a server has, or had, a name. */
+export function isCalled({ names }: Pick<GoneServer, 'names'>, wanted: string): boolean {
+  return names.some((name) => canonical(name) === canonical(wanted));
+}
+
+/** A deleted server. */
+export interface GoneServer extends Pick<Origin, 'id' | 'name' | 'region'> {
+  /** All names that its snapshots know: it may have been renamed. */
+  names: string[];
 }
 
 /**
@@ -57,7 +74,7 @@ export function goneServers({
   servers,
   images,
   snapshots,
-}: Pick<RestoreInventory, 'servers' | 'images' | 'snapshots'>): Pick<Origin, 'id' | 'name' | 'region'>[] {
+}: Pick<RestoreInventory, 'servers' | 'images' | 'snapshots'>): GoneServer[] {
   const existing = new Set(servers.map(({ id }) => id));
   const imageOf = new Map(images.map((image) => [image.id, image]));
   const made = images.flatMap(({ region, properties: { instance_uuid: id } }) =>
@@ -78,7 +95,10 @@ export function goneServers({
     ...ofSnapshots.filter(({ name }) => name),
   ];
   const gone = all.filter(({ id }) => !existing.has(id));
-  return [...new Map(gone.map((server) => [`${server.region} ${server.id}`, server])).values()];
+  return [...Map.groupBy(gone, ({ region, id }) => `${region} ${id}`).values()].map((its) => {
+    const names = its.flatMap(({ name }) => name || []);
+    return { ...its.at(-1)!, names: [...new Set(names)] };
+  });
 }
 
 /**

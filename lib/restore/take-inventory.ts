@@ -6,14 +6,13 @@ import type { Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { listInventory } from '../snapshots/inventory.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
 import { readerOf } from '../snapshots/ownership.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
-import { canonical } from '../snapshots/selector.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import { isOfRootVolume, rootDisk, savedVolumesIn } from '../volumes/saved-volumes.ts';
 import type { RestoreInventory } from './inventory.ts';
 import { refuse } from './refusal.ts';
-import { goneServers } from './source.ts';
+import { goneServers, isCalled } from './source.ts';
 
 /** The fields of an event that name what to look for. */
 interface Wanted {
@@ -122,9 +121,7 @@ async function getUnlisted(
   const listed = new Set(inventory.servers.map(({ id }) => id));
   const ids = [wanted, restored].filter((id) => id !== undefined && UUID.test(id) && !listed.has(id));
   const suspects = [
-    ...goneServers(inventory).filter(
-      ({ id, name }) => id === wanted || canonical(name) === canonical(wanted),
-    ),
+    ...goneServers(inventory).filter((one) => one.id === wanted || isCalled(one, wanted)),
     ...ids.flatMap((id) => inventory.regions.map((region) => ({ id: id!, region }))),
   ];
   const each = [...new Map(suspects.map((one) => [`${one.region} ${one.id}`, one])).values()];

@@ -1,9 +1,10 @@
 import { listImages } from '../openstack/images.ts';
 import { cloudTime, type Session } from '../openstack/session.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { SAFETY_LABEL } from '../snapshots/adhoc-snapshot.ts';
 import { blueprintText } from '../snapshots/blueprint.ts';
 import { imageName } from '../snapshots/image-name.ts';
-import { markerOf, SAFETY_LABEL } from '../snapshots/marker.ts';
+import { markerOf } from '../snapshots/marker.ts';
 import { createOwnImage } from '../snapshots/own-image.ts';
 import { send } from './cloud-request.ts';
 import { type InPlaceRestore, inPlaceReport, leftBehind } from './in-place-context.ts';

@@ -1,7 +1,7 @@
 import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { type Snapshot, serverNameIn } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 import { isBackingUp } from '../snapshots/volume-snapshot-status.ts';
 import { volumesLackedBy } from '../volumes/attached.ts';
 import type { SavedVolume } from '../volumes/saved-volumes.ts';
@@ -9,10 +9,10 @@ import { setOf } from '../volumes/set.ts';
 import type { RestoreContext } from './context.ts';
 import type { RestoreInventory } from './inventory.ts';
 import type { MadeVolume } from './made-volumes.ts';
-import { originalName } from './marks.ts';
 import { predecessorsOf } from './predecessors.ts';
 import { refuse } from './refusal.ts';
 import type { Origin } from './source.ts';
+import { volumeName } from './volume-name.ts';
 
 /** A volume of a set that a restore makes again. */
 export interface VolumePart {
@@ -155,15 +155,6 @@ export function checkVolumesRead(
   const isKnown = session.provider !== 'rackspace' && event.to === 'new';
   const hasNone = isKnown && server?.volumeIds.length === 0;
   return hasNone ? [reason] : refuse(reason);
-}
-
-/**
- * The current name of the volume of a snapshot, without the words that say that it was replaced, or
- * else the one in the name of the snapshot.
- */
-export function volumeName(volumes: readonly Volume[], saved: SavedVolume): string {
-  const existing = volumes.find(({ id, region }) => id === saved.volume && region === saved.region);
-  return (existing && originalName(existing.name)) || serverNameIn(saved);
 }
 
 /**

@@ -1,8 +1,9 @@
 import pMap from 'p-map';
 import { expandAccounts } from '../config/accounts.ts';
+import { ADHOC, isAdhoc } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { eachAccountOf, isNarrowed, resolveEvent } from '../config/event.ts';
-import { ADHOC, isAdhoc, isKeyOf } from '../config/policy.ts';
+import { isKeyOf } from '../config/read-event.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import { finishReport, joinedReport } from '../reporting/finish-report.ts';
@@ -24,9 +25,10 @@ export async function accountEvents(
 ): Promise<unknown[]> {
   const events = await expandAccounts(eachAccountOf(event, job), job.findAccounts);
   if (events.length > 1 && isNarrowed(event) && isKeyOf('servers', event)) {
-    throw invalidEvent(
-      `account: the policy has ${events.length} accounts: name the account of these servers, such as "account": "${Object(events[0]).account}"`,
-    );
+    throw invalidEvent({
+      field: 'account',
+      text: `the policy has ${events.length} accounts: name that of these servers, such as ${Object(events[0]).account}`,
+    });
   }
   if (events.length > 1) for (const one of events) read(one, job);
   return events;

@@ -1,5 +1,3 @@
-import { Logger } from '@aws-lambda-powertools/logger';
-import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { Context } from 'aws-lambda';
 import type { FindAccounts } from '../config/accounts.ts';
@@ -8,13 +6,14 @@ import { ownerOf, settings } from '../config/environment.ts';
 import type { Policy } from '../config/policy.ts';
 import type { Credentials } from '../openstack/credentials.ts';
 import { connect, type Session } from '../openstack/session.ts';
-import { codesOf } from '../reporting/failure.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, sendPing } from '../reporting/heartbeat.ts';
 import { runMetrics } from '../reporting/metrics.ts';
-import { codesIn, type Reason } from '../reporting/reasons.ts';
+import type { Reason } from '../reporting/reasons.ts';
+import { ofRequestText } from '../reporting/sentences/restoration.ts';
 import type { Sentence } from '../reporting/sentences/sentence.ts';
-import { sentenceOf } from '../reporting/sentences.ts';
-import { isResultWanted } from './client-context.ts';
+import { type FailedAnswer, isResultWanted } from './client-context.ts';
+import { jsonLog, plainLog } from './log.ts';
 import type { Run } from './run.ts';
 import { accountsIn, secretsManager } from './secrets.ts';
 
@@ -25,7 +24,7 @@ const deployed = settings();
 const { service, stage, heartbeat } = deployed;
 const deployment = `${service}-${stage}`;
 
-const logger = new Logger({ serviceName: deployment });
+const log = deployed.isLogForPeople ? plainLog() : jsonLog(deployment);
 /** The metrics of this function, which each invocation publishes at its end. */
 export const metrics = runMetrics(deployment);
 const credentials = secretsManager();
@@ -69,42 +68,56 @@ export interface RunEnding {
 
 /**
  * Creates a Lambda handler that runs `work` for an event and throws the failure of its result,
- * unless the work resumes, or the client wants the result in any case; see client-context.ts.
+ * unless the work resumes, or the client wants the result in any case; see client-context.ts. Such
+ * a client gets a {@link FailedAnswer} if there is no result.
  */
 export function invocation<R>(
   work: (event: unknown, job: JobContext) => Promise<R>,
   endingOf: (result: R, job: JobContext) => RunEnding,
 ) {
   return handlerOf(async (event, job) => {
-    const result = await work(event, job).catch((error: unknown) => {
+    let result: R;
+    try {
+      result = await work(event, job);
+    } catch (error) {
       logFailure(error);
-      throw error;
-    });
+      if (!job.isResultWanted) throw withRequest(error);
+      // Other clients than the commands do not get it, so it is no part of the type.
+      return failedAnswer(error, job) as R;
+    }
     const { failure, resumes } = logResult(result, endingOf(result, job));
     if (failure && !resumes && !job.isResultWanted) throw failure;
     return result;
   });
 }
 
+function failedAnswer(error: unknown, { requestId }: JobContext): FailedAnswer {
+  const { request = requestId } = error as { request?: string };
+  const { message } = error as Error;
+  return { failed: { reason: reasonFor(error), message, request } };
+}
+
+/** An error of a restore with its id in the message: Lambda answers no more of an error. */
+function withRequest(error: unknown): unknown {
+  const { request, message } = error as Error & { request?: string };
+  if (request !== undefined) (error as Error).message = ofRequestText(message, request);
+  return error;
+}
+
 /** Logs a result, as an error if the invocation failed. */
 export function logResult(result: unknown, ending: RunEnding): RunEnding {
-  logger[ending.failure ? 'error' : 'info']('report', { report: ending.logged ?? result });
-  if (ending.text) console.info(ending.text);
+  log.result(ending.failure ? 'error' : 'info', ending.logged ?? result, ending.text);
   return ending;
 }
 
 /** Logs the error of a run that has no result, and the restore that it belongs to, if to one. */
 export function logFailure(error: unknown): void {
-  const { request } = error as { request?: string };
-  logger.error('the run has failed', {
-    ...{ codes: codesOf(error), error: error as Error },
-    ...(request === undefined ? {} : { request }),
-  });
+  log.failure(error);
 }
 
 /** Logs something that went wrong beside the result of a run. */
 export function logReason(level: 'warn' | 'error', reason: Reason): void {
-  logger[level](sentenceOf(reason), { codes: codesIn(reason) });
+  log.reason(level, reason);
 }
 
 /**
@@ -125,7 +138,7 @@ export async function pingHeartbeat(beat: HeartbeatPing | undefined, good: boole
 /** Creates a Lambda handler that gets the event and the job's context. */
 export function handlerOf<E, R>(work: (event: E, job: JobContext) => Promise<R>) {
   return middy<E, R, Error, Context>()
-    .use(injectLambdaContext(logger, { resetKeys: true }))
+    .use(log.middleware ?? [])
     .handler((event, context) => work(event, jobOf(context)));
 }
 

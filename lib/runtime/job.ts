@@ -1,7 +1,9 @@
+import { ADHOC, type Adhoc, isAdhoc } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
 import { settings } from '../config/environment.ts';
 import { isNarrowed } from '../config/event.ts';
-import { ADHOC, type Adhoc, type Hold, isAdhoc, isHold, type Policy } from '../config/policy.ts';
+import { type Hold, isHold } from '../config/hold-event.ts';
+import type { Policy } from '../config/policy.ts';
 import { isCloudError, restated } from '../openstack/errors.ts';
 import type { Traffic } from '../openstack/http.ts';
 import type { Session } from '../openstack/session.ts';

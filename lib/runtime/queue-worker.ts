@@ -72,9 +72,10 @@ export function queueWorker(tasks: JobDefinitions, resumeRestore: ResumeRestore)
   return handlerOf(async (event: Partial<SQSEvent> | null, job): Promise<SQSBatchResponse> => {
     const { Records } = event ?? {};
     if (!Array.isArray(Records)) {
-      throw invalidEvent(
-        'Records: is missing: this function processes queue messages and is not for manual invocation',
-      );
+      throw invalidEvent({
+        field: 'Records',
+        text: 'is missing: this function processes queue messages and is not for manual invocation',
+      });
     }
     const undone: string[] = [];
     for (const record of Records) {

@@ -7,9 +7,26 @@ export interface RestoreLog {
   read(key: RestoreKey): Promise<RestoreRecord | undefined>;
   /** @throws the storage's errors. */
   put(record: RestoreRecord): Promise<void>;
+  /**
+   * The request of the last restore in place of a server; undefined if there was none.
+   *
+   * @throws the storage's errors.
+   */
+  readClaim(server: ClaimedServer): Promise<string | undefined>;
+  /** @throws the storage's errors. */
+  putClaim(server: ClaimedServer, request: string): Promise<void>;
+}
+
+/** The server of a restore in place. */
+export interface ClaimedServer {
+  account: string;
+  region: string;
+  server: string;
 }
 
 const keyOf = ({ account, request }: RestoreKey) => `restores/${account}/${request}.json`;
+const claimKeyOf = ({ account, region, server }: ClaimedServer) =>
+  `restores/${account}/in-place/${encodeURIComponent(region)}/${server}.json`;
 
 /** The records in the bucket, or within this process if there is no bucket. */
 export function restoreLogAt(bucket: string | undefined): RestoreLog {
@@ -17,13 +34,13 @@ export function restoreLogAt(bucket: string | undefined): RestoreLog {
 }
 
 function processRestoreLog(): RestoreLog {
-  const records = new Map<string, RestoreRecord>();
-  return {
-    read: async (key) => records.get(keyOf(key)),
-    put: async (record) => {
-      records.set(keyOf(record), structuredClone(record));
+  const objects = new Map<string, string>();
+  return logOn({
+    read: async (key) => objects.get(key),
+    write: async (key, body) => {
+      objects.set(key, body);
     },
-  };
+  });
 }
 
 /** The records in an S3 bucket, one object each. Its lifecycle rule deletes old objects. */
@@ -32,18 +49,37 @@ function restoreLogIn(Bucket: string): RestoreLog {
     maxAttempts: 2,
     requestHandler: { connectionTimeout: 1_000, requestTimeout: 2_500, throwOnRequestTimeout: true },
   });
-  return {
-    async read(key) {
+  return logOn({
+    async read(Key) {
       try {
-        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: keyOf(key) }));
-        return JSON.parse((await Body?.transformToString()) ?? '') as RestoreRecord;
+        const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+        return (await Body?.transformToString()) ?? '';
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined;
         throw error;
       }
     },
-    async put(record) {
-      await client.send(new PutObjectCommand({ Bucket, Key: keyOf(record), Body: JSON.stringify(record) }));
+    async write(Key, Body) {
+      await client.send(new PutObjectCommand({ Bucket, Key, Body }));
     },
+  });
+}
+
+/** Where the texts of records are kept. */
+interface Store {
+  read(key: string): Promise<string | undefined>;
+  write(key: string, body: string): Promise<void>;
+}
+
+function logOn({ read, write }: Store): RestoreLog {
+  const readJson = async (key: string) => {
+    const text = await read(key);
+    return text === undefined ? undefined : JSON.parse(text);
+  };
+  return {
+    read: async (key): Promise<RestoreRecord | undefined> => readJson(keyOf(key)),
+    put: (record) => write(keyOf(record), JSON.stringify(record)),
+    readClaim: async (server) => (await readJson(claimKeyOf(server)))?.request,
+    putClaim: (server, request) => write(claimKeyOf(server), JSON.stringify({ request })),
   };
 }

@@ -3,6 +3,7 @@ import type { Schedule } from '../config/schedule.ts';
 import type { DrillLog } from '../drill/volume-record.ts';
 import type { Leases } from './lease.ts';
 import type { RequestLog } from './request-log.ts';
+import type { RestoreLog } from './restore-log.ts';
 
 /** The context of a run besides its event. */
 export interface Run {
@@ -30,6 +31,8 @@ export interface Run {
   leases?: Leases;
   /** The record of ad-hoc requests: when each was made first, and which images it has made. */
   requests?: RequestLog;
+  /** The records of restores. */
+  restores?: RestoreLog;
   /** The records of drills that make volumes. */
   drills?: DrillLog;
   /** All policies of the deployment, if known. */

@@ -1,6 +1,9 @@
 import * as v from 'valibot';
+import { type Adhoc, isAdhoc } from '../config/adhoc-event.ts';
 import { byTime, DAY_MS, HOUR_MS, MINUTE_MS } from '../config/dates.ts';
-import { type Adhoc, isAdhoc, isKeyOf, type Policy, text } from '../config/policy.ts';
+import { text } from '../config/field-values.ts';
+import type { Policy } from '../config/policy.ts';
+import { isKeyOf } from '../config/read-event.ts';
 import { parseSchedule, type Schedule } from '../config/schedule.ts';
 import { isoDate } from '../config/schema.ts';
 import { codesOf } from '../reporting/failure.ts';

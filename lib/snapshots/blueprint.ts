@@ -19,6 +19,8 @@ const Blueprint = v.object({
   securityGroups: v.optional(v.array(v.string())),
   /** The {@link fingerprint} of the name with which the image was created. */
   named: v.optional(v.string()),
+  /** The number of parts that the set of the image was requested with; see volumes/set-parts.ts. */
+  parts: v.optional(v.number()),
 });
 
 /**
@@ -60,6 +62,13 @@ export function blueprintText(
     { named },
   ];
   return attempts.map(asciiJson).find(({ length }) => length <= MAX_LENGTH) ?? UNKNOWN;
+}
+
+/** A blueprint with the number of parts of the set; unchanged if the text would be too long. */
+export function withPartsInBlueprint(text: string, parts: number): string {
+  const blueprint = readBlueprint(text);
+  const changed = blueprint && asciiJson({ ...blueprint, parts });
+  return changed && changed.length <= MAX_LENGTH ? changed : text;
 }
 
 /**

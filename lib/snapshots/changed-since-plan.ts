@@ -1,7 +1,7 @@
 import type { Reason } from '../reporting/reasons.ts';
-import { isSnapshot, type Snapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
 import { staysBecause } from './retention.ts';
+import { isSnapshot, type Snapshot } from './snapshot.ts';
 
 /** Whether two snapshots are of the same series. */
 export function sameSeries(a: Snapshot, b: Snapshot): boolean {

@@ -1,18 +1,20 @@
-import { ADHOC, type Policy } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
+import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
 import { usedByVolumes } from '../volumes/in-use.ts';
 import type { VolumeReader } from '../volumes/marker.ts';
-import { doubleSlotWarnings, rotationBehindWarnings, snapshotWarnings } from './cleanup-warnings.ts';
+import { backlogWarnings, doubleSlotWarnings, snapshotWarnings } from './cleanup-warnings.ts';
 import { inUseIn } from './in-use.ts';
-import { isSnapshot, type Snapshot } from './marker.ts';
 import { planOrphan } from './orphan-plan.ts';
 import type { Reader } from './ownership.ts';
 import type { RegionInventory } from './region-inventory.ts';
 import { type Decision, retain, retainAdhoc } from './retention.ts';
 import { selectsServer } from './selector.ts';
 import { lastNameIn, newestOf, type PlanItem, type RegionPlan } from './series-plan.ts';
+import { setsToLookAt } from './sets-to-look-at.ts';
+import { isSnapshot, type Snapshot } from './snapshot.ts';
 import { keepWholeSets } from './whole-sets.ts';
 
 /**
@@ -97,14 +99,18 @@ export function planCleanup(
       ...(volume === undefined ? {} : { volume: { id: volume, name: volumeName || volume } }),
     };
     if (name === ADHOC) {
-      return { ...plan, items: snapshots.map((s) => itemOf(retainAdhoc(s, snapshots, now), server)) };
+      // An end is that of the set, also if the volume was detached from its server since.
+      const items = snapshots.map((s) =>
+        itemOf(retainAdhoc(s, snapshots, now), server ?? serverOf.get(s.server)),
+      );
+      return { ...plan, items };
     }
     if (server) {
       const decisions = retain(snapshots, policy.keep, { now, timezone: policy.timezone });
       return { ...plan, items: decisions.map((decision) => itemOf(decision, server)) };
     }
     const isGone = volume === undefined ? goneEverywhere.has(id) : goneVolumes.has(volume);
-    const { items, floor } = planOrphan(snapshots, policy, now, isGone);
+    const { items, floor } = planOrphan(snapshots, policy, now, { isGone, isVolume: volume !== undefined });
     const isOrphaned = true as const;
     const kept = items.filter(({ action }) => action === 'keep').length;
     const gone = { server: id, name: serverName, policy: name };
@@ -135,15 +141,17 @@ export function planCleanup(
     return reason ? { ...item, action: 'keep', reasons: [reason] } : item;
   };
   const free = series.map((plan) => ({ ...plan, items: plan.items.map(keptIfInUse) }));
-  const limited = keepWholeSets(free, policy, now).flatMap((plan) => {
+  const whole = keepWholeSets(free, policy, now);
+  const limited = whole.flatMap((plan) => {
     const items = plan.items.filter(({ snapshot }) => isPlanned(snapshot));
     return items.length === 0 ? [] : [{ ...plan, items: limitDeletions(items, policy.maxDeletes) }];
   });
-  for (const plan of limited) warnOf(...rotationBehindWarnings(plan, policy.maxDeletes));
+  for (const plan of limited) warnOf(...backlogWarnings(plan, policy, now));
   return {
     region,
     series: limited,
     inUse,
+    setsOf: setsToLookAt(whole, policy.policy),
     warnings,
   };
 }

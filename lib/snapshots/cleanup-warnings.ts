@@ -1,11 +1,15 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
-import { ADHOC } from '../config/policy.ts';
+import type { Policy } from '../config/policy.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isStuckCreating, snapshotId } from '../volumes/plan.ts';
-import { isStuck, isTakenAgain, type Snapshot } from './marker.ts';
+import { isTakenAgain } from './adhoc-snapshot.ts';
+import { cleanupTooRare } from './cleanup-pace.ts';
 import { endOf, heldBecause } from './retention.ts';
 import { nameIn, nameOfSeries, type SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
+import { isStuck } from './snapshot-state.ts';
 
 /**
  * The warnings about a single snapshot: stuck, failed, not deletable, exposed, or dated in the
@@ -59,11 +63,15 @@ export function doubleSlotWarnings(snapshots: Snapshot[], server: Server | undef
 }
 
 /**
- * The warning about a series with more deferred deletions than one run may make: the series grows,
- * or takes many runs to shrink.
+ * The warning about a series with more deferred deletions than one run may make: because the series
+ * grows faster than the policy rotates it; or else because there is much to delete, as after
+ * `keep` was lowered.
  */
-export function rotationBehindWarnings(plan: SeriesPlan, most: number): Reason[] {
+export function backlogWarnings(plan: SeriesPlan, rules: Policy, now: Date): Reason[] {
+  const { maxDeletes: most } = rules;
   const { policy, items } = plan;
   const deferred = items.filter(({ action }) => action === 'defer').length;
-  return deferred > most ? [{ code: 'ROTATION_BEHIND', of: nameOfSeries(plan), policy, deferred, most }] : [];
+  if (deferred <= most) return [];
+  const facts = { of: nameOfSeries(plan), policy, deferred, most };
+  return [{ code: cleanupTooRare(rules, now) ? 'ROTATION_BEHIND' : 'ROTATION_BACKLOG', ...facts }];
 }

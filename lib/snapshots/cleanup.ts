@@ -25,6 +25,7 @@ import { selectServers } from './selector.ts';
 import type { RegionPlan, SeriesPlan } from './series-plan.ts';
 import { countDeadlineDeferred, snapshotLine } from './snapshot-line.ts';
 import { goneEverywhere } from './unlisted.ts';
+import { hasSets } from './whole-sets.ts';
 
 /**
  * Rotates the snapshots of a policy: plans from complete listings, reads each image again right
@@ -68,6 +69,7 @@ export async function cleanUp(session: Session, policy: Policy, run: Run): Promi
       read,
       readVolume,
       inUse: plan.inUse,
+      setsOf: plan.setsOf,
       owner,
       now,
       reserveMs,
@@ -214,10 +216,8 @@ function namesNotInPolicy(
 
 /** Whether a plan deletes snapshots of servers that have volumes, now or earlier. */
 function deletesPartsOfSets({ series }: RegionPlan, { servers }: RegionInventory): boolean {
-  const hasSets =
-    series.some(({ volume }) => volume !== undefined) ||
-    servers.some(({ volumeIds }) => volumeIds.length > 0);
-  return hasSets && series.some(({ items }) => items.some(({ action }) => action === 'delete'));
+  const mayHaveSets = hasSets(series) || servers.some(({ volumeIds }) => volumeIds.length > 0);
+  return mayHaveSets && series.some(({ items }) => items.some(({ action }) => action === 'delete'));
 }
 
 /** The servers in the markers of a policy's snapshots that are gone from the snapshots' region. */

@@ -9,7 +9,7 @@ import { reported } from '../reporting/sentences.ts';
 import { snapshotId } from '../volumes/plan.ts';
 import type { SeriesResult } from './delete.ts';
 import { exists } from './delete-snapshot.ts';
-import type { Snapshot } from './marker.ts';
+import type { Snapshot } from './snapshot.ts';
 import { volumeSnapshotStatus } from './volume-snapshot-status.ts';
 
 // Each image takes a read; Rackspace takes 1,000 reads a minute.

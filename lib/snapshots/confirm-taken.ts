@@ -9,8 +9,9 @@ import {
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Entry } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
-import { isEmpty, isSnapshot } from './marker.ts';
 import type { Reader } from './ownership.ts';
+import { isSnapshot } from './snapshot.ts';
+import { isEmpty } from './snapshot-state.ts';
 import type { SetResult, TakeContext } from './take-set.ts';
 
 /**

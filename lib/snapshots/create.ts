@@ -1,7 +1,8 @@
 import pMap from 'p-map';
 import { includesAccount } from '../config/accounts.ts';
+import { type Adhoc, isAdhoc } from '../config/adhoc-event.ts';
 import { DAY_MS, isoSeconds, MINUTE_MS } from '../config/dates.ts';
-import { type Adhoc, isAdhoc, type Policy, type Selector } from '../config/policy.ts';
+import type { Policy, Selector } from '../config/policy.ts';
 import { intervalMs } from '../config/schedule.ts';
 import type { Server } from '../openstack/compute.ts';
 import { spreadUnderLimits } from '../openstack/rate-limits.ts';
@@ -15,13 +16,13 @@ import { isSystemDiskOf, sharingServers } from '../volumes/attached.ts';
 import { confirmVolumes } from '../volumes/confirm.ts';
 import { exceptedVolumes } from '../volumes/excepted.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
+import { withNumberOfParts } from '../volumes/set-parts.ts';
 import { entryOfSet, planSets, withSharedVolumes } from '../volumes/snapshot-set.ts';
 import { confirmTaken } from './confirm-taken.ts';
 import { type DueSnapshots, dueAdhoc, dueBySchedule, NO_RECORD, requestOf } from './due-snapshots.ts';
 import { homesNotInCatalogue } from './home-region.ts';
 import { listInventory } from './inventory.ts';
 import { localDisksFinder } from './local-disks.ts';
-import { isSnapshot } from './marker.ts';
 import { missingEntries, unknownServers } from './missing-servers.ts';
 import { inheritedMakers } from './own-image.ts';
 import { type ReadingPolicy, readerOf } from './ownership.ts';
@@ -29,6 +30,7 @@ import { otherDoubts, unreadableVolumes, unservedVolumes } from './region-invent
 import { selectRequested, serversToRecord } from './requested-servers.ts';
 import { roundRobin } from './round-robin.ts';
 import { setsWithinQuotas } from './sets-within-quotas.ts';
+import { isSnapshot } from './snapshot.ts';
 import { planSnapshots } from './snapshot-plan.ts';
 import { plannedSet, type TakeContext, takeSet } from './take-set.ts';
 
@@ -117,7 +119,16 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
   const ordered = run.since
     ? roundRobin(planned, (now.getTime() - run.since.getTime()) / MINUTE_MS)
     : planned;
-  const { images: steps, volumes: sets } = await setsWithinQuotas(session, ordered, wanted, volumes);
+  const sharing = new Map(
+    regions.flatMap((one) => {
+      const here = selection.servers.filter(({ region }) => region === one.region);
+      return [...sharingServers(here, one.volumes, provider)];
+    }),
+  );
+  const { images: steps, volumes: sets } = withNumberOfParts(
+    await setsWithinQuotas(session, ordered, wanted, volumes),
+    sharing,
+  );
   const toTake = steps.flatMap(({ action, server }) => [
     ...(action === 'take' ? [server] : []),
     ...(sets.get(server) ?? []).filter((one) => one.action === 'take').map(() => server),
@@ -143,12 +154,6 @@ export async function takeSnapshots(session: Session, event: Policy | Adhoc, run
     begun.map(({ volumes: its }) => its),
   );
   warnings.push(...confirmed.warnings);
-  const sharing = new Map(
-    regions.flatMap((one) => {
-      const here = selection.servers.filter(({ region }) => region === one.region);
-      return [...sharingServers(here, one.volumes, provider)];
-    }),
-  );
   const results = steps.map(({ server }, i) => ({
     server,
     image: images[i]!,

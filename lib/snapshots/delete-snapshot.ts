@@ -9,7 +9,7 @@ import {
 } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { SnapshotLine } from '../reporting/report.ts';
-import type { Snapshot } from './marker.ts';
+import type { Snapshot } from './snapshot.ts';
 
 // Cinder deletes asynchronously, mostly within a second.
 const VOLUME_CHECKS = 4;

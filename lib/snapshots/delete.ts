@@ -1,5 +1,5 @@
 import pMap from 'p-map';
-import { ADHOC } from '../config/policy.ts';
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import { getImage, type Image, listImageMembers } from '../openstack/images.ts';
 import { mayWriteSnapshots } from '../openstack/roles.ts';
@@ -11,7 +11,6 @@ import type { VolumeReader } from '../volumes/marker.ts';
 import { asPlanned, sameSeries } from './changed-since-plan.ts';
 import { type DeletionResult, exists, remove } from './delete-snapshot.ts';
 import type { InUse } from './in-use.ts';
-import { isSnapshot, type Snapshot } from './marker.ts';
 import { listOtherUses } from './other-uses.ts';
 import type { Reader } from './ownership.ts';
 import {
@@ -23,7 +22,9 @@ import {
   WAITING_FOR_OTHER,
 } from './refused-deletions.ts';
 import { counts, hasPassed } from './retention.ts';
-import type { PlanItem, SeriesPlan } from './series-plan.ts';
+import type { PlanItem, RegionPlan, SeriesPlan } from './series-plan.ts';
+import { lookAtSets } from './sets-to-look-at.ts';
+import { isSnapshot, type Snapshot } from './snapshot.ts';
 import { snapshotLine } from './snapshot-line.ts';
 
 // Each deletion is preceded by three reads; Rackspace takes 1,000 reads a minute.
@@ -44,6 +45,8 @@ interface RotateOptions {
   owner: string;
   /** Called for each image right before its deletion. */
   inUse: InUse;
+  /** See sets-to-look-at.ts. */
+  setsOf: RegionPlan['setsOf'];
   now: Date;
   /** Time to leave for the listing after the deletions, in milliseconds. */
   reserveMs: number;
@@ -51,9 +54,9 @@ interface RotateOptions {
 
 /**
  * Deletes the snapshots that the plans of one region delete, the oldest of each series first.
- * Right before each deletion, reads the image again, and the snapshots of the series that must
- * remain. A failed read stops all deletions in the region. A snapshot that the plan keeps is never
- * deleted.
+ * Right before each deletion, reads the image again, and the snapshots of the series and the sets
+ * that must remain. A failed read stops all deletions in the region. A snapshot that the plan keeps
+ * is never deleted.
  *
  * If the cloud refuses a deletion, the run deletes the next snapshot of the plan instead.
  */
@@ -87,6 +90,11 @@ export async function rotate(
     if (!isSnapshot(current) || !sameSeries(current, snapshot)) return undefined;
     return counts(current, options.now) ? current : undefined;
   };
+
+  const setStaysBecause = lookAtSets({
+    ...options,
+    read: async (snapshot) => (await readAgain(snapshot))?.current,
+  });
 
   /** Whether at least `floor` other slots still have a good snapshot. */
   const enoughRemain = async (others: readonly Snapshot[], floor: number): Promise<boolean> => {
@@ -148,6 +156,8 @@ export async function rotate(
     if (!mayGoAlone && !(await enoughRemain(others, needed))) {
       return { outcome: 'kept', reasons: [{ code: 'TOO_FEW_LEFT', needed }] };
     }
+    const setStays = snapshot.state === 'good' && !mayGoAlone && (await setStaysBecause(snapshot, floor));
+    if (setStays) return { outcome: 'kept', reasons: [{ code: 'CHANGED', reason: setStays }] };
     if (snapshot.state === 'good' && current.proven && !(await provenRemains(current, others))) {
       return { outcome: 'kept', reasons: [{ code: 'NONE_PROVEN_LEFT' }] };
     }

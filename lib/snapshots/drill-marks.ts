@@ -16,7 +16,15 @@ export interface RecoveryTime {
   activeSeconds: number;
   /** Until the check answered; absent if the policy has none. */
   answeredSeconds?: number | undefined;
+  /**
+   * Whether it took this long at most: the drill was judged by a later run, and the cloud does not
+   * say when the server was ready.
+   */
+  isAtMost?: true | undefined;
 }
+
+/** The last word in the mark of a time that is a limit. */
+const AT_MOST = 'at-most';
 
 /**
  * The properties to set on a snapshot after a drill. Their values contain the image's id, because
@@ -34,8 +42,10 @@ export function verdictMarks(
   recovery?: RecoveryTime,
 ): [key: string, value: string][] {
   const value = `${id} ${isoSeconds(at)}`;
-  const { activeSeconds, answeredSeconds } = recovery ?? {};
-  const seconds = [activeSeconds, answeredSeconds].filter((one) => one !== undefined).join(' ');
+  const { activeSeconds, answeredSeconds, isAtMost } = recovery ?? {};
+  const seconds = [activeSeconds, answeredSeconds, isAtMost && AT_MOST]
+    .filter((one) => one !== undefined)
+    .join(' ');
   return passed
     ? [
         ...(recovery ? [['autosnap_recovery', `${value} ${seconds}`] as [string, string]] : []),
@@ -78,12 +88,13 @@ function readRecovery(
   { id, properties }: Pick<Image, 'id' | 'properties'>,
   proven: Date,
 ): RecoveryTime | undefined {
-  const found = /^(\S+) (\S+) (\d{1,7})(?: (\d{1,7}))?$/.exec(properties.autosnap_recovery ?? '');
-  const [, of, time, active, answered] = found ?? [];
+  const found = /^(\S+) (\S+) (\d{1,7})(?: (\d{1,7}))?( at-most)?$/.exec(properties.autosnap_recovery ?? '');
+  const [, of, time, active, answered, isAtMost] = found ?? [];
   if (of !== id || parseDate(time)?.getTime() !== proven.getTime()) return undefined;
   return {
     activeSeconds: Number(active),
     ...(answered === undefined ? {} : { answeredSeconds: Number(answered) }),
+    ...(isAtMost === undefined ? {} : { isAtMost: true }),
   };
 }
 

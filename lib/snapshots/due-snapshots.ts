@@ -1,13 +1,15 @@
+import { ADHOC, type Adhoc } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
-import { ADHOC, type Adhoc, type Policy } from '../config/policy.ts';
+import type { Policy } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import { invalidEvent } from '../config/validation-error.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Finding } from '../reporting/reasons.ts';
 import type { ServerLists, TakenImage } from '../runtime/request-log.ts';
 import type { Run } from '../runtime/run.ts';
-import { ADHOC_MS, type MarkerFields, type Snapshot } from './marker.ts';
+import { ADHOC_MS, type MarkerFields } from './marker.ts';
 import { endOf } from './retention.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** No snapshot is started in the last part of a slot. */
 const SLOT_END_MS = 60_000;
@@ -48,7 +50,10 @@ export interface DueSnapshots {
 export function dueBySchedule({ policy, schedule }: Policy, { owner, now, since = now }: Run): DueSnapshots {
   const slot = schedule.slot(since);
   if (!slot) {
-    throw invalidEvent('schedule: has not fired yet: to take a snapshot now, send an ad-hoc event');
+    throw invalidEvent({
+      field: 'schedule',
+      text: 'has not fired yet: to take a snapshot now, send an ad-hoc event',
+    });
   }
   return {
     policy,

@@ -1,5 +1,6 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
-import { ADHOC, type Hold } from '../config/policy.ts';
+import type { Hold } from '../config/hold-event.ts';
 import { UUID } from '../config/schema.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import { backupReaderOf } from '../offsite/backups.ts';
@@ -18,8 +19,10 @@ import type { Run } from '../runtime/run.ts';
 import { holdVolumeSnapshot, volumeSnapshotsOfSet } from '../volumes/hold.ts';
 import { volumeReaderOf } from '../volumes/marker.ts';
 import { isInSameSet, type setOf } from '../volumes/set.ts';
-import { isSnapshot, type MarkerReading, readMarker, stateOf } from './marker.ts';
+import { type MarkerReading, readMarker } from './marker.ts';
 import { exposedBecause } from './retention.ts';
+import { isSnapshot } from './snapshot.ts';
+import { stateOf } from './snapshot-state.ts';
 
 /**
  * Sets or removes the hold of a set, which is named by the id of its image, of one of its volume
@@ -33,7 +36,7 @@ export async function hold(session: Session, event: Hold, run: Run): Promise<Rep
   const { owner, now } = run;
   const until = 'hold' in event ? event.until : 'none';
   if (until !== 'none' && until !== 'forever' && parseEnd(until)! <= now) {
-    throw invalidEvent(`until: ${until} has passed: give a later one, or "forever"`);
+    throw invalidEvent({ field: 'until', text: `${until} has passed: give a later one, or "forever"` });
   }
   // Clouds compare UUIDs in lower case.
   const given = 'hold' in event ? event.hold : event.release;

@@ -1,7 +1,8 @@
 import type { Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
-import { blueprintIn, type Snapshot } from './marker.ts';
+import { blueprintIn } from './marker.ts';
 import type { RegionInventory } from './region-inventory.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /**
  * The region in which a snapshot was taken. Another region may list its image, because regions may

@@ -1,5 +1,6 @@
 import type { Server } from '../openstack/compute.ts';
-import { nameEnding, type Snapshot, serverNameIn } from './marker.ts';
+import { nameEnding, serverNameIn } from './marker.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /**
  * The maximum length of an image name: Nova limits names to 255 characters, and prepends "snapshot

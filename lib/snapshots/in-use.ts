@@ -1,5 +1,6 @@
 import { DAY_MS, HOUR_MS } from '../config/dates.ts';
-import { MOST_DRILL_HOURS, type Policy } from '../config/policy.ts';
+import { MOST_DRILL_HOURS } from '../config/drill-field.ts';
+import type { Policy } from '../config/policy.ts';
 import { slotBegin } from '../drill/plan.ts';
 import { readRecords } from '../drill/record.ts';
 import type { Server } from '../openstack/compute.ts';

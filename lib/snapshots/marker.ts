@@ -1,11 +1,13 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { DAY_MS, HOUR_MS, isoSeconds, parseDate, parseEnd } from '../config/dates.ts';
-import { ADHOC } from '../config/policy.ts';
 import { intervalMs, type Schedule } from '../config/schedule.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Reason } from '../reporting/reasons.ts';
+import { isSafety, readEnd, readRequest } from './adhoc-snapshot.ts';
 import { type Blueprint, fingerprint, readBlueprint, UNKNOWN } from './blueprint.ts';
-import type { DrillResults } from './drill-marks.ts';
 import { drillResultsIn } from './drill-marks.ts';
+import type { Snapshot, Suspect } from './snapshot.ts';
+import { stateOf } from './snapshot-state.ts';
 
 /**
  * For how long the servers of an ad-hoc event are retried, because no scheduled run follows; see
@@ -19,106 +21,6 @@ export const ADHOC_MS = DAY_MS;
 export const EARLY_MS = HOUR_MS;
 /** The longest time that a message can wait in the queue: the limit where no schedule is known. */
 const LONGEST_PENDING_MS = 14 * DAY_MS;
-
-/**
- * The state of a snapshot:
- * - good: a server can be restored from the snapshot.
- * - pending: the cloud is still making the image.
- * - failed: the cloud has given up making the image.
- * - unknown: every other state, such as a deactivated image or an active image without data. An
- *   unknown snapshot never counts for its series and is never deleted.
- */
-export type SnapshotState = 'good' | 'pending' | 'failed' | 'unknown';
-
-/** The optional fields of a snapshot without hold, drill result and expiry. */
-export const UNMARKED = {
-  hold: undefined,
-  exposure: undefined,
-  expires: undefined,
-  request: undefined,
-  proven: undefined,
-  drilled: undefined,
-  adopted: false,
-} satisfies Partial<Snapshot>;
-
-/** A further server of a volume, and the device of the volume there: "/dev/vdb". */
-export interface SharingServer {
-  server: string;
-  device?: string | undefined;
-}
-
-/**
- * An image or a volume snapshot of which it is proven that this deployment has made it; see
- * {@link readMarker} and volumes/marker.ts.
- */
-export interface Snapshot extends DrillResults {
-  id: string;
-  name: string;
-  region: string;
-  /**
-   * The server's id. Server, policy and region identify the series of an image; of a volume
-   * snapshot, its volume, policy and region do.
-   */
-  server: string;
-  /** For a volume snapshot, the id of its volume; undefined for an image. */
-  volume?: string;
-  /**
-   * For a volume snapshot, the other servers that had the volume: it is a part of their sets, too.
-   */
-  alsoOf?: readonly SharingServer[];
-  policy: string;
-  /**
-   * The time for which the schedule requested the snapshot; for an ad-hoc snapshot, the time of the
-   * request.
-   */
-  slot: Date;
-  createdAt: Date;
-  /** The status of the image, or of a volume snapshot: see volume-snapshot-status.ts. */
-  status: string;
-  state: SnapshotState;
-  /**
-   * Whether the snapshot has failed, and some of its volume snapshots are complete: the data of
-   * these volumes can still be restored.
-   */
-  partial?: boolean;
-  sizeBytes: number | undefined;
-  /**
-   * The ids of the volume snapshots with the data of a volume-backed server. The cloud does not
-   * delete them together with the image.
-   */
-  volumeSnapshots: string[];
-  /**
-   * What keeps the snapshot from being deleted: Glance's own `protected`, or the operator's hold,
-   * forever or until a time.
-   */
-  hold: 'protected' | 'forever' | Date | undefined;
-  /**
-   * The image's visibility where it is not private, or `hidden`. A snapshot with an exposure counts
-   * for its series and is not deleted. Undefined for a private image.
-   */
-  exposure: string | undefined;
-  /** Ad-hoc snapshots: when a cleanup may delete the snapshot; undefined if it never expires. */
-  expires: Date | undefined;
-  /** Ad-hoc snapshots: the request for the snapshot. Each try of a request has the same text. */
-  request: string | undefined;
-  /** Ad-hoc snapshots: whether a restore took the snapshot before it replaced the server's disk. */
-  safety?: boolean;
-  /** Whether the Python script autosnap.py made the snapshot; see ownership.ts. */
-  adopted: boolean;
-}
-
-/**
- * An image that has the marker of this deployment, or that is to be adopted, although nothing
- * proves that this deployment or autosnap.py has made it.
- */
-export interface Suspect {
-  problem: Reason;
-}
-
-/** Whether a {@link readMarker} result is a snapshot, and neither a suspect nor a foreign image. */
-export function isSnapshot(read: Snapshot | Suspect | undefined): read is Snapshot {
-  return read !== undefined && !('problem' in read);
-}
 
 /** The values in the marker of a new snapshot. */
 export type MarkerFields = { owner: string; server: string; slot: Date; blueprint?: string } & (
@@ -256,6 +158,7 @@ export function snapshotOf(
   if (hold === null) return { code: 'HOLD_INVALID' };
   const { expires, request } = policy === ADHOC ? readEnd(image) : {};
   if (expires === null) return { code: 'EXPIRES_INVALID' };
+  const { parts } = blueprintIn(image) ?? {};
   return {
     id: image.id,
     name: image.name,
@@ -273,6 +176,7 @@ export function snapshotOf(
     expires,
     request,
     ...(isSafety(image) ? { safety: true } : {}),
+    ...(parts === undefined ? {} : { parts }),
     ...drillResultsIn(image),
     adopted: false,
   };
@@ -303,89 +207,6 @@ export function blueprintIn(image: Image): Blueprint | undefined {
   return readBlueprint(policy === ADHOC ? readRequest(image).blueprint : text);
 }
 
-/**
- * The request and the blueprint of an ad-hoc snapshot, which follow the expiry in
- * `autosnap_expires`.
- */
-function readRequest({ properties }: Image): { request: string | undefined; blueprint: string } {
-  const [, request, ...blueprint] = properties.autosnap_expires?.split(' ') ?? [];
-  return { request, blueprint: blueprint.join(' ') };
-}
-
-/**
- * An image that is still pending after this time, although its server is idle, will never be
- * finished.
- */
-const STUCK_AFTER_MS = HOUR_MS;
-/**
- * The limit for an image with volume snapshots: its server is idle while the cloud makes the volume
- * snapshots.
- */
-const VOLUMES_STUCK_AFTER_MS = DAY_MS;
-
-/**
- * Whether a pending snapshot will never be finished: its server is idle, so the cloud has given up
- * without changing the image's status, for example because the token expired or the host restarted.
- * A stuck snapshot must not prevent the next snapshot. A young snapshot is not stuck, because the
- * server is idle for a moment between the request and the start of the upload.
- */
-export function isStuck(
-  { state, createdAt, volumeSnapshots }: Snapshot,
-  taskState: string | null,
-  now: Date,
-): boolean {
-  const afterMs = volumeSnapshots.length > 0 ? VOLUMES_STUCK_AFTER_MS : STUCK_AFTER_MS;
-  return state === 'pending' && taskState === null && now.getTime() - createdAt.getTime() > afterMs;
-}
-
-/**
- * The part between the server's name and the slot in the name of a safety snapshot, which is an
- * ad-hoc snapshot.
- */
-export const SAFETY_LABEL = `before-restore-${ADHOC}`;
-const SAFETY_NAME = new RegExp(`-${SAFETY_LABEL}-\\d{8}T\\d{6}Z$`);
-
-/**
- * Whether a restore took this ad-hoc snapshot before it replaced the server's disk. A snapshot of a
- * server that was restored from a safety snapshot inherits the property `autosnap_restore`, but not
- * the name, and seldom has the same request.
- */
-export function isSafety(image: Image): boolean {
-  const { autosnap_policy: policy, autosnap_restore: mark } = image.properties;
-  if (policy !== ADHOC || mark === undefined || !SAFETY_NAME.test(image.name)) return false;
-  return mark.split(' ')[0] === readRequest(image).request;
-}
-
-/** The state of an image, as far as the image alone shows it. */
-export function stateOf({ status, sizeBytes, properties, volumeSnapshotIds }: Image): SnapshotState {
-  switch (status) {
-    case 'active':
-      if (volumeSnapshotIds.length > 0) return 'good';
-      // A block device mapping without a volume snapshot has an unknown form: where the data are is
-      // not known.
-      return (sizeBytes ?? 0) > 0 && (properties.block_device_mapping ?? '[]') === '[]' ? 'good' : 'unknown';
-    case 'queued':
-    case 'saving':
-    case 'uploading':
-    case 'importing':
-      return 'pending';
-    case 'killed':
-    case 'error':
-      return 'failed';
-    default:
-      return 'unknown';
-  }
-}
-
-/**
- * Whether an image is finished and has no data, so that no server can ever be restored from it. An
- * image with volume snapshots is not empty, because volume snapshots that can't be read may be
- * complete.
- */
-export function isEmpty({ state, status, volumeSnapshots }: Snapshot): boolean {
-  return state === 'unknown' && status === 'active' && volumeSnapshots.length === 0;
-}
-
 /** @returns undefined without a hold; null for a hold that can't be parsed. */
 function readHold(image: Image): Snapshot['hold'] | null {
   return image.protected ? 'protected' : parseHoldMark(image.properties.autosnap_hold);
@@ -396,31 +217,4 @@ export function parseHoldMark(hold: string | undefined): 'forever' | Date | unde
   if (hold === undefined || hold === 'none') return undefined;
   if (hold === 'forever') return 'forever';
   return parseEnd(hold) ?? null;
-}
-
-/**
- * Whether the request of a failed ad-hoc snapshot was repeated, and has a good snapshot of the same
- * server now.
- *
- * @param series the ad-hoc snapshots of the server.
- */
-export function isTakenAgain({ request, safety, slot }: Snapshot, series: readonly Snapshot[]): boolean {
-  return series.some(
-    (other) =>
-      request !== undefined &&
-      other.request === request &&
-      other.safety === safety &&
-      other.state === 'good' &&
-      other.slot >= slot,
-  );
-}
-
-/**
- * The expiry and the request of an ad-hoc snapshot. `expires` is undefined if the snapshot never
- * expires, and null if the expiry can't be parsed.
- */
-function readEnd(image: Image): { expires: Date | undefined | null; request: string | undefined } {
-  const [end] = image.properties.autosnap_expires?.split(' ') ?? [];
-  const expires = end === undefined || end === 'never' ? undefined : (parseDate(end) ?? null);
-  return { expires, request: readRequest(image).request };
 }

@@ -1,9 +1,10 @@
 import type { Policy } from '../config/policy.ts';
 import { type Entry, NOWHERE } from '../reporting/report.ts';
 import { reasonOf } from '../reporting/sentences.ts';
-import { type Snapshot, serverNameIn } from './marker.ts';
+import { serverNameIn } from './marker.ts';
 import type { UncertainServer } from './region-inventory.ts';
 import { maySelect, type Selection } from './selector.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /**
  * The failed entries of servers that the policy may select, and whose existence is unknown, for

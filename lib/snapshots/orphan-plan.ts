@@ -1,7 +1,7 @@
 import type { Policy } from '../config/policy.ts';
-import type { Snapshot } from './marker.ts';
 import { retain } from './retention.ts';
 import type { PlanItem, SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** The minimum number of good snapshots that stay of a deleted server. */
 export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>): number {
@@ -9,15 +9,16 @@ export function orphanFloor({ keep, orphans }: Pick<Policy, 'keep' | 'orphans'>)
 }
 
 /**
- * Plans the series of a server that is not in this region. The whole series is kept, unless the
- * server is gone and the series' newest good snapshot is older than `orphans.after`. Then the
+ * Plans the series of a server that is not in this region, or of a volume that is attached to no
+ * server here. The whole series is kept, unless the server or the volume is gone and the series'
+ * newest good snapshot is older than `orphans.after`. Then the
  * newest `orphans.keep` snapshots are kept.
  */
 export function planOrphan(
   snapshots: Snapshot[],
   policy: Policy,
   now: Date,
-  isGone: boolean,
+  { isGone, isVolume }: { isGone: boolean; isVolume: boolean },
 ): Pick<SeriesPlan, 'items' | 'floor'> {
   const { keep, orphans, timezone } = policy;
   const floor = orphanFloor(policy);
@@ -27,12 +28,19 @@ export function planOrphan(
   // Without a good snapshot, the newest time is minus infinity.
   const shrinks = isGone && orphans && Number.isFinite(newestMs) && now.getTime() - newestMs >= orphans.after;
   if (!shrinks) {
+    const whyWhole = isVolume
+      ? isGone
+        ? 'VOLUME_GONE'
+        : 'VOLUME_DETACHED'
+      : isGone
+        ? 'SERVER_GONE'
+        : 'SERVER_ELSEWHERE';
     const items = retain(snapshots, keep, { now, timezone }).map(
       ({ snapshot, keep: kept, reasons }): PlanItem => {
         return {
           snapshot,
           action: 'keep',
-          reasons: kept ? reasons : [{ code: isGone ? 'SERVER_GONE' : 'SERVER_ELSEWHERE' }],
+          reasons: kept ? reasons : [{ code: whyWhole }],
         };
       },
     );
@@ -47,7 +55,11 @@ export function planOrphan(
     ({ snapshot, keep: kept, reasons }): PlanItem =>
       kept
         ? { snapshot, action: 'keep', reasons }
-        : { snapshot, action: 'delete', reasons: [{ code: 'ORPHAN', keep: floor }] },
+        : {
+            snapshot,
+            action: 'delete',
+            reasons: [{ code: 'ORPHAN', keep: floor, ...(isVolume ? { isVolume } : {}) }],
+          },
   );
   const others = snapshots
     .filter((snapshot) => !isProvable(snapshot))

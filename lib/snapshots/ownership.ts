@@ -5,17 +5,10 @@ import type { Image } from '../openstack/images.ts';
 import type { VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Run } from '../runtime/run.ts';
-import {
-  CREATED_BY_KEY,
-  isSnapshot,
-  readMarker,
-  type Snapshot,
-  type Suspect,
-  snapshotOf,
-  suspect,
-} from './marker.ts';
+import { CREATED_BY_KEY, readMarker, snapshotOf, suspect } from './marker.ts';
 import type { RegionInventory } from './region-inventory.ts';
 import { selectServers } from './selector.ts';
+import { isSnapshot, type Snapshot, type Suspect } from './snapshot.ts';
 import { volumeSnapshotStatus } from './volume-snapshot-status.ts';
 
 /**

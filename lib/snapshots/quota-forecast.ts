@@ -6,8 +6,8 @@ import type { Quota } from '../openstack/quota.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { volumesOf } from '../volumes/attached.ts';
-import { type Snapshot, UNMARKED } from './marker.ts';
 import { retain } from './retention.ts';
+import { type Snapshot, UNMARKED } from './snapshot.ts';
 
 /** The forecast looks this far ahead. */
 const HORIZON_MS = 30 * DAY_MS;

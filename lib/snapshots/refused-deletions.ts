@@ -3,8 +3,8 @@ import { listVolumeSnapshots } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { snapshotId } from '../volumes/plan.ts';
 import type { DeletionResult } from './delete-snapshot.ts';
-import type { Snapshot } from './marker.ts';
 import { nameOfSeries, type PlanItem, type SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /**
  * The result of a deletion that waits until the cloud has finished another snapshot of the volume.

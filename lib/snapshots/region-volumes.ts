@@ -1,6 +1,7 @@
 import type { Server } from '../openstack/compute.ts';
 import { isCloudError } from '../openstack/errors.ts';
 import type { Session } from '../openstack/session.ts';
+import { unionById } from '../openstack/union-by-id.ts';
 import {
   bareVolumeSnapshot,
   getVolumeSnapshot,
@@ -50,7 +51,11 @@ export async function listVolumesAndSnapshots(
   if (session.missingEndpoint('volume', region)) return NO_VOLUMES;
   try {
     if (wanted === 'attached') {
-      const volumes = await listVolumes(session, region);
+      const listed = await listVolumes(session, region);
+      // Rackspace's servers do not show their volumes, so only a second listing can show a volume
+      // that the first one lacks.
+      const volumes =
+        session.provider === 'rackspace' ? unionById(listed, await listVolumes(session, region)) : listed;
       const needsSnapshots = hasVolumes || volumes.length > 0;
       return { volumes, snapshots: needsSnapshots ? await listVolumeSnapshots(session, region) : [] };
     }

@@ -4,7 +4,8 @@ import { PERIODS, type Period } from '../config/keep-rules.ts';
 import { memoize } from '../config/memoize.ts';
 import type { Keep } from '../config/policy.ts';
 import { codeOf, type Reason } from '../reporting/reasons.ts';
-import { isEmpty, type Snapshot } from './marker.ts';
+import type { Snapshot } from './snapshot.ts';
+import { isEmpty } from './snapshot-state.ts';
 
 /** How long a failed snapshot stays, so that somebody can examine it. */
 export const FAILED_FOR_MS = DAY_MS;

@@ -1,7 +1,8 @@
 import type { Server } from '../openstack/compute.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { InUse } from './in-use.ts';
-import { type Snapshot, serverNameIn } from './marker.ts';
+import { serverNameIn } from './marker.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** A snapshot in a plan: it is kept, deleted in this run, or deferred to a later run. */
 export interface PlanItem {
@@ -35,6 +36,19 @@ export interface SeriesPlan {
   isOrphaned?: true;
 }
 
+/** A set that a plan deletes parts of, and what its deletion depends on. */
+export interface SetToLookAt {
+  /** See setOf in volumes/set.ts. */
+  key: string;
+  /** The parts of the set that had not failed when the plan was made. */
+  parts: readonly Snapshot[];
+  /**
+   * The sets that the plan keeps and that have everything that this one has, the newest first: of
+   * each, the snapshots of the same volumes, and the image if this set has one.
+   */
+  replacements: readonly (readonly Snapshot[])[];
+}
+
 /** What a cleanup does in a region: the decision on each snapshot, with its reasons. */
 export interface RegionPlan {
   region: string;
@@ -44,6 +58,8 @@ export interface RegionPlan {
    * deletion.
    */
   inUse: InUse;
+  /** The sets that the cleanup reads again before it deletes a part of them. */
+  setsOf: (snapshot: Snapshot) => readonly SetToLookAt[];
   warnings: Finding[];
 }
 

@@ -6,8 +6,10 @@ import { blockingState } from './blocking-state.ts';
 import { blueprintText } from './blueprint.ts';
 import type { DueSnapshots } from './due-snapshots.ts';
 import { imageName } from './image-name.ts';
-import { isEmpty, isStuck, markerOf, type Snapshot } from './marker.ts';
+import { markerOf } from './marker.ts';
 import { endOf } from './retention.ts';
+import type { Snapshot } from './snapshot.ts';
+import { isEmpty, isStuck } from './snapshot-state.ts';
 
 /** What a run does with one server. */
 export type SnapshotStep =

@@ -14,9 +14,10 @@ import type { VolumeStep } from '../volumes/plan.ts';
 import { takeVolume, unchangedVolume, type VolumeResult } from '../volumes/take.ts';
 import { blockingRefusal } from './blocking-state.ts';
 import type { DueSnapshots, RequestRecord } from './due-snapshots.ts';
-import { EARLY_MS, isSnapshot } from './marker.ts';
+import { EARLY_MS } from './marker.ts';
 import { createImageOnce, createOwnImage, type MarkInheritance } from './own-image.ts';
 import type { Reader } from './ownership.ts';
+import { isSnapshot } from './snapshot.ts';
 import { mayBeGood, type SnapshotStep } from './snapshot-plan.ts';
 
 /** The volumes of one server that are requested at once. */

@@ -1,27 +1,37 @@
 import type { Policy } from '../config/policy.ts';
 import type { Reason, ReasonCode } from '../reporting/reasons.ts';
 import { allSetsOf, serversOf, setOf } from '../volumes/set.ts';
-import type { Snapshot } from './marker.ts';
 import { orphanFloor } from './orphan-plan.ts';
 import { retain } from './retention.ts';
 import type { PlanItem, SeriesPlan } from './series-plan.ts';
+import type { Snapshot } from './snapshot.ts';
 
 /** The parts of a set that count: the image of a server and the snapshots of its volumes. */
-interface SnapshotSet {
+export interface SnapshotSet {
   /** See {@link setOf}. */
   key: string;
   server: string;
   slot: Date;
   parts: SetPart[];
+  /**
+   * The volumes of all listed parts, also of those that failed, as in {@link SetPart}.
+   */
+  listed: Set<string>;
+  /** The number of parts that the set was requested with, according to their markers. */
+  requested: number;
 }
 
-interface SetPart {
+/** The image of a server, or the snapshot of one of its volumes, in a set. */
+export interface SetPart {
   /** The id of the volume; empty for the image of the server. */
   volume: string;
   snapshot: Snapshot;
   /** Whether `orphans` deletes snapshots of this series. */
   isShrinking: boolean;
 }
+
+/** The rules of a policy that decide on sets. */
+export type SetRules = Pick<Policy, 'policy' | 'keep' | 'timezone' | 'orphans'>;
 
 /** Which of several sets of a server, the newest first, stay. */
 type SetRule = (sets: readonly SnapshotSet[]) => readonly SnapshotSet[];
@@ -35,11 +45,11 @@ type SetRule = (sets: readonly SnapshotSet[]) => readonly SnapshotSet[];
  */
 export function keepWholeSets(
   series: readonly SeriesPlan[],
-  policy: Policy,
+  policy: SetRules,
   now: Date,
 ): readonly SeriesPlan[] {
   // Large fleets without volumes need no sets.
-  if (series.every(({ volume }) => volume === undefined)) return series;
+  if (!hasSets(series)) return series;
   const keptParts = keptPartsIn(series);
   const { ofAll, ofOrphans } = setsKeptByRules(series, policy, now);
   return series.map((plan) => {
@@ -81,7 +91,7 @@ function keptPartsIn(series: readonly SeriesPlan[]): ReadonlyMap<string, SeriesP
  */
 function setsKeptByRules(
   series: readonly SeriesPlan[],
-  policy: Policy,
+  policy: SetRules,
   now: Date,
 ): Record<'ofAll' | 'ofOrphans', ReadonlySet<string>> {
   const { keep, timezone } = policy;
@@ -104,7 +114,8 @@ function setsKeptByRules(
 
 /**
  * The sets of a server, the newest first, that a rule keeps if, for each set, only those sets count
- * that have everything that it has.
+ * that have everything that it has. What a set has that no listing shows is unknown, so only those
+ * sets count then that have as many good parts as it was requested with.
  */
 function setsKept(sets: readonly SnapshotSet[], rule: SetRule): string[] {
   const withGood = sets.filter(({ parts }) => parts.some(isGood));
@@ -114,22 +125,29 @@ function setsKept(sets: readonly SnapshotSet[], rule: SetRule): string[] {
   const alike = Map.groupBy(withGood, ({ parts }) => JSON.stringify([...volumesOf(parts)].sort()));
   return [...alike.values()].flatMap((its) => {
     const needed = volumesOf(its[0]!.parts);
-    // The rules have already decided on each series by itself.
-    if (needed.size < 2) return [];
     const isWhole = ({ key }: SnapshotSet) => needed.isSubsetOf(goodIn.get(key)!);
     const whole = rule(withGood.filter(isWhole));
-    const isKept = (set: SnapshotSet) =>
-      // A part that is not finished or unknown may become good.
-      (isWhole(set) ? whole : rule(withGood.filter((one) => one === set || isWhole(one)))).includes(set);
+    const isKept = (set: SnapshotSet) => {
+      const lacksOne = lacksPart(set);
+      // The rules have already decided on each series by itself.
+      if (needed.size < 2 && !lacksOne) return false;
+      if (isWhole(set) && !lacksOne) return whole.includes(set);
+      // A part that is not finished, unknown or not listed may be good.
+      const fewest = lacksOne ? set.requested : 0;
+      const others = withGood.filter((one) => isWhole(one) && goodIn.get(one.key)!.size >= fewest);
+      return rule(withGood.filter((one) => one === set || others.includes(one))).includes(set);
+    };
     return its.filter(isKept).map(({ key }) => key);
   });
 }
 
-function isGood({ snapshot }: SetPart): boolean {
+/** Whether a part of a set is good. */
+export function isGood({ snapshot }: SetPart): boolean {
   return snapshot.state === 'good';
 }
 
-function volumesOf(parts: readonly SetPart[]): Set<string> {
+/** The volumes of the parts, and the empty text for the image. */
+export function volumesOf(parts: readonly SetPart[]): Set<string> {
   return new Set(parts.map(({ volume }) => volume));
 }
 
@@ -138,23 +156,36 @@ function withParts(sets: readonly SnapshotSet[], counts: (part: SetPart) => bool
 }
 
 /** The sets of the servers under a policy, the newest first, without the parts that failed. */
-function setsIn(series: readonly SeriesPlan[], policy: string): SnapshotSet[] {
+export function setsIn(series: readonly SeriesPlan[], policy: string): SnapshotSet[] {
   const sets = new Map<string, SnapshotSet>();
   for (const plan of series) {
     if (plan.policy !== policy) continue;
     const shrinks = isShrinking(plan);
     for (const { snapshot } of plan.items) {
-      if (snapshot.state === 'failed') continue;
-      const { slot, volume = '' } = snapshot;
+      const { slot, volume = '', parts = 0 } = snapshot;
       for (const server of serversOf(snapshot)) {
         const key = setOf({ ...snapshot, server });
-        const set = sets.get(key) ?? { key, server, slot, parts: [] };
-        set.parts.push({ volume, snapshot, isShrinking: shrinks });
+        const set = sets.get(key) ?? { key, server, slot, parts: [], listed: new Set(), requested: 0 };
+        set.listed.add(volume);
+        if (server === snapshot.server) set.requested = Math.max(set.requested, parts);
+        if (snapshot.state !== 'failed') set.parts.push({ volume, snapshot, isShrinking: shrinks });
         sets.set(key, set);
       }
     }
   }
   return [...sets.values()].sort((a, b) => b.slot.getTime() - a.slot.getTime());
+}
+
+/** Whether some series of a region have snapshots of volumes, or should have. */
+export function hasSets(series: readonly SeriesPlan[]): boolean {
+  return series.some(
+    ({ volume, items }) => volume !== undefined || items.some(({ snapshot: { parts = 0 } }) => parts > 1),
+  );
+}
+
+/** Whether the markers of a set's parts say that it has more parts than the listings show. */
+export function lacksPart({ listed, requested }: SnapshotSet): boolean {
+  return listed.size < requested;
 }
 
 /** Whether `orphans` deletes snapshots of a series. */
@@ -165,6 +196,7 @@ function isShrinking({ isOrphaned, items }: SeriesPlan): boolean {
 /** The reasons of a hold, and of the use by a restore or a drill. */
 const PINNING: readonly ReasonCode[] = [
   ...(['HELD', 'HELD_UNTIL', 'PROTECTED'] as const),
-  ...(['RESTORED_AS_NEW', 'RESTORED_IN_PLACE', 'VOLUME_FILLING', 'SERVER_BUILDING'] as const),
+  ...(['RESTORED_AS_NEW', 'RESTORED_IN_PLACE', 'RESTORED_AS_VOLUME'] as const),
+  ...(['VOLUME_FILLING', 'SERVER_BUILDING'] as const),
   ...(['DRILL_RUNNING', 'DRILL_OF_SLOT'] as const),
 ];

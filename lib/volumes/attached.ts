@@ -3,8 +3,8 @@ import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Server } from '../openstack/compute.ts';
 import type { Session } from '../openstack/session.ts';
 import type { Volume } from '../openstack/volumes.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
 import { matchesCriteria } from '../snapshots/selector.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 
 /** Which volumes of a policy's servers get snapshots of their own. */
 export type VolumeRule = Policy['volumes'];

@@ -1,5 +1,5 @@
 import { DAY_MS, HOUR_MS } from '../config/dates.ts';
-import { MOST_DRILL_HOURS } from '../config/policy.ts';
+import { MOST_DRILL_HOURS } from '../config/drill-field.ts';
 import { readDrillVolumeMark } from '../drill/volume-mark.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
@@ -9,6 +9,12 @@ import { readVolumeMark } from '../restore/marks.ts';
 const RESTORE_MS = DAY_MS;
 /** For how long a drill uses its snapshots at most: to fill its volumes, and to boot with them. */
 const DRILL_MS = (2 * MOST_DRILL_HOURS + 2) * HOUR_MS;
+
+const RESTORED = {
+  new: { code: 'RESTORED_AS_NEW' },
+  'in-place': { code: 'RESTORED_IN_PLACE' },
+  volume: { code: 'RESTORED_AS_VOLUME' },
+} as const satisfies Record<string, Reason>;
 
 /**
  * The volume snapshots that volumes are being created from, and the images and volume snapshots
@@ -33,7 +39,7 @@ export function usedByVolumes(volumes: readonly Volume[], now: Date): Map<string
         ]),
         ...(isRecent ? [mark.image, mark.snapshot] : []).map((id): [string, Reason] => [
           id,
-          { code: 'RESTORED_AS_NEW' },
+          RESTORED[mark!.to],
         ]),
         ...(status === 'creating' && snapshotId !== undefined
           ? [[snapshotId, { code: 'VOLUME_FILLING' }] as [string, Reason]]

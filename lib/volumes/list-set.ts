@@ -1,5 +1,5 @@
 import { unionById } from '../openstack/union-by-id.ts';
-import { isSnapshot, type Snapshot, type Suspect } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot, type Suspect } from '../snapshots/snapshot.ts';
 import { isInSameSet } from './set.ts';
 
 /**

@@ -19,19 +19,26 @@ export const KEYS = [
   'hold',
   'device',
   'type',
+  'parts',
 ] as const;
+/** The number of fields in a description without `parts`. */
+const FEWEST = KEYS.length - 1;
 /** The fields of a marker, as texts. */
 export type Fields = Partial<Record<(typeof KEYS)[number], string>>;
 
 /**
  * The marker as a description: `autosnap <owner> <policy> <server> <slot> <expires> <request>
- * <hold> <device> <type>`. If it were too long for Cinder, it has the hash of the owner id instead.
- * With the hash, the longest policy or request and the longest hold fit.
+ * <hold> <device> <type>`, and `<parts>` if it is known and fits. If it were too long for Cinder,
+ * it has the hash of the owner id instead. With the hash, the longest policy or request and the
+ * longest hold fit.
  */
 export function descriptionOf(fields: Fields): string {
-  const text = (all: Fields) => [SIGNATURE, ...KEYS.map((key) => all[key] ?? NONE)].join(' ');
-  const full = text(fields);
-  return full.length <= LONGEST_TEXT ? full : text({ ...fields, owner: hashOf(fields.owner!) });
+  const { parts, ...others } = fields;
+  const text = (all: Fields) =>
+    [SIGNATURE, ...KEYS.slice(0, all.parts ? KEYS.length : FEWEST).map((key) => all[key] ?? NONE)].join(' ');
+  const short = { ...others, owner: hashOf(fields.owner!) };
+  const texts = [fields, { ...short, ...(parts ? { parts } : {}) }].map(text);
+  return texts.find(({ length }) => length <= LONGEST_TEXT) ?? text(short);
 }
 
 /** Whether the owner in a marker is this one, by its id or by the hash of the id. */
@@ -47,9 +54,10 @@ function hashOf(owner: string): string {
 /** The fields of a marker in a description; undefined if it is not a marker. */
 export function fieldsInDescription(description: string): Fields | undefined {
   const [signature, ...values] = description.split(' ');
-  if (signature !== SIGNATURE || values.length !== KEYS.length) return undefined;
+  if (signature !== SIGNATURE || ![FEWEST, KEYS.length].includes(values.length)) return undefined;
   const fields: Fields = {};
-  for (const [i, key] of KEYS.entries()) if (values[i] !== NONE) fields[key] = values[i]!;
+  for (const [i, key] of KEYS.entries())
+    if (values[i] !== undefined && values[i] !== NONE) fields[key] = values[i];
   return fields;
 }
 

@@ -1,5 +1,6 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isoSeconds, parseDate } from '../config/dates.ts';
-import { ADHOC, type Policy } from '../config/policy.ts';
+import type { Policy } from '../config/policy.ts';
 import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { drillResultsIn } from '../snapshots/drill-marks.ts';
@@ -11,13 +12,15 @@ import {
   type MarkerReading,
   nameEnding,
   parseHoldMark,
+  suspect,
+} from '../snapshots/marker.ts';
+import {
   type SharingServer,
   type Snapshot,
   type SnapshotState,
   type Suspect,
-  suspect,
   UNMARKED,
-} from '../snapshots/marker.ts';
+} from '../snapshots/snapshot.ts';
 import {
   descriptionOf,
   type Fields,
@@ -71,6 +74,17 @@ export function newVolumeSnapshot(
       ...Object.fromEntries(Object.entries(marker).map(([key, value]) => [`autosnap_${key}`, value])),
       ...sharingMetadata(volume),
     },
+  };
+}
+
+/** A new volume snapshot whose marker has the number of parts of its set as well. */
+export function withPartsInMarker(wanted: NewVolumeSnapshot, parts: number): NewVolumeSnapshot {
+  const fields = fieldsInMetadata(wanted.metadata);
+  if (!fields) return wanted;
+  return {
+    ...wanted,
+    description: descriptionOf({ ...fields, parts: String(parts) }),
+    metadata: { ...wanted.metadata, autosnap_parts: String(parts) },
   };
 }
 
@@ -180,6 +194,7 @@ function readMarkedVolumeSnapshot(
     !inMetadata ||
     !inDescription ||
     key === 'hold' ||
+    key === 'parts' ||
     // A description may lack what proves nothing.
     ((key === 'device' || key === 'type') && inDescription[key] === undefined) ||
     inMetadata[key] === inDescription[key] ||
@@ -203,6 +218,7 @@ function readMarkedVolumeSnapshot(
   if (expires === null) return { code: 'EXPIRES_INVALID' };
   const { id, name, region, status, volumeId: volume, sizeGb } = one;
   const alsoOf = sharingServersIn(one.metadata);
+  const parts = Math.max(...[inMetadata, inDescription].map((marker) => Number(marker?.parts) || 0));
   return {
     ...UNMARKED,
     id,
@@ -211,6 +227,7 @@ function readMarkedVolumeSnapshot(
     server,
     volume,
     ...(alsoOf.length > 0 ? { alsoOf } : {}),
+    ...(parts > 0 ? { parts } : {}),
     policy,
     slot,
     createdAt,

@@ -4,8 +4,9 @@ import type { NewVolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Volume } from '../openstack/volumes.ts';
 import type { Reason, SnapshotId } from '../reporting/reasons.ts';
 import type { DueSnapshots } from '../snapshots/due-snapshots.ts';
-import { isEmpty, type Snapshot } from '../snapshots/marker.ts';
 import { endOf } from '../snapshots/retention.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
+import { isEmpty } from '../snapshots/snapshot-state.ts';
 import { newVolumeSnapshot } from './marker.ts';
 
 /** What a run does with one volume of a server. */

@@ -1,8 +1,8 @@
 import { isFirstDisk } from '../openstack/attachments.ts';
 import type { Image } from '../openstack/images.ts';
 import type { Run } from '../runtime/run.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
 import type { RegionInventory } from '../snapshots/region-inventory.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import { type VolumePlace, volumePlaceIn, volumeReaderOf } from './marker.ts';
 import { deviceOf } from './plan.ts';
 

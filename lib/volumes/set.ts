@@ -1,6 +1,6 @@
+import { ADHOC } from '../config/adhoc-event.ts';
 import { isoSeconds } from '../config/dates.ts';
-import { ADHOC } from '../config/policy.ts';
-import type { Snapshot } from '../snapshots/marker.ts';
+import type { Snapshot } from '../snapshots/snapshot.ts';
 
 /**
  * Identifies the set that a snapshot is a part of: the image of a server and the snapshots of its

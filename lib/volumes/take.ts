@@ -11,7 +11,7 @@ import {
 import { getVolume, type Volume } from '../openstack/volumes.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import type { Outcome } from '../reporting/report.ts';
-import { isSnapshot, type Snapshot } from '../snapshots/marker.ts';
+import { isSnapshot, type Snapshot } from '../snapshots/snapshot.ts';
 import type { VolumeReader } from './marker.ts';
 import type { VolumeStep } from './plan.ts';
 import { unprovenBefore, unprovenReason } from './unprovable.ts';

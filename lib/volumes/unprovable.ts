@@ -1,6 +1,6 @@
 import type { NewVolumeSnapshot, VolumeSnapshot } from '../openstack/volume-snapshots.ts';
 import type { Reason } from '../reporting/reasons.ts';
-import { isSnapshot } from '../snapshots/marker.ts';
+import { isSnapshot } from '../snapshots/snapshot.ts';
 import type { VolumeReader } from './marker.ts';
 import { hasMarker } from './marker-fields.ts';
 

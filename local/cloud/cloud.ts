@@ -78,6 +78,8 @@ export interface CloudOptions {
   projectId?: string;
   regions?: string[];
   timing?: Timing;
+  /** The size of images, in bytes; by default 2 GB. */
+  imageBytes?: number;
   /** The port of the secrets store; by default any free port. */
   port?: number;
   /** The certificate and its key, in PEM, of all services but the secrets store; they use https. */
@@ -92,6 +94,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
   const {
     regions: names = ['DFW', 'ORD'],
     timing = { queuedMs: 60_000, savingMs: 600_000 },
+    imageBytes = 2e9,
     port = 0,
     projectId = '123456',
     tls,
@@ -173,7 +176,9 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     return `${usesTls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
 
-  const regions = new Map(names.map((name) => [name, new Region(name, now, { timing, account })]));
+  const regions = new Map(
+    names.map((name) => [name, new Region(name, now, { timing, account, imageBytes })]),
+  );
   const pageSize = () => cloud.pageSize;
   const catalogue = await Promise.all(
     [...regions.values()].map(async (region) => {

@@ -14,10 +14,12 @@ export class ImageStore {
   #nextChangeMs = Number.POSITIVE_INFINITY;
   readonly #now: () => Date;
   readonly #timing: Timing;
+  readonly #imageBytes: number;
 
-  constructor(now: () => Date, timing: Timing) {
+  constructor(now: () => Date, timing: Timing, imageBytes: number) {
     this.#now = now;
     this.#timing = timing;
+    this.#imageBytes = imageBytes;
   }
 
   add(image: Partial<CloudImage> & { name: string }): CloudImage {
@@ -28,7 +30,7 @@ export class ImageStore {
       visibility: 'private',
       protected: false,
       owner: '',
-      size: 2_000_000_000,
+      size: this.#imageBytes,
       minDisk: 20,
       minRam: 512,
       createdAt,
@@ -123,7 +125,7 @@ export class ImageStore {
       if (outcome === 'vanishes') this.remove(image.id);
       else if (outcome === 'killed') image.status = 'killed';
       else {
-        Object.assign(image, { status: 'active', size: 2_000_000_000 });
+        Object.assign(image, { status: 'active', size: this.#imageBytes });
         whenActive?.();
       }
     }

@@ -200,6 +200,8 @@ export interface Timing {
   buildMs?: number;
   /** How long the creation of a volume or volume snapshot takes. */
   volumeMs?: number;
+  /** How long an export or an import of an image takes. */
+  taskMs?: number;
   /** How long the cloud takes to detach a volume. */
   detachMs?: number;
 }

@@ -98,17 +98,21 @@ export class Region {
   readonly #detachMs: number | undefined;
   readonly #bornAt: Date;
 
-  constructor(name: string, now: () => Date, { timing, account }: { timing: Timing; account: Account }) {
+  constructor(
+    name: string,
+    now: () => Date,
+    { timing, account, imageBytes }: { timing: Timing; account: Account; imageBytes: number },
+  ) {
     this.name = name;
     this.now = now;
     this.account = account;
     this.#bornAt = now();
     this.#buildMs = timing.buildMs ?? BUILD_MS;
     this.#detachMs = timing.detachMs;
-    this.#images = new ImageStore(now, timing);
+    this.#images = new ImageStore(now, timing, imageBytes);
     this.#volumes = new VolumeStore(now, timing);
     this.files = new Files(now, this.unlisted);
-    this.tasks = new Tasks(this);
+    this.tasks = new Tasks(this, timing);
   }
 
   /**

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { exportOf, segmentsOf } from './exports.ts';
 import type { Files } from './files.ts';
-import type { CloudImage } from './model.ts';
+import type { CloudImage, Timing } from './model.ts';
 
 /** A task of the image service. */
 export interface CloudTask {
@@ -16,8 +16,9 @@ export interface CloudTask {
   result?: Record<string, string>;
 }
 
-const PENDING_MS = 60_000;
-const PROCESSING_MS = 900_000;
+const TASK_MS = 960_000;
+/** The part of that time in which a task is only pending. */
+const PENDING_PART = 1 / 16;
 const KEPT_MS = 48 * 3_600_000;
 
 /** What tasks need of their region: its clock, images and files. */
@@ -38,11 +39,13 @@ export class Tasks {
   /** Error messages with which the next tasks fail, one each. */
   readonly failures: string[] = [];
   readonly #region: TaskRegion;
+  readonly #taskMs: number;
   readonly #owners = new Map<string, string>();
   #tasks: CloudTask[] = [];
 
-  constructor(region: TaskRegion) {
+  constructor(region: TaskRegion, { taskMs = TASK_MS }: Pick<Timing, 'taskMs'>) {
     this.#region = region;
+    this.#taskMs = taskMs;
   }
 
   add(type: CloudTask['type'], input: CloudTask['input'], owner: string): CloudTask {
@@ -73,8 +76,8 @@ export class Tasks {
     const now = this.#region.now();
     for (const task of this.#tasks) {
       if (task.expiresAt) continue;
-      const startsAt = new Date(task.createdAt.getTime() + PENDING_MS);
-      const endsAt = new Date(startsAt.getTime() + PROCESSING_MS);
+      const startsAt = new Date(task.createdAt.getTime() + this.#taskMs * PENDING_PART);
+      const endsAt = new Date(task.createdAt.getTime() + this.#taskMs);
       if (now < startsAt) continue;
       Object.assign(task, { status: 'processing', updatedAt: startsAt });
       if (now < endsAt) continue;

@@ -22,6 +22,7 @@ export function shown(days: number, changes: Partial<AuditedSnapshot> = {}): Aud
   return {
     image: `image-${days}`,
     slot: daysAgo(days),
+    madeAt: daysAgo(days),
     status: 'active',
     state: 'good',
     sizeBytes: 2e9,

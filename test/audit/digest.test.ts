@@ -32,6 +32,7 @@ function image(state: 'failed' | 'stuck', changes: Partial<AuditedSnapshot> = {}
   return {
     image: 'image-1',
     slot: '2026-11-24T00:00:00Z',
+    madeAt: '2026-11-24T00:00:20Z',
     status: state,
     state,
     action: 'keep',

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { gaps } from '../../lib/audit/missing-snapshots.ts';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import type { Snapshot } from '../../lib/snapshots/snapshot.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { digest } from '../../lib/audit/digest.ts';
+import { headline } from '../../lib/audit/headline.ts';
 import { listingOf } from '../../lib/audit/listing.ts';
 import type { AuditedSeries } from '../../lib/audit/model.ts';
 import { missedObjectives } from '../../lib/audit/objectives.ts';
@@ -47,11 +48,59 @@ test('the worst of the fleet comes first, with the longest drill of all', () => 
   ]);
 });
 
-test('a server without a snapshot of each part is restorable to no time, and is the worst', () => {
-  const { servers, recovery } = listingOf(auditOf([web, seriesOf([], data)]), { list: 'servers' }, 'prod');
+const listed = (...series: AuditedSeries[]) => listingOf(auditOf(series), { list: 'servers' }, 'prod');
+
+test('a server whose image has no snapshot is restorable to no time, and is the worst', () => {
+  const { servers, recovery } = listed(seriesOf([]), seriesOf([shown(0)], data));
   expect(servers?.[0]).toMatchObject({ restorable: 'to no time yet' });
   expect(servers?.[0]).not.toHaveProperty('newestGood');
   expect(recovery).toMatch(/^web-1 can't be restored yet/);
+});
+
+test('a server is restorable without a volume that has no snapshot yet', () => {
+  const { servers, recovery } = listed(web, seriesOf([], data));
+  expect(servers).toMatchObject([
+    { restorable: 'to 9 hours ago without volume data, in about 4 minutes (drilled 3 days ago)' },
+  ]);
+  expect(recovery).toBe(
+    'Each server is restorable to 9 hours ago or later; the oldest is web-1; web-1 only without volume data; the longest drill took 4 minutes, of web-1',
+  );
+});
+
+test('a server that waits for the first snapshot of its policy is restorable from an ad-hoc one', () => {
+  const adhoc = seriesOf([shown(1)], { policy: 'adhoc', state: 'adhoc' });
+  const { servers, recovery } = listed(seriesOf([], { state: 'waiting' }), adhoc);
+  expect(servers).toMatchObject([{ state: 'waiting', restorable: 'to 33 hours ago' }]);
+  expect(recovery).toMatch(/^Each server is restorable to 33 hours ago or later; the oldest is web-1;/);
+});
+
+test.each<[string, AuditedSeries[]]>([
+  ['whose volume waits', [web, seriesOf([], { ...data, state: 'waiting' })]],
+  [
+    'whose image waits, with a shared volume',
+    [
+      seriesOf([], { state: 'waiting' }),
+      seriesOf([shown(0)], {
+        ...data,
+        server: 'other',
+        name: 'other',
+        alsoOf: [{ server: web.server, name: 'web-1' }],
+      }),
+      seriesOf([shown(0)], { server: 'other', name: 'other' }),
+    ],
+  ],
+  [
+    'that one policy protects while another waits',
+    [web, seriesOf([], { policy: 'weekly', state: 'waiting' })],
+  ],
+])('the states of the rows are those that the sentence counts, of a server %s', (_, series) => {
+  const audit = auditOf(series);
+  const { servers = [] } = listingOf(audit, { list: 'servers' }, 'prod');
+  const having = (state: string) => servers.filter((one) => one.state === state).length;
+  const waiting = having('waiting');
+  expect(headline(audit)).toBe(
+    `${having('protected')} of ${servers.length} server${servers.length === 1 ? '' : 's'} protected${waiting > 0 ? `; ${waiting} waits for its first snapshot` : ''}`,
+  );
 });
 
 test('the page has the figure of the fleet, and a note in the row of a server that was drilled', () => {

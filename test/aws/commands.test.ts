@@ -68,13 +68,13 @@ test('restore is requested once, takes its steps by itself, and is made once by 
   isWatched = false;
   await queue;
   expect(restored.output).toMatch(/^\d\d:\d\d:\d\d {2}web-1-restored-\S+ \(\S+\) is ACTIVE/m);
-  expect(restored.output).toContain('web-1 in DFW is restored.');
+  expect(restored.output).toMatch(/^web-1 in DFW is restored as web-1-restored-\S+ \(\S+\)\.$/m);
   expect(restored.code).toBe(0);
   expect(cloud.region('DFW').servers).toHaveLength(2);
   expect(new Set(lambda.invoked)).toEqual(new Set(['restore']));
   const [, request = ''] = /--request (\S+)/.exec(restored.output)!;
   const looked = await autosnap(['restore', '--request', request]);
-  expect(looked.output).toContain('web-1 in DFW is restored.');
+  expect(looked.output).toMatch(/^web-1 in DFW is restored as web-1-restored-\S+ \(\S+\)\.$/m);
   expect(looked.code).toBe(0);
   const again = await autosnap(['restore', '--server', 'web-1', '--yes']);
   expect(again.output).toContain(`This was restored by ${request}, at `);

@@ -140,7 +140,7 @@ describe('a deployment', () => {
   test('leaves only its secret, its snapshots and its copies when it is removed', async () => {
     const { code, output } = await project.serverless('remove', '--stage', STAGE);
     expect(output).toContain('has been successfully removed');
-    // The emulator describes no outputs of a stack that was updated, so the bucket has no name here.
+    // The emulator describes no outputs of an updated stack, so the bucket has no name here.
     expect(output).toMatch(/the copies in the bucket .+: aws s3 rb --force s3:/);
     expect(code).toBe(0);
     expect(await stateOf(STAGE)).toEqual({ ...EMPTY, buckets: ['copies', 'reports'] });

@@ -31,12 +31,38 @@ test('each verb has a help with an example, and a wrong command line ends with 2
     [['status', 'web-1'], 'Unexpected argument'],
     [['snapshots'], '--server is missing: the name of the server'],
     [['hold'], 'Name the snapshot: --server and --at, or --image'],
+    [['snapshots', '--server', ''], '--server is empty'],
     [['rerun'], 'rerun needs a deployment: give its stage with --stage.'],
   ] as const) {
     const { code, stdout, stderr } = await autosnap([...args]);
     expect(stderr).toContain(refusal);
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   }
+});
+
+test.each<[string, number, string]>([
+  ['take --server web-1 --expires soon', 2, 'The command is refused: --expires: must be a whole number'],
+  [
+    'hold --image 11111111-1111-4111-8111-111111111111',
+    2,
+    'The command is refused: --image: this project has no',
+  ],
+  ['hold --server web-1 --at 2 --until soon', 2, 'snapshots fit: give --at or --image'],
+  ['restore --server web-1 --at nonsense', 2, 'The command is refused: --at: must be "latest", a date'],
+  ['restore --server web-1 --flavor huge', 1, '--flavor: there is no flavor "huge"'],
+  ['restore --server nobody', 1, '--server: there is no "nobody" in DFW, ORD'],
+  ['restore --server shop --in-place', 1, '--server: shop is gone: use the command without --in-place'],
+  ['plan --policy nightly', 2, 'The command is refused: --policy: there is no policy "nightly"'],
+  ['plan --server nobody', 1, '! --server "nobody": the policy daily selects no such server'],
+  ['take --server nobody', 1, '! --server "nobody" matches no server'],
+  ['drill --server web-1 --policy daily', 1, 'The command is refused: drill: is missing'],
+])('%s ends with %i, and says what is wrong with the options', async (command, code, said) => {
+  const { env } = await fleet();
+  const ended = await autosnap(command.split(' '), { env });
+  expect(`${ended.stdout}${ended.stderr}`).toContain(said);
+  // Nothing has begun.
+  expect(ended.stderr).not.toMatch(/^To see the progress/m);
+  expect(ended.code).toBe(code);
 });
 
 test('a pipe gets plain lines that are not cut, and JSON alone with --json', async () => {
@@ -79,7 +105,9 @@ test('take waits until the snapshot is good, and its line repeats it safely', as
   const first = await autosnap(['take', '--server', 'web-1', '--expires', '14d', '--wait'], { env });
   expect(first.stdout).toMatch(/^✓ web-1 in DFW: asked for: .*\n1 of 1 snapshots are good\n$/);
   expect(first.code).toBe(0);
-  const [, again = ''] = /^To repeat this safely, or to look again: npx autosnap (.*)$/m.exec(first.stderr)!;
+  const [, again = ''] = /^To repeat this safely, or to see the progress: npx autosnap (.*)$/m.exec(
+    first.stderr,
+  )!;
   const second = await autosnap(again.replace('--stage local ', '').split(' '), { env });
   expect(second.stdout).toMatch(/^! web-1 in DFW: skipped: already taken: .*\n1 of 1 snapshots are good\n$/);
   expect(second.code).toBe(0);
@@ -108,11 +136,11 @@ test('take says that a snapshot has failed, and that no server has the name', as
   expect(failed.stdout).toMatch(/^✗ db-2 in DFW: failed: image \S+ failed \(killed\)/);
   expect(failed.code).toBe(1);
   const unknown = await autosnap(['take', '--server', 'wbe-1'], { env });
-  expect(unknown.stdout).toBe('! servers.names "wbe-1" matches no server\n');
+  expect(unknown.stdout).toBe('! --server "wbe-1" matches no server\n');
   expect(unknown.code).toBe(1);
 });
 
-test('after Ctrl-C the snapshot goes on, and the command has said how to look again', async () => {
+test('after Ctrl-C the snapshot goes on, and the command has said how to see the progress', async () => {
   const { cloud, env } = await fleet({ timing: { queuedMs: 1e9, savingMs: 1e9 } });
   const { PATH, NODE_COMPILE_CACHE } = process.env;
   const command = [PROGRAM, 'take', '--server', 'web-1', '--wait', '--stage', 'local'];
@@ -125,7 +153,7 @@ test('after Ctrl-C the snapshot goes on, and the command has said how to look ag
   const [code] = await once(child, 'close');
   expect(code).toBe(130);
   expect(stderr).toMatch(
-    /look again: npx autosnap take .* --request take-\w+ --wait\n[\s\S]*\nInterrupted\./,
+    /see the progress: npx autosnap take .* --request take-\w+ --wait\n[\s\S]*\nInterrupted\./,
   );
   expect(adhocImages(cloud, 'web-1')).toHaveLength(1);
 });
@@ -150,6 +178,13 @@ test('hold and release find the snapshot by server and time, and by a part of it
   expect(byId.stdout).toMatch(/^✓ web-1-daily-\S+ in DFW: held forever\n$/);
   expect(image.properties.autosnap_hold).toBe('forever');
   expect(await autosnap(['release', '--image', image.id], { env })).toMatchObject({ code: 0 });
+  const [part] = cloud.region('DFW').volumeSnapshots;
+  const byPart = await autosnap(['hold', '--image', part!.id.slice(0, 8)], { env });
+  expect(byPart).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('in DFW: held forever'),
+  });
+  expect(part!.metadata?.autosnap_hold).toBe('forever');
   const several = await autosnap(['hold', '--server', 'web-1'], { env });
   expect(several.stderr).toMatch(/^\d+ snapshots fit: give --at or --image, so that one does:\n/m);
   expect(several.code).toBe(2);
@@ -170,7 +205,7 @@ test('drill boots the newest snapshot of one server, whatever the schedule says'
   writeFileSync(join(directory, 'serverless.yml'), withDrill);
   const run = () => autosnap(['drill', '--server', 'web-2'], { env, cwd: directory });
   const { code, stdout } = await run();
-  expect(stdout).toMatch(/^✓ web-2 in DFW: proven: /);
+  expect(stdout).toMatch(/^✓ web-2 in DFW, the snapshot of \d{4}-\d\d-\d\d 00:00: proven: /);
   expect(code).toBe(0);
   const [newest] = cloud.region('DFW').images.filter(({ name }) => name.startsWith('web-2-daily-'));
   expect(newest!.properties.autosnap_proven).toContain(newest!.id);

@@ -54,7 +54,7 @@ describe('each command of the docs restores once, with its steps and their times
     const { code, stdout } = await autosnap([...args, '--yes'], { env });
     expect(stdout).toMatch(/^(web-1|db-1-data) in DFW would be restored\n {2}the (volume )?snapshot of /);
     expect(stdout).toMatch(/^\d\d:\d\d:\d\d {2}.* (is ACTIVE, at|is ready)/m);
-    expect(stdout).toMatch(/\n(web-1|db-1-data) in DFW is restored\.\n$/);
+    expect(stdout).toMatch(/\n(web-1|db-1-data) in DFW is restored(?: as \S+ \(\S+\))?\.\n$/);
     expect(code).toBe(0);
     if (args.includes('--new-name')) {
       expect(restoredIn(cloud)).toMatchObject([{ name: 'web-1b', image: image.id }]);
@@ -76,6 +76,10 @@ test('without a terminal and without --yes it shows the plan, changes nothing an
 
 test.each([
   [['restore'], 'Name what to restore: --server or --volume'],
+  [
+    ['restore', '--request', 'mine'],
+    'The stage "local" keeps no record of a restore: repeat the whole command',
+  ],
   [['restore', '--list'], 'Name whose snapshots to list: --server or --volume'],
   [['restore', '--server', 'web-1', '--volume', 'db-1-data'], 'Give --server or --volume, not both'],
   [['restore', '--volume', 'db-1-data', '--in-place'], 'A volume is restored as a new volume'],
@@ -100,8 +104,19 @@ test('the same words make no second server: a script makes none, a person is ask
   expect(declined.code).toBe(2);
   expect(restoredIn(cloud)).toHaveLength(1);
   const wanted = await onTerminal(args, env, 'y\r');
-  expect(wanted.output).toContain('web-1 in DFW is restored.');
+  expect(wanted.output).toMatch(/web-1 in DFW is restored as web-1-restored-\S+ \(\S+\)\./);
   expect(restoredIn(cloud)).toHaveLength(2);
+});
+
+test('a restore that is done is done: with its name, the same words say so and change nothing', async () => {
+  const { cloud, env } = await fleet(FAST);
+  const args = ['restore', '--server', 'web-1', '--yes', '--request', 'mine'];
+  expect(await autosnap(args, { env })).toMatchObject({ code: 0 });
+  const again = await autosnap(args, { env });
+  expect(again.stderr).toContain('This restore was done before: nothing was changed now.');
+  expect(again.stdout).not.toMatch(/^\d\d:\d\d:\d\d /m);
+  expect(again.code).toBe(0);
+  expect(restoredIn(cloud)).toHaveLength(1);
 });
 
 test('in place asks for the name of the server, and another answer changes nothing', async () => {
@@ -125,11 +140,11 @@ test('after Ctrl-C, the line that it has printed goes on with the same restore',
   let stderr = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
-    if (/is being restored …\n$/.test(stderr)) child.kill('SIGINT');
+    if (/is being restored[^\n]* …\n$/.test(stderr)) child.kill('SIGINT');
   });
   const [code] = await once(child, 'close');
   expect(code).toBe(130);
-  const [, again = ''] = /^To look again: npx autosnap (.*)$/m.exec(stderr)!;
+  const [, again = ''] = /^To see the progress: npx autosnap (.*)$/m.exec(stderr)!;
   cloud.advance(2e9);
   const second = await autosnap(again.replace('--stage local ', '').split(' '), { env });
   expect(second.stdout).toContain('web-1 in DFW is restored');

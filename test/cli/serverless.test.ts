@@ -115,20 +115,27 @@ test('serverless print shows the rules of the policies', async () => {
   expect(code).toBe(0);
 });
 
-/** Starts serverless-offline, and waits until it has scheduled the functions. */
-async function startOffline(command: string, ...args: string[]): Promise<ChildProcess> {
+/**
+ * Starts serverless-offline, and waits until it has shown how to fire its schedules.
+ *
+ * @returns the process, and what it has printed until now.
+ */
+async function startOffline(
+  command: string,
+  ...args: string[]
+): Promise<{ offline: ChildProcess; printed: () => string }> {
   const offline = spawn(command, args, { cwd: ROOT, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   let output = '';
   await new Promise<void>((resolve, reject) => {
     const listen = (chunk: Buffer) => {
       output += chunk;
-      if (output.includes('Scheduling [cleanup]')) resolve();
+      if (/now: curl .*-audit\/invocations\n/.test(output)) resolve();
     };
     offline.stdout.on('data', listen);
     offline.stderr.on('data', listen);
     offline.on('exit', () => reject(new Error(`${command} has ended:\n${output}`)));
   });
-  return offline;
+  return { offline, printed: () => output };
 }
 
 /** Ends a process and its children. */
@@ -140,6 +147,7 @@ async function stop(offline: ChildProcess): Promise<void> {
 
 describe('npm run dev', () => {
   let offline: ChildProcess;
+  let printed: () => string;
   const lambda = new LambdaClient({
     endpoint: 'http://127.0.0.1:3002',
     region: 'us-east-1',
@@ -155,7 +163,7 @@ describe('npm run dev', () => {
   };
 
   beforeAll(async () => {
-    offline = await startOffline('npm', 'run', 'dev');
+    ({ offline, printed } = await startOffline('npm', 'run', 'dev'));
   });
   afterAll(() => stop(offline));
 
@@ -168,6 +176,18 @@ describe('npm run dev', () => {
       answer: { errorMessage: expect.stringMatching(/^The event is refused: adhoc: /) },
     });
   });
+
+  test('the next firing of each schedule is shown, with a command that fires it now', async () => {
+    const firings = [...printed().matchAll(/^ {2}(\w+)( of \w+)?: [^()]+ \([^()]+ UTC\)\n {4}now: (.*)$/gm)];
+    expect(firings.map(([, job]) => job)).toEqual(['snapshot', 'cleanup', 'audit', 'audit']);
+    for (const [, job, , command = ''] of firings) {
+      const { stdout } = await promisify(execFile)('sh', ['-c', command]);
+      expect(JSON.parse(stdout)).toMatchObject({ job });
+    }
+    // The functions log short lines.
+    await expect.poll(printed).toMatch(/^cleanup of daily \(rackspace\): .* kept$/m);
+    expect(printed()).not.toMatch(/^\{"/m);
+  });
 });
 
 test('the debugger is in the process that runs the functions, not in that of npx', async ({
@@ -175,7 +195,7 @@ test('the debugger is in the process that runs the functions, not in that of npx
 }) => {
   const contributing = readFileSync(new URL('CONTRIBUTING.md', ROOT), 'utf8');
   const [, args = ''] = /`npx (--node-options=--inspect serverless [^`]+)`/.exec(contributing)!;
-  const offline = await startOffline('npx', ...args.split(' '));
+  const { offline } = await startOffline('npx', ...args.split(' '));
   onTestFinished(() => stop(offline));
   const answer = await fetch('http://127.0.0.1:9229/json/list');
   expect(await answer.json()).toMatchObject([{ url: expect.stringMatching(/\/serverless\.js$/) }]);

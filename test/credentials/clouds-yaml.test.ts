@@ -9,7 +9,7 @@ const AUTHORITY = readFileSync(new URL('../private-cloud/authority.pem', import.
 /** A cloud with a server in each of its two regions. */
 async function cloudWithServers(): Promise<Harness> {
   setTime('2026-11-23T00:00:10Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   for (const region of ['DFW', 'ORD']) h.cloud.region(region).addServer({ name: `web-${region}` });
   return h;
 }

@@ -29,6 +29,10 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
   ['npx serverless package', { by: 'test/aws/package.test.ts', text: "serverless('package'" }],
   ['npx serverless print --stage prod --path functions', { here: /policy: daily/ }],
   ['npx autosnap check --stage prod', { here: /serverless\.yml is valid/ }],
+  [
+    /^npx serverless invoke local -f cleanup --stage local -d '.+' --json$/,
+    { here: /^\{"level":"INFO","message":"report",[\s\S]* to delete because: / },
+  ],
   // The commands for people.
   ['npx autosnap --help', { here: /^Usage: npx autosnap <verb>[\s\S]*\n {2}status {2}/ }],
   ['npx autosnap take --help', { here: /--expires <duration>[\s\S]*\nExample: npx autosnap take / }],

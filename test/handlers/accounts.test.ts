@@ -319,7 +319,7 @@ test('a manual run for some servers names their account, because the other accou
   const part = { policy: 'daily', servers: { names: ['web'] } };
   for (const dryRun of [true, false]) {
     const { error } = await h.fail('snapshot', { ...part, dryRun });
-    expect(error.message).toContain('account: the policy has 3 accounts: name the account of these servers');
+    expect(error.message).toContain('account: the policy has 3 accounts: name that of these servers');
   }
   expect(h.made()).toEqual([0, 0, 0]);
   await h.run('snapshot', { ...part, account: 'customer-a' });

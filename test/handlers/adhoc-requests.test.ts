@@ -11,7 +11,7 @@ const BY_HAND = { adhoc: true, request: 'before-upgrade', servers: { all: true }
 /** A server whose ad-hoc snapshot was taken at six in the morning and has been deleted since. */
 async function takenAndGone(bucket: boolean, event: object = BY_HAND, requestId = 'first') {
   setTime('2026-11-23T06:00:00Z');
-  const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  const h = await harness({ regions: ['DFW', 'ORD'], timing: { queuedMs: 0, savingMs: 0 } });
   const s3 = bucket ? await reportBucket(1) : undefined;
   h.cold();
   const dfw = h.cloud.region('DFW');

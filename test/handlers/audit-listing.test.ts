@@ -11,7 +11,7 @@ const DAILY = policy({ servers: { tagged: { autosnap: 'daily' } }, keep: { last:
 
 async function fleet(): Promise<Harness> {
   setTime('2026-11-23T09:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(h.cloud, 'autosnap-test');
   deploy([DAILY]);
   return h;
@@ -142,6 +142,27 @@ test('a client that wants the result of a failed run gets it; others get the err
     job: 'doctor',
     checks: expect.arrayContaining([expect.objectContaining({ verdict: 'fail' })]),
   });
+});
+
+test('a client that wants the result of a run without one gets the reason and the id of the run', async () => {
+  const h = await fleet();
+  const { handler } = await FUNCTIONS.restore();
+  const context = { ...lambdaContext('autosnap-test-restore'), awsRequestId: 'invocation-1' };
+  const clientContext = RESULT_WANTED as unknown as ClientContext;
+  const asked = { server: 'nobody', to: 'new' };
+  expect(await handler({ ...asked, request: 'mine' }, { ...context, clientContext })).toMatchObject({
+    failed: {
+      reason: { code: 'JOB_REFUSED', reasons: [{ code: 'RESTORE_NO_SERVER', server: 'nobody' }] },
+      message: expect.stringContaining('server: there is no "nobody"'),
+      request: 'mine',
+    },
+  });
+  expect(await handler({ ...asked, dryRun: true }, { ...context, clientContext })).toMatchObject({
+    failed: { request: 'invocation-1' },
+  });
+  // Others get the error of Lambda, which has no other place for the id of the restore.
+  await expect(handler(asked, context)).rejects.toThrow(/"nobody" .* \(restore invocation-1\)$/);
+  expect(h.logs()).toMatch(/"request": ?"mine"/);
 });
 
 function serverId(h: Harness, name: string): string {

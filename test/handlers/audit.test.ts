@@ -16,7 +16,7 @@ const DAILY = policy({
 
 async function fleet(...policies: object[]): Promise<Harness> {
   setTime(NOW);
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(h.cloud, 'autosnap-test');
   deploy(policies.length > 0 ? policies : [DAILY]);
   return h;
@@ -190,7 +190,7 @@ describe('a server that no listing has', () => {
    */
   async function halfListed(status: number, changes: Record<string, unknown> = {}) {
     setTime(NOW);
-    const h = await harness();
+    const h = await harness({ regions: ['DFW', 'ORD'] });
     const dfw = h.cloud.region('DFW');
     const [web, db] = ['web-1', 'db-1'].map((name) => dfw.addServer({ name, createdAt: new Date(0) }));
     const snapshots = [web, db].map((server) => addSnapshot(h, server!, 0));
@@ -298,7 +298,7 @@ test('servers with equal names have separate metrics, and every name makes one',
 describe('while a region can not be read', () => {
   async function withoutOrd(servers: object) {
     setTime(NOW);
-    const h = await harness();
+    const h = await harness({ regions: ['DFW', 'ORD'] });
     const web = h.cloud.region('DFW').addServer({ name: 'web-1', createdAt: new Date(0) });
     addSnapshot(h, web, 0, { size: 6e9 });
     h.cloud.region('ORD').addServer({ name: 'db-1', createdAt: new Date(0) });

@@ -9,7 +9,7 @@ const JOBS = ['snapshot', 'cleanup'] as const;
 /** A server in each of two regions, each with a snapshot of today. */
 async function twoRegions(changes: Record<string, unknown> = {}) {
   setTime('2026-11-22T12:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   const web = h.cloud.region('DFW').addServer({ name: 'web' });
   const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
   await take(h, '2026-11-23T00:00:00Z', changes);
@@ -164,7 +164,7 @@ describe('a region without a volume service in the catalogue', () => {
   /** A server with and a server without a disk on a volume, in each of two regions of Keystone. */
   async function withoutVolumes({ hasSnapshots }: { hasSnapshots: boolean }) {
     setTime('2026-11-22T12:00:00Z');
-    const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+    const h = await harness({ regions: ['DFW', 'ORD'], timing: { queuedMs: 0, savingMs: 0 } });
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
     for (const name of ['DFW', 'ORD']) {
       const region = h.cloud.region(name);

@@ -55,7 +55,7 @@ test('a dry run shows what would be deleted, and deletes nothing', async () => {
 });
 
 test('a run deletes at most maxDeletes snapshots, the oldest, and leaves the others to the next run', async () => {
-  const h = await history(8);
+  const h = await history(8, ['DFW', 'ORD']);
   const first = await h.run('cleanup', policy({ maxDeletes: 2 }));
   expect(first.totals).toEqual({ deferred: 3, deleted: 2, kept: 3 });
   expect(linesOf(first.entries[0]?.snapshots, 'deleted')).toEqual([h.images[6]?.id, h.images[7]?.id]);
@@ -109,7 +109,7 @@ describe('images that are never touched', () => {
     ['one of a server that is gone', (h) => addSnapshot(h, { ...h.web, id: 'gone' }, 90)],
     ["the same server's in another region", (h) => addSnapshot(h, h.web, 90, {}, 'ORD')],
   ])('%s', async (_, add) => {
-    const h = await history(5);
+    const h = await history(5, ['DFW', 'ORD']);
     const image = add(h);
     expect((await h.run('cleanup', policy())).totals.deleted).toBe(2);
     const there = [...h.cloud.region('DFW').images, ...h.cloud.region('ORD').images];
@@ -173,7 +173,7 @@ describe('nothing is deleted if something cannot be read', () => {
       { status: 200, body: { images: [{ id: 'x' }] } },
     ],
   ] as const)('%s', async (_, fault, answer) => {
-    const h = await history(5);
+    const h = await history(5, ['DFW', 'ORD']);
     h.cloud.pageSize = 2;
     h.cloud.faults.push({ ...fault, region: 'DFW', answer, times: Number.POSITIVE_INFINITY });
     const ord = h.cloud.region('ORD').addServer({ name: 'mail' });

@@ -12,7 +12,7 @@ async function found(h: Harness, event: unknown, ...codes: string[]): Promise<st
 
 test('doctor names the servers that no deployed policy selects, in each region', async () => {
   setTime('2026-11-23T09:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   h.cloud.region('DFW').addServer({ name: 'web-1' });
   h.cloud.region('DFW').addServer({ name: 'build-1' });
   h.cloud.region('ORD').addServer({ name: 'db-1' });

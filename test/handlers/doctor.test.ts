@@ -10,7 +10,7 @@ const SECRETS = /hunter2hunter2|aaaaa-bbbbb|correct horse|xT9vQ2mLr7Wk4Zs8/;
 /** An account with one server in each region and everything that a valid policy needs. */
 async function account(): Promise<Harness> {
   setTime('2026-11-23T09:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   h.cloud.region('DFW').addServer({ name: 'web-1', metadata: { autosnap: 'daily' } });
   h.cloud.region('ORD').addServer({ name: 'db-1' });
   return h;

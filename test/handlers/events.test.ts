@@ -31,7 +31,7 @@ const cases = Object.entries(EXPECTED).flatMap(([file, by]) =>
 
 test.each(cases)('%s of %s has the result %j', async (job, file, expected) => {
   setTime('2026-11-23T09:00:00Z');
-  const { cloud, run, fail } = await harness();
+  const { cloud, run, fail } = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(cloud, 'autosnap-test');
   deploy([await firstPolicy()]);
   const event = JSON.parse(readFileSync(new URL(file, EVENTS), 'utf8'));
@@ -47,7 +47,7 @@ test.each(cases)('%s of %s has the result %j', async (job, file, expected) => {
 
 test(`restore of ${RESTORE} is planned`, async () => {
   setTime('2026-11-23T09:00:00Z');
-  const { cloud, run } = await harness();
+  const { cloud, run } = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(cloud, 'autosnap-test');
   const event = JSON.parse(readFileSync(new URL(RESTORE, EVENTS), 'utf8'));
   expect(await run('restore', event)).toMatchObject({ state: 'planned', name: 'web-1', region: 'DFW' });

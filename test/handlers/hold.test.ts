@@ -101,7 +101,7 @@ describe('a hold', () => {
   );
 
   test('works on an image without the property, in another region', async () => {
-    const h = await history(1);
+    const h = await history(1, ['DFW', 'ORD']);
     const golden = h.cloud.region('ORD').addImage({ name: 'golden', owner: h.cloud.account.projectId });
     const report = await h.run('hold', { hold: golden.id });
     expect(holdOf(golden)).toBe('forever');
@@ -228,7 +228,7 @@ describe('the report of a release says what cleanup will do with the image', () 
 test.each(['hold', 'release'])(
   'a dry run of %s shows what it would do, and changes nothing',
   async (what) => {
-    const h = await history(1);
+    const h = await history(1, ['DFW', 'ORD']);
     h.images[0]!.properties.autosnap_hold = '2027-01-01';
     const report = await h.run('hold', { [what]: h.images[0]!.id, dryRun: true });
     expect(report).toMatchObject({ dryRun: true, totals: { planned: 1 } });
@@ -298,7 +298,7 @@ describe('an event is refused and changes no hold, because of', () => {
     ],
     ['a policy', () => policy(), /: send \{"hold": "<image id>"\} or \{"release": "<image id>"\}$/],
   ])('%s', async (_, event, problem) => {
-    const h = await history(2);
+    const h = await history(2, ['DFW', 'ORD']);
     const { error } = await h.fail('hold', event(h));
     expect(error.name).toBe('ValidationError');
     expect(error.message).toMatch(problem);

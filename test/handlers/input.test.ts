@@ -10,7 +10,7 @@ import { type Harness, harness, type Job, policy, setTime } from '../harness.ts'
  */
 async function cloudWithHistory(): Promise<Harness> {
   setTime('2026-11-20T00:00:10Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   h.cloud.region('DFW').addServer({ name: 'web' });
   for (let day = 20; day < 24; day++) {
     setTime(`2026-11-${day}T00:00:10Z`);

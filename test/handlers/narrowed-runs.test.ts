@@ -10,7 +10,7 @@ import { addSnapshot, deletions, history, idsIn, idsOf } from '../history.ts';
  * a server that the policy excludes.
  */
 async function fleet(changes: Record<string, unknown> = {}) {
-  const h = await history(6);
+  const h = await history(6, ['DFW', 'ORD']);
   deploy([policy({ servers: { all: true, except: { names: ['stranger'] } }, ...changes })]);
   const [dfw, ord] = [h.cloud.region('DFW'), h.cloud.region('ORD')];
   const db = dfw.addServer({ name: 'db', metadata: { tier: 'data' } });

@@ -60,6 +60,15 @@ test.each([
   expect((await h.run('doctor', {})).checks.filter(({ verdict }) => verdict === 'fail')).toEqual([]);
 });
 
+test('a series with much to delete after `keep` was lowered does not grow, and is done in so many runs', async () => {
+  const h = await hourly({ cleanup: 'rate(6 hours)' });
+  const { warnings } = await h.run('cleanup', { policy: 'hourly' });
+  expect(warnings.map(({ code }) => code)).toEqual(['ROTATION_BACKLOG']);
+  expect(textsOf(warnings)).toEqual([
+    'DFW: the series hourly of web has 187 snapshots that are left to later runs, and one deletes 10 at most: they go in 19 more runs; to delete them sooner, raise maxDeletes',
+  ]);
+});
+
 test('a backlog that the next runs can delete causes no warning', async () => {
   const h = await history(13);
   expect((await h.run('cleanup', policy({ maxDeletes: 5 }))).warnings).toEqual([]);

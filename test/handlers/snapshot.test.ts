@@ -10,7 +10,7 @@ const createRequests = ({ cloud }: Harness) =>
 /** A cloud with three servers in DFW and one in ORD, 20 seconds past midnight. */
 async function fleet() {
   setTime('2026-11-23T00:00:20Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   const [web1, web2, db] = ['web-1', 'web-2', 'db'].map((name) => h.cloud.region('DFW').addServer({ name }));
   const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
   return { ...h, web1: web1!, web2: web2!, db: db!, mail };

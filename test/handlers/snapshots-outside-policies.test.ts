@@ -9,7 +9,7 @@ const ORPHANS = { after: '30d', keep: 1 };
 
 /** A snapshot of "web" in DFW and three of a server in ORD; `policies` are deployed. */
 async function withOrd(properties: Record<string, string>, ...policies: object[]) {
-  const h = await history(0);
+  const h = await history(0, ['DFW', 'ORD']);
   addSnapshot(h, h.web, 0, SIZED);
   const mail = h.cloud.region('ORD').addServer({ name: 'mail' });
   for (const age of [1, 2, 3]) addSnapshot(h, mail, age, { ...SIZED, properties }, 'ORD');

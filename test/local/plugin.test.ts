@@ -13,13 +13,14 @@ afterEach(() => {
 function pluginOf(
   stage: string,
   functions: Record<string, { environment?: Record<string, unknown> } | null>,
+  options: { json?: boolean } = {},
 ) {
   const service = {
     service: 'acme',
     custom: { policies: { daily: { account: ['a', 'customer-*'] } } },
     functions,
   };
-  return new EmbeddedCloud({ service, getProvider: () => ({ getStage: () => stage }) }, {});
+  return new EmbeddedCloud({ service, getProvider: () => ({ getStage: () => stage }) }, options);
 }
 
 test('in the stage local, the secrets of all accounts of the policies exist, under the name of the service', async () => {
@@ -41,12 +42,21 @@ test('in the stage local, functions have no references to AWS resources, and tho
     empty: null,
   };
   pluginOf('local', functions).hooks.initialize();
-  expect(functions).toEqual({
-    snapshot: { environment: { AUTOSNAP_OWNER: 'autosnap-local' } },
+  expect(functions).toMatchObject({
+    snapshot: { environment: { AUTOSNAP_OWNER: 'autosnap-local', AUTOSNAP_LOG: 'text' } },
     mine: { environment: { COLOR: 'red' } },
-    bare: {},
+    bare: { environment: { AUTOSNAP_LOG: 'text' } },
     empty: null,
   });
+  const { snapshot, mine } = functions as unknown as Record<string, { environment: object }>;
+  expect(snapshot!.environment).not.toHaveProperty('AUTOSNAP_QUEUE');
+  expect(mine!.environment).not.toHaveProperty('TOPIC');
+});
+
+test('with --json, functions log as in a deployment', () => {
+  const functions = { snapshot: { environment: { COLOR: 'red' } } };
+  pluginOf('local', functions, { json: true }).hooks.initialize();
+  expect(functions).toEqual({ snapshot: { environment: { COLOR: 'red' } } });
 });
 
 test('in another stage nothing is changed', async () => {

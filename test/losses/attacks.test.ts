@@ -65,7 +65,7 @@ test.each([
 );
 
 test('two regions that share one image service rotate each image once, and report none as disappeared', async () => {
-  const h = await history(6);
+  const h = await history(6, ['DFW', 'ORD']);
   const db = h.cloud.region('ORD').addServer({ name: 'db' });
   const [dfw, ord] = h.cloud.catalogue;
   Object.assign(ord!, { imageUrl: dfw!.imageUrl });
@@ -177,7 +177,7 @@ test('no snapshot is begun for a slot once the next slot has begun, because it w
 });
 
 test('the report warns of an ad-hoc snapshot that expires in a region that no policy covers', async () => {
-  const h = await history(0);
+  const h = await history(0, ['DFW', 'ORD']);
   h.cloud.region('ORD').addServer({ name: 'far' });
   deploy([policy({ regions: ['DFW'] })]);
   const report = await h.run('snapshot', { adhoc: true, expires: '1h', servers: { all: true } });
@@ -241,7 +241,10 @@ describe('cleanup keeps the snapshot that a restore builds a new server from', (
    */
   async function restoring(server: object) {
     setTime('2026-11-20T00:00:10Z');
-    const h = await harness({ timing: { queuedMs: 0, savingMs: 0, buildMs: 3_600_000 } });
+    const h = await harness({
+      regions: ['DFW', 'ORD'],
+      timing: { queuedMs: 0, savingMs: 0, buildMs: 3_600_000 },
+    });
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
     const dfw = h.cloud.region('DFW');
     dfw.addServer({ name: 'web', ...server });

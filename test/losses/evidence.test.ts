@@ -88,7 +88,7 @@ describe('Y4: the series of a live server was reduced as if orphaned, because on
 
   /** A server with eight snapshots, of which the newest is 40 days old. */
   async function old() {
-    const h = await history(0);
+    const h = await history(0, ['DFW', 'ORD']);
     return { ...h, images: Array.from({ length: 8 }, (_, i) => addSnapshot(h, h.web, 40 + i)) };
   }
 

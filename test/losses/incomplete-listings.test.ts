@@ -113,7 +113,7 @@ test.each([
 ])(
   'a server does not count as deleted because the catalogue lacks its region, if its snapshot %s',
   async (_, isNamed, why) => {
-    const h = await history(0);
+    const h = await history(0, ['DFW', 'ORD']);
     h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
     const [dfw, ord] = h.cloud.catalogue;
     // Both regions have the same image service.

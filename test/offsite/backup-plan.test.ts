@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
-import { type BackupSeries, planBackups } from '../../lib/offsite/backup-plan.ts';
+import { type BackupSeries, planBackups, retainBackups } from '../../lib/offsite/backup-plan.ts';
 import type { BackupSource } from '../../lib/offsite/backup-sources.ts';
 import type { OwnBackup } from '../../lib/offsite/backups.ts';
 import type { OffsitePolicy } from '../../lib/offsite/plan.ts';
@@ -51,12 +51,14 @@ function series(days: number[], backups: VolumeBackup[], changes: Partial<Backup
   };
 }
 
+const planned = (its: BackupSeries, rules: Parameters<typeof retainBackups>[1], now: Date) =>
+  planBackups(its, now, retainBackups(its, rules, now));
 const made = (its: BackupSeries, keep: object = { last: 9 }) => {
-  const { make } = planBackups(its, policyOf(keep), NOW);
+  const { make } = planned(its, policyOf(keep), NOW);
   return make && [make.source.snapshot.id, make.incremental ? 'incremental' : 'full', make.waits?.code];
 };
 const deleted = (its: BackupSeries, keep: object) =>
-  planBackups(its, policyOf(keep), NOW)
+  planned(its, policyOf(keep), NOW)
     .actions.filter(({ action }) => action === 'delete')
     .map(({ backup: { id } }) => id);
 
@@ -187,7 +189,7 @@ test('in every history, no backup goes before those that depend on it, the newes
           own: all.filter(({ isOwn }) => isOwn).map((one) => own(one.backup)),
           all: all.map((one) => one.backup),
         });
-        const { make, actions } = planBackups(its, rules, now);
+        const { make, actions } = planned(its, rules, now);
         if (make && !make.waits) {
           const latest = all
             .map((one) => one.backup)

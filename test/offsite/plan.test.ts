@@ -6,7 +6,7 @@ import { describes, readManifest } from '../../lib/offsite/manifest.ts';
 import { type OffsitePolicy, planCopies, planRetention } from '../../lib/offsite/plan.ts';
 import { partBytesOf } from '../../lib/offsite/upload.ts';
 import { findingText } from '../../lib/reporting/sentences.ts';
-import { type Snapshot, UNMARKED } from '../../lib/snapshots/marker.ts';
+import { type Snapshot, UNMARKED } from '../../lib/snapshots/snapshot.ts';
 import { policy } from '../harness.ts';
 
 const NOW = new Date('2026-11-23T12:00:00Z');

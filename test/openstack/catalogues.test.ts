@@ -24,7 +24,7 @@ type Catalogue = (Service | unknown)[];
 /** A cloud with a server that has a volume, in each of two regions. */
 async function cloudOf(kind: 'rackspace' | 'password'): Promise<Harness> {
   setTime('2026-11-23T00:00:10Z');
-  const h = await harness({ timing: { queuedMs: 0, savingMs: 0 } });
+  const h = await harness({ regions: [...REGIONS], timing: { queuedMs: 0, savingMs: 0 } });
   h.cloud.secrets.set(SECRET, h.cloud.secret(kind));
   for (const name of REGIONS) {
     const region = h.cloud.region(name);

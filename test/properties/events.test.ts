@@ -45,7 +45,7 @@ const orders = fc
 
 test('12: an older, limited or forged event deletes nothing that the deployed policy keeps', async () => {
   setTime(NOW);
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   deploy([]);
   const file = process.env.AUTOSNAP_POLICIES!;

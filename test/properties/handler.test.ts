@@ -27,7 +27,7 @@ const undamaged = worlds().map((world) => ({
 
 test('1, 2, 4, 10 hold for the function as Lambda runs it', async () => {
   setTime(NOW);
-  const { cloud, run } = await harness();
+  const { cloud, run } = await harness({ regions: ['DFW', 'ORD'] });
   cloud.secrets.set('autosnap/test/rackspace', cloud.secret('password'));
   await always(
     fc.asyncProperty(undamaged, async (world) => {

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { type Keep, parsePolicy } from '../../lib/config/policy.ts';
-import type { Snapshot, SnapshotState } from '../../lib/snapshots/marker.ts';
+import type { Snapshot, SnapshotState } from '../../lib/snapshots/snapshot.ts';
 import { policy } from '../harness.ts';
 import { snapshot } from '../snapshots.ts';
 import { keepEvents, NOW } from './worlds.ts';

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { SnapshotState } from '../../lib/snapshots/marker.ts';
+import type { SnapshotState } from '../../lib/snapshots/snapshot.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import type { CloudVolumeSnapshot } from '../../local/cloud/state.ts';
 import { snapshotName } from './makers.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { eachPeriod } from '../../lib/config/keep-rules.ts';
-import type { SnapshotState } from '../../lib/snapshots/marker.ts';
+import type { SnapshotState } from '../../lib/snapshots/snapshot.ts';
 import type { CloudImage, CloudServer, CloudVolumeSnapshot } from '../../local/cloud/state.ts';
 import { policy } from '../harness.ts';
 import {

@@ -26,7 +26,7 @@ let ownImages: string;
  */
 beforeEach(async () => {
   bucket = memoryBucket();
-  h = await harness();
+  h = await harness({ regions: ['DFW', 'ORD'] });
   vi.stubEnv('AUTOSNAP_COPIES_BUCKET', 'copies');
   h.cloud.secrets.set('autosnap/test/rackspace', h.cloud.secret('password'));
   const [dfw, ord] = h.cloud.catalogue;

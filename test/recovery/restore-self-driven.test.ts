@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { restorationText } from '../../lib/reporting/sentences/restoration.ts';
 import type { RestoreRecord } from '../../lib/restore/restore-record.ts';
 import { answers } from '../../local/cloud/faults.ts';
 import { deliverAll, goOn, sqsEvent } from '../fleet/waiting.ts';
@@ -29,7 +30,10 @@ describe.each([
     expect(w.waiting.queue.messages).toHaveLength(1);
     await deliverAll(w.waiting);
     expectRestored(w, to);
+    const [server] = newServers(w);
+    const as = to === 'new' ? ` as ${server!.name} (${server!.id})` : '';
     expect(subjects(w)).toEqual(['Autosnap autosnap-test: db in DFW is restored']);
+    expect(w.waiting.mails[0]!.text).toContain(`db in DFW is restored${as}.`);
     expect(w.waiting.queue.messages).toEqual([]);
     expect(w.waiting.failedRuns.messages).toEqual([]);
     const record = (await w.run('restore', { watch: 'mine' })) as unknown as RestoreRecord;
@@ -44,9 +48,14 @@ describe.each([
     await w.run('restore', event);
     expect(w.waiting.queue.messages).toHaveLength(1);
     await deliverAll(w.waiting);
+    const record = recordIn(w);
+    const { endedAt } = record;
+    setTime('2026-11-22T09:00:00Z');
     const done = await w.run('restore', event);
-    expect(done.state).toBe('done');
+    expect(done).toMatchObject({ state: 'done', doneAt: endedAt });
+    expect(restorationText(done)).toContain(`This restore was done before, at 2026-11-22 06:`);
     expect(done).not.toHaveProperty('resumesAt');
+    expect(recordIn(w)).toEqual(record);
     await deliverAll(w.waiting);
     expectRestored(w, to);
     expect(w.waiting.mails).toHaveLength(1);
@@ -178,5 +187,7 @@ test('a volume is restored by one request, too', async () => {
   await w.run('restore', { volume: 'db-data', request: 'mine' });
   await deliverAll(w.waiting);
   expect(newVolumes(w)).toMatchObject([{ name: 'db-data' }]);
+  const { id } = newVolumes(w)[0]!;
   expect(subjects(w)).toEqual(['Autosnap autosnap-test: db-data in DFW is restored']);
+  expect(w.waiting.mails[0]!.text).toContain(`db-data in DFW is restored as db-data (${id}).`);
 });

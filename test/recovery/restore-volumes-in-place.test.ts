@@ -423,6 +423,8 @@ describe('what happens meanwhile', () => {
 
   test('volumes that can not be read once the old ones are detached: the disk stays', async () => {
     await until('RESTORE_VOLUME_DETACHING', { ...IN_PLACE, request: 'mine' });
+    // The record of the restore names its volumes, which the call would read first.
+    h.cold();
     h.cloud.faults.push({ service: 'volume', times: 99, answer: answers.unavailable });
     const { error } = await h.fail('restore', { ...IN_PLACE, request: 'mine' });
     expect(error.message).toContain("volumes: those of DFW can't be read");
@@ -483,8 +485,8 @@ describe('what happens meanwhile', () => {
   test('two simultaneous calls do nothing twice', async () => {
     const event = { ...IN_PLACE, request: 'mine' };
     for (let calls = 0; ; calls++) {
-      const both = await Promise.all([h.fail('restore', event), h.fail('restore', event)]);
-      if (both.some(({ report }) => report?.state === 'done')) break;
+      const both = await Promise.all([h.run('restore', event), h.run('restore', event)]);
+      if (both.some(({ state }) => state === 'done')) break;
       later();
       expect(calls).toBeLessThan(14);
     }

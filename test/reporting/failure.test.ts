@@ -15,7 +15,7 @@ const refused = new ValidationError({
 });
 
 test.each<[string, Error, readonly string[]]>([
-  ['an invalid event', invalidEvent('keep: is missing'), ['EVENT_INVALID']],
+  ['an invalid event', invalidEvent({ field: 'keep', text: 'is missing' }), ['EVENT_INVALID']],
   ['a refused job', refused, ['JOB_REFUSED', 'RESTORE_ON_VOLUME', 'RESTORE_LOCKED']],
   ['an error of the cloud', forbidden, ['CLOUD']],
   ['an error of the bucket', new BucketError('GONE', 'x'), ['BUCKET']],
@@ -35,9 +35,12 @@ test('an error of the cloud keeps its code, and has its remedy', () => {
 });
 
 test('several problems are listed one below the other, a single one after the colon', () => {
-  expect(invalidEvent('a: is missing').message).toBe('The event is refused: a: is missing');
-  expect(invalidEvent('a', 'b').message).toBe('The event is refused:\n- a\n- b');
-  expect(invalidEvent('a', 'b').problems).toEqual(['a', 'b']);
+  expect(invalidEvent({ field: 'a', text: 'is missing' }).message).toBe(
+    'The event is refused: a: is missing',
+  );
+  const several = invalidEvent({ text: 'a' }, { field: 'b', text: 'c' });
+  expect(several.message).toBe('The event is refused:\n- a\n- b: c');
+  expect(several.problems).toEqual(['a', 'b: c']);
   expect(refused.message).toMatch(/^The restore is refused:\n- to: web .*\n- server: web /);
   expect(refused.problems).toEqual([refused.message]);
 });

@@ -20,6 +20,24 @@ const HEAD = {
   nothingSelected: false,
 };
 
+test('names the volume of a series', () => {
+  const entry = { server: 's1', name: 'web-1', region: 'DFW', policy: 'daily', outcome: 'kept' as const };
+  const volumes = [
+    {},
+    { volume: { id: 'v1', name: 'data' } },
+    { name: '', volume: { id: 'v2', name: 'v2' } },
+  ];
+  const report = finishReport({
+    ...HEAD,
+    entries: volumes.map((one) => ({ ...entry, ...one, snapshots: [] })),
+  });
+  expect(
+    planText(report, true)
+      .match(/^\S.* in DFW/gm)
+      ?.sort(),
+  ).toEqual(['server s1 (gone), volume v2 in DFW', 'web-1 in DFW', 'web-1, volume data in DFW']);
+});
+
 test('has a line for each snapshot: the date, the size, and why it is kept, deleted or deferred', () => {
   const lines = [
     snapshotLine({

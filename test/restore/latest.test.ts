@@ -98,7 +98,7 @@ test('the answer names the snapshot, and newer ones that were passed over, with 
   const report = await h.run('restore', { ...TO_NEW, dryRun: true });
   expect(report.lines.slice(0, 3)).toEqual([
     `the snapshot of 2026-11-21T00:00:00Z (${third!.id}), made at 2026-11-21T00:00:20Z, 2 days old, policy "daily"; proven by a drill at 2026-11-23T01:00:00Z`,
-    `passed over: the snapshot of 2026-11-23T00:00:00Z (${newest!.id}): its last drill, at 2026-11-23T01:00:00Z, failed; to restore it anyway, send "at": "${newest!.id}"`,
+    `passed over: the snapshot of 2026-11-23T00:00:00Z (${newest!.id}): its last drill, at 2026-11-23T01:00:00Z, failed; to restore it anyway, give "at": "${newest!.id}"`,
     `passed over: the snapshot of 2026-11-22T00:00:00Z (${second!.id}): it is saving`,
   ]);
   expect(changes(h)).toEqual([]);
@@ -136,8 +136,8 @@ describe('images with our marker that do not count', () => {
     expect(error.message).toContain(
       [
         'at: there is no good snapshot of web',
-        `passed over: golden (${renamed!.id}) is marked as ours, but its name does not end in -daily-20261123T000000Z: it was renamed, or something else made it; to restore it anyway, send "at": "${renamed!.id}"`,
-        `passed over: old gold (${older!.id}) is marked as ours, but its name does not end in -daily-20261121T000000Z: it was renamed, or something else made it; to restore it anyway, send "at": "${older!.id}"`,
+        `passed over: golden (${renamed!.id}) is marked as ours, but its name does not end in -daily-20261123T000000Z: it was renamed, or something else made it; to restore it anyway, give "at": "${renamed!.id}"`,
+        `passed over: old gold (${older!.id}) is marked as ours, but its name does not end in -daily-20261121T000000Z: it was renamed, or something else made it; to restore it anyway, give "at": "${older!.id}"`,
       ].join('; '),
     );
     expect(error.message).not.toContain(halfMade!.id);
@@ -158,7 +158,7 @@ describe('images with our marker that do not count', () => {
   });
 
   test('are not named if they are of another server, region or policy', async () => {
-    const h = await history(1);
+    const h = await history(1, ['DFW', 'ORD']);
     const ord = h.cloud.region('ORD');
     const mail = h.cloud.region('DFW').addServer({ name: 'mail' });
     const others = [

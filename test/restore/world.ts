@@ -29,8 +29,8 @@ export const later = (h: Harness, minutes: number) => h.cloud.advance(minutes * 
 export const again = (report: Restoration) => report.next as Record<string, unknown>;
 
 /** The server "web" with two days of snapshots, and every setting that a restore copies. */
-export async function world(): Promise<World> {
-  const h = { ...(await history(2)), rebuilt: [] as string[] };
+export async function world(regions?: string[]): Promise<World> {
+  const h = { ...(await history(2, regions)), rebuilt: [] as string[] };
   const isolated = { id: '5b9c0c4e-0000-4000-8000-000000000001', label: 'backend' };
   h.cloud.region('DFW').networks.push(isolated);
   h.cloud.region('DFW').keyPairs.push('ops');

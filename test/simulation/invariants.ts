@@ -1,4 +1,5 @@
-import { ADHOC, type Keep, type Policy } from '../../lib/config/policy.ts';
+import { ADHOC } from '../../lib/config/adhoc-event.ts';
+import type { Keep, Policy } from '../../lib/config/policy.ts';
 import type { Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { promised } from './promises.ts';

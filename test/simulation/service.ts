@@ -1,10 +1,11 @@
 import type { Policy } from '../../lib/config/policy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import type { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
-import { isSnapshot, readMarker, type Snapshot } from '../../lib/snapshots/marker.ts';
+import { readMarker } from '../../lib/snapshots/marker.ts';
 import { type Reader, readerOf } from '../../lib/snapshots/ownership.ts';
 import { selectServers } from '../../lib/snapshots/selector.ts';
 import type { RegionPlan } from '../../lib/snapshots/series-plan.ts';
+import { isSnapshot, type Snapshot } from '../../lib/snapshots/snapshot.ts';
 import { planSnapshots } from '../../lib/snapshots/snapshot-plan.ts';
 import { aRegion } from '../snapshots.ts';
 import type { Figures } from './figures.ts';

@@ -1,4 +1,4 @@
-import { ADHOC } from '../../lib/config/policy.ts';
+import { ADHOC } from '../../lib/config/adhoc-event.ts';
 import { bareServer, type NewImage, type Server } from '../../lib/openstack/compute.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { imageName } from '../../lib/snapshots/image-name.ts';

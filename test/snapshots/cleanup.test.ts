@@ -3,8 +3,9 @@ import { parsePolicy } from '../../lib/config/policy.ts';
 import type { Image } from '../../lib/openstack/images.ts';
 import { findingText, sentencesOf } from '../../lib/reporting/sentences.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
-import { isSnapshot, type Snapshot, suspect } from '../../lib/snapshots/marker.ts';
+import { suspect } from '../../lib/snapshots/marker.ts';
 import type { Reader } from '../../lib/snapshots/ownership.ts';
+import { isSnapshot, type Snapshot } from '../../lib/snapshots/snapshot.ts';
 import { policy } from '../harness.ts';
 import { aRegion, dailies, server, snapshot } from '../snapshots.ts';
 

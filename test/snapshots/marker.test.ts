@@ -8,12 +8,12 @@ import {
   blueprintIn,
   CREATED_BY,
   CREATED_BY_KEY,
-  isSnapshot,
-  isStuck,
   markerOf,
   readMarker,
   serverNameIn,
 } from '../../lib/snapshots/marker.ts';
+import { isSnapshot } from '../../lib/snapshots/snapshot.ts';
+import { isStuck } from '../../lib/snapshots/snapshot-state.ts';
 import { image as anImage, snapshot } from '../snapshots.ts';
 
 const SLOT = new Date('2026-11-23T00:00:00Z');

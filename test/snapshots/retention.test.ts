@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Keep } from '../../lib/config/policy.ts';
 import { sentenceOf } from '../../lib/reporting/sentences.ts';
-import type { Snapshot } from '../../lib/snapshots/marker.ts';
 import { retain, retainAdhoc } from '../../lib/snapshots/retention.ts';
+import type { Snapshot } from '../../lib/snapshots/snapshot.ts';
 import { dailies, snapshot } from '../snapshots.ts';
 
 const NOW = new Date('2026-11-23T06:00:00Z');

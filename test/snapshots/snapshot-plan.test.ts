@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Snapshot } from '../../lib/snapshots/marker.ts';
+import type { Snapshot } from '../../lib/snapshots/snapshot.ts';
 import { planSnapshots } from '../../lib/snapshots/snapshot-plan.ts';
 import { server, snapshot } from '../snapshots.ts';
 

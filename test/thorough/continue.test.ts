@@ -11,7 +11,7 @@ const SLOW = { queuedMs: 5 * MINUTE_MS, savingMs: 45 * MINUTE_MS };
 /** A cloud with the servers `names` in DFW, 20 seconds past midnight of a Sunday, and the queue. */
 async function fleet(names = ['a', 'b', 'c', 'd', 'e', 'f']) {
   setTime('2026-11-22T00:00:20Z');
-  const h = await harness({ timing: SLOW });
+  const h = await harness({ regions: ['DFW', 'ORD'], timing: SLOW });
   const waiting = await startWaiting();
   for (const name of names) h.cloud.region('DFW').addServer({ name });
   return { ...h, waiting };
@@ -164,7 +164,7 @@ describe('a run that reaches its deadline', () => {
     ['the queue has no answer', true],
   ])('fails if %s, so that Lambda retries it', async (_, deaf) => {
     setTime('2026-11-22T00:00:20Z');
-    const h = await harness();
+    const h = await harness({ regions: ['DFW', 'ORD'] });
     h.cloud.region('DFW').addServer({ name: 'a' });
     if (deaf) {
       await startWaiting();

@@ -20,7 +20,7 @@ afterEach(async () => {
 /** web-1 and web-2 in DFW, mail in ORD, all tagged; an audit has seen them an hour ago. */
 async function audited({ policies = [DAILY], accounts = ['rackspace'] } = {}) {
   setTime('2026-11-23T06:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   const s3 = await reportBucket();
   h.cold();
   const createdAt = new Date('2026-11-23T05:00:00Z');
@@ -418,7 +418,7 @@ describe('a deployment without policies', () => {
   });
 
   test('and without a record fails, as long as nobody has accepted that', async () => {
-    const h = await harness();
+    const h = await harness({ regions: ['DFW', 'ORD'] });
     await reportBucket();
     redeploy(h);
     const { error } = await h.fail('audit', {});
@@ -745,7 +745,7 @@ describe('accepting', () => {
   });
 
   test('is refused without a bucket', async () => {
-    const h = await harness();
+    const h = await harness({ regions: ['DFW', 'ORD'] });
     deploy([DAILY]);
     const { error } = await h.fail('audit', { acceptDropped: true });
     expect(error.message).toMatch(/acceptDropped: without a bucket for reports/);
@@ -942,7 +942,7 @@ describe('a server without a snapshot that a policy begins to select', () => {
 
   test('is late at once where nobody knows since when it is selected', async () => {
     setTime('2026-11-23T06:00:00Z');
-    const h = await harness();
+    const h = await harness({ regions: ['DFW', 'ORD'] });
     h.cloud.region('DFW').addServer({ name: 'old', metadata: { ...TAG }, ...old });
     deploy([DAILY]);
     expect(await lateAt(h, '2026-11-23T06:00:00Z')).toEqual(['old']);

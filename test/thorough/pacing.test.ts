@@ -8,7 +8,7 @@ const SERVERS = 120;
 
 /** A fleet in two regions, most of it in DFW. */
 async function fleet(...limits: RateLimit[]): Promise<Harness> {
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   setTime(new Date(MIDNIGHT.getTime() + 20_000));
   for (let i = 0; i < SERVERS; i++) h.cloud.region(i % 3 ? 'DFW' : 'ORD').addServer({ name: `web-${i}` });
   h.cloud.limits.push(...limits);

@@ -27,7 +27,7 @@ const WEB = '11111111-2222-4333-8444-555555555555';
 
 /** Servers in two regions, one of them with local disks; and a server that is gone. */
 async function fleet(): Promise<Harness> {
-  const h = await history(0);
+  const h = await history(0, ['DFW', 'ORD']);
   const dfw = h.cloud.region('DFW');
   dfw.flavors.push({ ...dfw.flavors[0]!, ...LARGE });
   const web = dfw.addServer({ id: WEB, name: 'web-1', metadata: { autosnap: 'daily' } });

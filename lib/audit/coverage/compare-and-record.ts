@@ -56,9 +56,10 @@ export async function withCoverage(
     return { audit: { ...audit, dropped, warnings: all }, accepted: [], failures: [] };
   }
   if (acceptance === undefined) return { audit: await auditOf(undefined, true), accepted: [], failures: [] };
-  throw invalidEvent(
-    'acceptDropped: without a bucket for reports no audit knows what earlier ones saw covered',
-  );
+  throw invalidEvent({
+    field: 'acceptDropped',
+    text: 'without a bucket for reports no audit knows what earlier ones saw covered',
+  });
 }
 
 /**

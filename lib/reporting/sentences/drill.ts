@@ -9,10 +9,10 @@ export const drillSentences = {
   DRILL_TO_JUDGE: () => 'would be judged, then deleted',
   DRILL_TO_DELETE: ({ because }, say) => `would be deleted: ${say(because)}`,
   DRILL_NOT_CHECKED: () => 'not checked yet',
-  DRILL_BOOTED: ({ activeSeconds }) =>
-    `the server booted, and became ACTIVE after ${timeText(activeSeconds)}`,
-  DRILL_ANSWERED: ({ target, status, activeSeconds, answeredSeconds }) =>
-    `the server booted, became ACTIVE after ${timeText(activeSeconds)}, and ${target} answered${status === undefined ? '' : ` with status ${status}`} after ${timeText(answeredSeconds)}`,
+  DRILL_BOOTED: ({ activeSeconds, isAtMost }) =>
+    `the server booted, and became ACTIVE after ${atMost(isAtMost)}${timeText(activeSeconds)}`,
+  DRILL_ANSWERED: ({ target, status, activeSeconds, answeredSeconds, isAtMost }) =>
+    `the server booted, became ACTIVE after ${timeText(activeSeconds)}, and ${target} answered${status === undefined ? '' : ` with status ${status}`} after ${atMost(isAtMost)}${timeText(answeredSeconds)}`,
   DRILL_ERROR: ({ fault = 'the cloud does not say why' }) => `the server does not boot: ${fault}`,
   DRILL_NOT_ACTIVE: ({ status, ...waited }) => `the server is still in ${status} ${waitedText(waited)}`,
   DRILL_SILENT: ({ answers, ...waited }) =>
@@ -126,4 +126,8 @@ function missingVolumeText({ name, snapshot, status }: MissingVolume): string {
       ? `another volume of the set has its place, so its snapshot ${snapshot} is left out`
       : `its snapshot ${snapshot} is in ${status}`;
   return `${name} (${why})`;
+}
+
+function atMost(is: true | undefined): string {
+  return is ? 'at most ' : '';
 }

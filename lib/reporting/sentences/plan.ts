@@ -15,7 +15,7 @@ function countsText({ kept = 0, planned = 0, deferred = 0, failed = 0 }: Report[
 
 /** The lines of a plan as text. */
 export const PLAN = {
-  heading({ name, server, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
+  heading({ name, server, volume, region, policy, snapshots = [], omittedSnapshots = 0 }: Entry): string {
     const count = (wanted: Outcome) => snapshots.filter(({ outcome }) => outcome === wanted).length;
     // Kept snapshots are left out first.
     const totals = {
@@ -24,7 +24,8 @@ export const PLAN = {
       deferred: count('deferred'),
       failed: count('failed'),
     };
-    return `${name || `server ${server} (gone)`} in ${region}, ${policy}: ${countsText(totals)} (times in UTC)`;
+    const of = volume === undefined ? '' : `, volume ${volume.name}`;
+    return `${name || `server ${server} (gone)`}${of} in ${region}, ${policy}: ${countsText(totals)} (times in UTC)`;
   },
   line({ slot, sizeBytes, outcome, reasons }: SnapshotLine): string {
     const size = sizeBytes === undefined ? '-' : sizeText(sizeBytes);

@@ -11,29 +11,30 @@ const REFUSED = {
 
 /** Why an event or a secret is refused, or a run fails as a whole. */
 export const refusalSentences = {
-  EVENT_INVALID: ({ problems }) => `The event is refused${problemList(problems)}`,
-  POLICY_UNKNOWN: ({ policy, deployed }) =>
-    `The event is refused: policy: there is no policy "${policy}" in this deployment, ${deployed.length > 0 ? `only ${deployed.join(', ')}` : 'which has no policies'}: nothing is created, copied or deleted`,
-  POLICY_OF_OTHER_ACCOUNT: ({ policy, account }) =>
-    `The event is refused: account: the policy "${policy}" is not deployed for the account "${account}": nothing is created, copied or deleted`,
+  EVENT_INVALID: ({ problems }, _, { refused, label }) =>
+    `${refused}${problemList(problems.map(({ field, text }) => (field ? `${label(field)}: ${text}` : text)))}`,
+  POLICY_UNKNOWN: ({ policy, deployed }, _, { refused, label }) =>
+    `${refused}: ${label('policy')}: there is no policy "${policy}" in this deployment, ${deployed.length > 0 ? `only ${deployed.join(', ')}` : 'which has no policies'}: nothing is created, copied or deleted`,
+  POLICY_OF_OTHER_ACCOUNT: ({ policy, account }, _, { refused, label }) =>
+    `${refused}: ${label('account')}: the policy "${policy}" is not deployed for the account "${account}": nothing is created, copied or deleted`,
   POLICIES_MISSING: ({ isDeployed }) =>
     isDeployed
       ? 'There is nothing to check: custom.policies in serverless.yml has no policy: add one, and deploy again'
       : 'There is nothing to check: this code was not deployed with policies: deploy it, or send {"policies": [<policy>]}',
   POLICIES_INVALID: ({ problems }) => `Deployed policies are invalid and are skipped${problemList(problems)}`,
-  JOB_NOT_IN_POLICY: ({ job }) =>
+  JOB_NOT_IN_POLICY: ({ job }, _, { refused }) =>
     job === 'offsite'
-      ? 'The event is refused: offsite: is missing: this policy makes no copies; add offsite with a schedule and keep'
-      : 'The event is refused: drill: is missing: this policy makes no drills; add drill with a schedule',
+      ? `${refused}: offsite: is missing: this policy makes no copies; add offsite with a schedule and keep`
+      : `${refused}: drill: is missing: this policy makes no drills; add drill with a schedule`,
   JOB_REFUSED: ({ job, reasons }, say) =>
     `${REFUSED[job]}${problemList(reasons.map((reason) => say(reason)))}`,
-  REGION_UNKNOWN: ({ where, problem }, say) => `regions: "${where}": ${say(problem)}`,
-  IMAGE_UNKNOWN: ({ field, image, regions }) =>
-    `The event is refused: ${field}: this project has no image ${image} in ${regions.join(', ')}`,
+  REGION_UNKNOWN: ({ where, problem }, say, { label }) => `${label('regions')}: "${where}": ${say(problem)}`,
+  IMAGE_UNKNOWN: ({ field, image, regions }, _, { refused, label }) =>
+    `${refused}: ${label(field)}: this project has no image ${image} in ${regions.join(', ')}`,
   HOLD_NOT_KEPT: ({ id, isBackup }) =>
     `the cloud did not keep the hold of volume ${isBackup ? 'backup' : 'snapshot'} ${id}, so a cleanup may delete it: ask the cloud's support about metadata and descriptions of ${isBackup ? 'backups' : 'snapshots'}`,
-  HOLD_OF_FAILED: ({ image, status }) =>
-    `hold: the image ${image} has failed (${statusText(status)}) and holds no data, so there is nothing to hold`,
+  HOLD_OF_FAILED: ({ image, status }, _, { label }) =>
+    `${label('hold')}: the image ${image} has failed (${statusText(status)}) and holds no data, so there is nothing to hold`,
   HOLD_REFUSED: ({ message }) => `The hold is refused: ${message}`,
   COPIES_WITHOUT_BUCKET: () =>
     'There is no bucket for the copies: AUTOSNAP_COPIES_BUCKET: is not set: deploy with the bucket Copies of deploy/resources.yml, or set custom.copiesBucket',

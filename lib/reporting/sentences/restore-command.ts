@@ -15,5 +15,5 @@ export function restoreCommand(stage: string, { account, server, name }: Restore
 
 /** A text as one word for a shell: quoted if it has other characters than most names. */
 export function shellWord(text: string): string {
-  return /^[\w.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+  return /^[\w.=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,4 +1,3 @@
-import { printableJson } from '../../openstack/printable.ts';
 import { statusText } from './format.ts';
 import type { Sentences } from './makers.ts';
 
@@ -14,10 +13,11 @@ export const inPlaceSentences = {
   RESTORE_PASSWORD: () =>
     'the cloud sets a random root password that is not shown: log in with a key, or set a password',
   RESTORE_STAYS_SHUTOFF: () => 'the server stays SHUTOFF: start it after the restore',
-  RESTORE_TO_CONFIRM: ({ name }) => `to do it, add "confirm": "${name}" to the event in "apply"`,
+  RESTORE_TO_CONFIRM: ({ name }, _, { given }) =>
+    `to do it, add ${given('confirm', name)} to the event in "apply"`,
   RESTORE_REBUILDING: ({ name, image, imageName }) =>
     `${name} is being rebuilt from image ${imageName} (${image})`,
-  RESTORE_WAY_BACK: ({ event }) => `to put the old disk back, invoke restore with ${printableJson(event)}`,
+  RESTORE_WAY_BACK: ({ event }, _, { run }) => `to put the old disk back, ${run('restore', event)}`,
   RESTORE_POSTPONED: ({ reason }, say) => `${say(reason)}`,
   RESTORE_SERVER_GONE: ({ name }) => `${name} is gone`,
   RESTORE_BY_OTHER_CALL: ({ name }) => `another call is rebuilding ${name} already`,
@@ -33,8 +33,8 @@ export const inPlaceSentences = {
   },
   RESTORE_VOLUMES_STAY: ({ volumes }) =>
     `these volumes stay attached, with their current data: ${volumes.map(({ id, name }) => (name ? `${name} (${id})` : id)).join(', ')}`,
-  RESTORE_VOLUME_SHARED: ({ volume, name, servers }) =>
-    `without ${name || volume}: several servers may have it, and it is attached to ${servers.join(', ')}, so it is not replaced; restore it alone with {"volume": "${volume}"}`,
+  RESTORE_VOLUME_SHARED: ({ volume, name, servers }, _, { run }) =>
+    `without ${name || volume}: several servers may have it, and it is attached to ${servers.join(', ')}, so it is not replaced; restore it alone: ${run('restore', { volume })}`,
   RESTORE_STOPPING: ({ name, server }) => `the cloud is stopping ${name} (${server}), to replace its volumes`,
   RESTORE_NOT_STOPPED: ({ name, server, message }) =>
     `${name} (${server}) is not stopped yet: ${message}. Stop it (openstack server stop ${server}), and go on with the restore`,
@@ -73,8 +73,8 @@ export const inPlaceSentences = {
   SAFETY_REQUESTED: ({ name }) => `the safety snapshot is requested: ${name}`,
   SAFETY_GOOD: ({ image }) => `the safety snapshot ${image} is good`,
   SAFETY_PENDING: ({ image, status }) => `the safety snapshot ${image} is still ${statusText(status)}`,
-  SAFETY_SLOW: ({ since, most }) =>
-    `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use "to": "new"`,
+  SAFETY_SLOW: ({ since, most }, _, { given }) =>
+    `it was begun at ${since}, an hour ago or more, so when it is good, another one will be taken, ${most} at most: if this server always takes so long, use ${given('to', 'new')}`,
   SAFETY_FAILED: ({ image, status, name }) =>
     `the safety snapshot ${image} has failed (${statusText(status)}), so the disk of ${name} is not replaced`,
   SAFETY_OVERTAKEN: ({ image, name }) =>
@@ -86,9 +86,9 @@ export const inPlaceSentences = {
   SAFETY_LOST: () => 'the safety snapshot is gone, or is not ours any more',
   SAFETY_OF_OTHER_RESTORE: () => 'the safety snapshot is of another restore',
   SAFETY_CHANGED: ({ state }) => `the safety snapshot is ${state} by now`,
-  SAFETIES_USED_UP: ({ count, name, reasons }, say) =>
+  SAFETIES_USED_UP: ({ count, name, reasons }, say, { label, named, given }) =>
     [
-      `to: ${count} safety snapshots were taken, and none was good within an hour of its start. The disk of ${name} was not replaced. Use "to": "new", or start a new restore without "request"`,
+      `${label('to')}: ${count} safety snapshots were taken, and none was good within an hour of its start. The disk of ${name} was not replaced. Use ${given('to', 'new')}, or start a new restore without ${named('request')}`,
       say(...reasons),
     ].join('; '),
   SAFETY_UNKNOWN: ({ image, request }) =>

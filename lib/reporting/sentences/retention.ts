@@ -40,6 +40,7 @@ export const retentionSentences = {
   VOLUME_FILLING: () => 'a volume is being made from it',
   RESTORED_AS_NEW: () => 'a restore to a new server has begun with it',
   RESTORED_IN_PLACE: () => 'a restore in place has begun with it',
+  RESTORED_AS_VOLUME: () => 'a restore of this volume alone has begun with it',
 
   // What a snapshot is that does not count, and what is to become of it.
   UNFINISHED: ({ status }) => `not finished (${statusText(status)})`,
@@ -68,7 +69,9 @@ export const retentionSentences = {
   SERVER_GONE: () => 'its server is gone: the series is kept whole',
   SERVER_ELSEWHERE: () => 'its server is not in this region: the series is kept whole',
   SERVER_ELSEWHERE_KEPT: () => 'its server is not in this region: it is kept',
-  ORPHAN: ({ keep }) => `its server is gone, and orphans keeps ${keep}`,
+  VOLUME_GONE: () => 'its volume is gone: the series is kept whole',
+  VOLUME_DETACHED: () => 'its volume is attached to no server here: the series is kept whole',
+  ORPHAN: ({ keep, isVolume }) => `its ${isVolume ? 'volume' : 'server'} is gone, and orphans keeps ${keep}`,
   ORPHAN_UNPROVABLE: () =>
     'its server is gone, so nothing shows any more whose volume snapshots it names: it is kept and not counted',
 } satisfies Partial<Sentences>;

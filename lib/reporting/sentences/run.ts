@@ -29,17 +29,17 @@ export const runSentences = {
     `${where} can't be read, so ${UNDONE[job]}: ${say(problem)}`,
   REGION_NOT_IN_CATALOGUE: ({ known }) =>
     `the account has no such region: its catalogue names ${known.join(', ') || 'none'}: correct \`regions\`, or ask the cloud's support`,
-  SELECTOR_UNMATCHED: ({ selector, isPart }) =>
-    `servers.${selector} matches no server${isPart ? ' of this policy' : ''}`,
+  SELECTOR_UNMATCHED: ({ selector, isPart }, _, { label }) =>
+    `${label(`servers.${selector}`)} matches no server${isPart ? ' of this policy' : ''}`,
   IDS_EXCEPTED: ({ ids }) =>
     `servers.ids: ${ids.join(', ')}: servers.except excludes these servers: remove them from ids or from except`,
-  NOT_OF_POLICY: ({ what, policy }) =>
-    `servers.${what}: the policy ${policy} selects no such server, so nothing is deleted for it`,
+  NOT_OF_POLICY: ({ what, policy }, _, { label }) =>
+    `${label(`servers.${what}`)}: the policy ${policy} selects no such server, so nothing is deleted for it`,
   SERVERS_DOUBTFUL: ({ problem }, say) => say(problem),
   SERVER_DOUBTFUL: ({ problem }, say) =>
     `it is not certain that a server is gone, so its snapshots stay: ${say(problem)}`,
-  EXPIRY_WITHOUT_CLEANUP: ({ where }) =>
-    `expires: no policy covers ${where} of this account, so nothing deletes these snapshots there`,
+  EXPIRY_WITHOUT_CLEANUP: ({ where }, _, { label }) =>
+    `${label('expires')}: no policy covers ${where} of this account, so nothing deletes these snapshots there`,
   TAKEN_UNCONFIRMED: ({ message }) => `the new snapshots could not be verified: ${message}`,
   REQUEST_NOT_RECORDED: ({ message }) =>
     `the record of this ad-hoc request could not be read or written: ${message}`,
@@ -71,6 +71,8 @@ export const runSentences = {
     `adopt: the policies ${policies.join(', ')} adopt the images of autosnap.py, and would rotate each other's: none of these images is touched until only one does`,
   ROTATION_BEHIND: ({ of, policy, deferred, most }) =>
     `the series ${policy} of ${of} grows faster than it is rotated: ${deferred} snapshots are left to later runs, and one deletes ${most} at most: raise maxDeletes, or let cleanup run more often`,
+  ROTATION_BACKLOG: ({ of, policy, deferred, most }) =>
+    `the series ${policy} of ${of} has ${deferred} snapshots that are left to later runs, and one deletes ${most} at most: they go in ${Math.ceil(deferred / most)} more runs; to delete them sooner, raise maxDeletes`,
   IMAGE_SUSPECT: ({ problem }, say) => `${say(problem)}: it is kept and not counted`,
   IMAGE_STUCK: ({ of, status, since, serverIs, ...one }) =>
     `${idText(one)} of ${of} is ${statusText(status)} since ${since} and its server is ${serverIs}: it will never finish; ${one.isVolumeSnapshot ? `${resetText()}, then delete it` : 'delete it'}`,
@@ -127,6 +129,10 @@ export const runSentences = {
     `no volume is backed up in ${where}, because its volumes or backups can't be read: ${say(problem)}`,
   BACKUPS_UNMANAGED: ({ policy, count, gigabytes }) =>
     `the policy ${policy} makes no backups of volumes any more, and nothing rotates ${counted(count, 'backup')} of it, ${gigabytes} GB: set offsite.volumes: backup in the policy again, or delete them by hand`,
+  SAFETY_SNAPSHOTS_LEFT: ({ images }) =>
+    `${counted(images.length, 'safety snapshot')} of restores ${images.length === 1 ? 'is' : 'are'} older than a week: ${leftoversText(images, 'image')}: delete what you no longer need`,
+  REPLACED_VOLUMES_LEFT: ({ volumes }) =>
+    `${counted(volumes.length, 'volume')} that restores have replaced ${volumes.length === 1 ? 'is' : 'are'} older than a week: ${leftoversText(volumes, 'volume')}: delete what you no longer need; the cloud refuses that while a volume has snapshots`,
   BACKUP_FAILED: ({ of, backup, message }) =>
     `the backup ${backup} of ${of} has failed${message ? `: ${message}` : ''}`,
   SERVER_ID_INVALID: ({ image, server }) =>
@@ -177,4 +183,18 @@ function leftAloneText(
 /** "web-1 (5b9c…)", or the id alone if no name is known. */
 function nameAndId(server: string, name: string): string {
   return name ? `${name} (${server})` : server;
+}
+
+/** At most so many things that restores have left are named at once. */
+const MOST_LEFTOVERS = 10;
+
+function leftoversText(
+  all: readonly { id: string; name: string; days: number }[],
+  kind: 'image' | 'volume',
+): string {
+  const named = all
+    .slice(0, MOST_LEFTOVERS)
+    .map(({ id, name, days }) => `${name}, ${days} days old (openstack ${kind} delete ${id})`);
+  const more = all.length - named.length;
+  return named.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { optionWords } from '../../../deploy/commands/option-words.ts';
 import { reportText } from '../../../deploy/commands/report-text.ts';
 import { snapshotsText } from '../../../deploy/commands/snapshots.ts';
 import { statusText } from '../../../deploy/commands/status.ts';
@@ -8,10 +9,11 @@ import { addFleet } from '../../../local/fleet.ts';
 import { deploy, harness, policy, setTime } from '../../harness.ts';
 
 const terminal = { columns: undefined, style: (_: unknown, text: string) => text };
+const asked = { terminal, words: optionWords('prod') };
 
 async function audited(event: object) {
   setTime('2026-11-23T09:00:00Z');
-  const h = await harness();
+  const h = await harness({ regions: ['DFW', 'ORD'] });
   addFleet(h.cloud, 'autosnap-test');
   deploy([policy({ servers: { tagged: { autosnap: 'daily' } }, keep: { last: 7 } })]);
   return h.run('audit', event);
@@ -66,6 +68,24 @@ test('what could not be read is said below the snapshots', () => {
   );
 });
 
+test('the findings of a report name the option that was typed', () => {
+  const finding = (code: string, facts: object) => ({ code, facts, text: 'in the words of events' });
+  const report = {
+    entries: [{ name: 'web', server: 's', region: 'DFW', outcome: 'proven', slot: '2026-11-23T00:00:00Z' }],
+    omitted: 0,
+    failures: [finding('NOT_OF_POLICY', { what: 'names "wbe"', policy: 'daily' })],
+    warnings: [
+      finding('SELECTOR_UNMATCHED', { selector: 'names "wbe"', isPart: true }),
+      finding('EXPIRY_WITHOUT_CLEANUP', { where: 'ORD' }),
+    ],
+  } as unknown as Report;
+  expect(reportText(report, asked)).toBe(`✓ web in DFW, the snapshot of 2026-11-23 00:00: proven
+
+! --server "wbe": the policy daily selects no such server, so nothing is deleted for it
+! --server "wbe" matches no server of this policy
+! --expires: no policy covers ORD of this account, so nothing deletes these snapshots there`);
+});
+
 test('a report has a line for each server and volume, and what resumes later', () => {
   const report = {
     entries: [
@@ -85,7 +105,7 @@ test('a report has a line for each server and volume, and what resumes later', (
     failures: [{ code: 'CLOUD', text: 'ORD: down' }],
     warnings: [],
   } as unknown as Report;
-  expect(reportText(report, terminal)).toBe(`✓ web-1 in DFW: asked for: web-1-adhoc-1
+  expect(reportText(report, asked)).toBe(`✓ web-1 in DFW: asked for: web-1-adhoc-1
   ✗ volume data: failed: no quota
 ! web-2 in DFW: skipped: busy
 ✓ web-3-daily in DFW: held forever

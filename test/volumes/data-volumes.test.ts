@@ -76,8 +76,9 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
         autosnap_slot: '2026-11-23T00:00:00Z',
         autosnap_device: '/dev/vdb',
         autosnap_type: '__DEFAULT__',
+        autosnap_parts: '3',
       },
-      description: `autosnap ${OWNER} daily ${db.id} 2026-11-23T00:00:00Z - - - /dev/vdb __DEFAULT__`,
+      description: `autosnap ${OWNER} daily ${db.id} 2026-11-23T00:00:00Z - - - /dev/vdb __DEFAULT__ 3`,
     });
     expect(made).toHaveLength(2);
   });
@@ -200,10 +201,14 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(textsOf(report.warnings)).toContainEqual(
       expect.stringContaining('is attached to no server here: all 4 daily snapshots stay'),
     );
+    const reasonsOf = ({ entries }: typeof report) =>
+      entries.flatMap(({ volume, snapshots = [] }) => (volume ? snapshots.at(-1)!.reasons : []));
+    expect(reasonsOf(report)).toEqual(['its volume is attached to no server here: the series is kept whole']);
     region.removeVolume(data.id);
     const gone = await h.run('cleanup', policy(rules));
     expect(slotsOf(data)).toHaveLength(4);
     expect(textsOf(gone.warnings)).toContainEqual(expect.stringContaining('is gone: 4 of its 4'));
+    expect(reasonsOf(gone)).toEqual(['its volume is gone: the series is kept whole']);
   });
 
   test('orphans shrinks the snapshots of a volume only if a GET of it was 404', async () => {

@@ -188,7 +188,7 @@ describe('a run that takes snapshots', () => {
     expect((await h.run('snapshot', policy())).totals).toEqual({ taken: 3 });
     const calls = h.cloud.received.filter(({ service }) => service === 'volume');
     const last = calls.map(({ path }) => path.split('/').at(-1));
-    expect(last).toEqual(['detail', 'detail', 'detail', 'limits', 'detail']);
+    expect(last).toEqual(['detail', 'detail', 'limits', 'detail']);
   });
 
   test('reads those that the listing lacks by their ids', async () => {

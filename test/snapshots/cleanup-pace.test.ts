@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseSchedule } from '../../lib/config/schedule.ts';
-import { cleanupTooRare } from '../../lib/doctor/cleanup-pace.ts';
+import { cleanupTooRare } from '../../lib/snapshots/cleanup-pace.ts';
 
 const HOUR_MS = 3_600_000;
 

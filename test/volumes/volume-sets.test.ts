@@ -178,6 +178,39 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(report.entries[0]!.volumes).toHaveLength(1);
   });
 
+  test.each<[string, () => void]>([
+    ['the snapshot of a volume', () => Object.assign(partOf(25), { status: 'error' })],
+    ['the image', () => Object.assign(imageOf(25), { status: 'error' })],
+    [
+      'a snapshot of a volume that is gone',
+      () => void region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(partOf(25)), 1),
+    ],
+  ])(
+    'the last whole set stays if %s of the newest one is bad when the plan is carried out',
+    async (_, happen) => {
+      await takeDays(23, 25, LAST_ONE);
+      h.cloud.faults.push({ service: 'image', method: 'GET', path: /\/images\/[^/]+$/, answer: happen });
+      // The bad part is reported, too.
+      await h.fail('cleanup', policy(LAST_ONE));
+      expect(imageDays()).toContain(24);
+      expect(partDays()).toContain(24);
+    },
+  );
+
+  test('no part is deleted of a set whose image was protected after the plan', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    const { id } = imageOf(24);
+    h.cloud.faults.push({
+      ...{ service: 'image', method: 'GET', path: /\/images\/[^/]+$/ },
+      answer: () => Object.assign(region.images.find((one) => one.id === id)!, { protected: true }),
+    });
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([
+      [24, 25],
+      [24, 25],
+    ]);
+  });
+
   test('a set is held by the id of one of its volume snapshots', async () => {
     await takeDays(23, 25, LAST_ONE);
     const report = await h.run('hold', { hold: partOf(23).id });
@@ -222,6 +255,50 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     expect(report.entries[0]!.volumes).toHaveLength(1);
     const plan = await h.run('restore', { server: 'db', to: 'new', at: image.id, dryRun: true });
     expect(plan.codes).toContain('RESTORE_VOLUME');
+  });
+
+  test.each<[string, () => string]>([
+    ['the volume snapshot', () => partOf(23).id],
+    ['the image', () => imageOf(23).id],
+  ])('the last whole set stays while every listing lacks %s of it', async (_, lacked) => {
+    await takeDays(23, 25, LAST_ONE);
+    // The newer sets lack their parts for good, of which nothing is left to see.
+    region.removeImage(imageOf(24).id);
+    region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(partOf(25)), 1);
+    h.cloud.faults.push(
+      ...(['image', 'volume'] as const).map((service) => ({
+        ...{ service, path: /\/(images|snapshots\/detail)$/, times: 99 },
+        answer: leavingOut(lacked()),
+      })),
+    );
+    const { length } = region.images;
+    await h.run('cleanup', policy(LAST_ONE)).catch(() => undefined);
+    expect([imageDays(), partDays()]).toEqual([
+      [23, 25],
+      [23, 24],
+    ]);
+    expect(region.images).toHaveLength(length);
+  });
+
+  test('sets that lack a part are rotated once newer ones have as many parts as they were requested with', async () => {
+    await takeDays(23, 25, LAST_ONE);
+    region.volumeSnapshots.splice(region.volumeSnapshots.indexOf(partOf(23)), 1);
+    await h.run('cleanup', policy(LAST_ONE));
+    expect([imageDays(), partDays()]).toEqual([[25], [25]]);
+  });
+
+  test('an ad-hoc set goes at its end, also if its volume was detached since', async () => {
+    await takeDays(23, 24);
+    await h.run('snapshot', { adhoc: true, request: 'upgrade', expires: '1d', servers: { names: ['db'] } });
+    db.volumeIds.splice(0);
+    setTime('2026-11-27T06:00:00Z');
+    await h.run('cleanup', policy(LAST_ONE));
+    const left = [
+      ...region.images.map(({ properties }) => properties),
+      ...region.volumeSnapshots.map(({ metadata }) => metadata),
+    ];
+    expect(left.filter((marker) => marker?.autosnap_policy === 'adhoc')).toEqual([]);
+    expect([imageDays(), partDays()]).toEqual([[24], [23, 24]]);
   });
 
   test('at the end of a slot the parts that are not taken are deferred, not left out', async () => {
@@ -324,4 +401,25 @@ test('a server at Rackspace fails whose system disk is a volume that the policy 
   const event = policy({ servers: { names: ['bfv'] }, volumes: { except: { names: ['root'] } } });
   const { report } = await h.fail('snapshot', event);
   expect(report!.entries[0]).toMatchObject({ outcome: 'failed', code: 'VOLUME_SERVER_AT_RACKSPACE' });
+});
+
+test('a volume that one listing lacks gets its snapshot, although servers at Rackspace do not show their volumes', async () => {
+  h.cloud.faults.push(
+    { service: 'volume', path: /\/volumes\/detail$/, answer: leavingOut(data.id) },
+    {
+      ...{ service: 'compute', path: /\/servers\/detail$/, times: 9 },
+      answer: {
+        async edit(answer) {
+          const body = (await answer.json()) as { servers: Record<string, unknown>[] };
+          const servers = body.servers.map((one) => ({
+            ...one,
+            'os-extended-volumes:volumes_attached': undefined,
+          }));
+          return Response.json({ ...body, servers });
+        },
+      },
+    },
+  );
+  await h.run('snapshot', policy());
+  expect(region.volumeSnapshots.map(({ volumeId }) => volumeId)).toEqual([data.id]);
 });

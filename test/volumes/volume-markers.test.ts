@@ -81,8 +81,8 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     await h.run('snapshot', policy());
     const [one] = region.volumeSnapshots;
     const { autosnap_device: device = '-', autosnap_type: type = '-' } = one!.metadata!;
-    expect(one!.description).toMatch(new RegExp(` ${device} ${type}$`));
-    one!.description = one!.description!.replace(/ \S+ \S+$/, ' - -');
+    expect(one!.description).toMatch(new RegExp(` ${device} ${type} 2$`));
+    one!.description = one!.description!.replace(/ \S+ \S+ 2$/, ' - -');
     h.cloud.advance(60_000);
     expect((await h.run('snapshot', policy())).totals).toEqual({ skipped: 1 });
     expect(region.volumeSnapshots).toHaveLength(1);

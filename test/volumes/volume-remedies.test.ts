@@ -37,7 +37,9 @@ describe.each(KINDS)('in a cloud by %s', (kind) => {
     const { lines } = await h.run('restore', { server: 'db', to: 'new', dryRun: true });
     const said = lines.find((line) => line.startsWith('without'))!;
     expect(said).toContain('another volume of the set has its place');
-    const [, volume, at] = /restore it alone with \{"volume": "(.+)", "at": "(.+)"\}/.exec(said)!;
+    const [, volume, at] = /restore it alone: invoke restore with \{"volume":"(.+)","at":"(.+)"\}/.exec(
+      said,
+    )!;
     const alone = await h.run('restore', { volume, at, dryRun: true });
     expect(alone.lines.join()).toContain(region.volumeSnapshots.find(({ id }) => id === at)!.id);
   });
