@@ -2,8 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { audit } from '../lib/audit/audit.ts';
 import { reportPage } from '../lib/audit/page.ts';
 import { parsePolicy } from '../lib/config/policy.ts';
+import { parseSecret } from '../lib/credentials/parse-secret.ts';
 import { connect } from '../lib/openstack/session.ts';
-import { parseSecret } from '../lib/runtime/secrets.ts';
 import type { Cloud } from './cloud/cloud.ts';
 import { demoPolicy } from './policies.ts';
 

@@ -15,6 +15,8 @@ export type CloudErrorCode =
   | 'BAD_ANSWER'
   /** The catalogue has no endpoint of the service in the region; no request was sent. */
   | 'NO_ENDPOINT'
+  /** The catalogue's URL of the service can't be used; no request was sent there. */
+  | 'UNUSABLE_ENDPOINT'
   | 'OUT_OF_TIME';
 
 interface CloudErrorDetails {

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import got, { HTTPError, type Method, type RequestError, type Response } from 'got';
+import type { CloudAccess } from './credentials.ts';
 import { CloudError, type CloudErrorCode, faultMessage } from './errors.ts';
 import { LONGEST_WAIT_MS, type PacedQueue, type RequestTarget, requestName } from './pacing.ts';
 import { parseBody } from './parse-body.ts';
 import { pause } from './pause.ts';
 import { isQuota, isRateLimit, type RateLimitAnswer, retryAfterMs } from './rate-limit-answer.ts';
 import type { Redactor } from './redact.ts';
+import { isUnknownAuthority, unknownAuthority } from './unknown-authority.ts';
 
 /** The remaining time of a run, in milliseconds; 0 or less means that the deadline is reached. */
 export interface Deadline {
@@ -56,6 +58,8 @@ interface HttpRequest {
   /** Whether a retry is allowed when it is unknown if the cloud carried out the request. */
   repeatable: boolean;
   token?: string;
+  /** The certificates of the only accepted authorities, in PEM. */
+  ca?: CloudAccess['ca'] | undefined;
 }
 
 /**
@@ -84,6 +88,7 @@ export function sender(
     expect,
     repeatable,
     token,
+    ca,
   }) => {
     const remainingMs = deadline.remainingMs();
     const target = { method, url: shownUrl ?? url };
@@ -99,6 +104,7 @@ export function sender(
           ...(microversion ? { 'openstack-api-version': microversion } : {}),
           ...(token ? { 'x-auth-token': token } : {}),
         },
+        ...(ca ? { https: { certificateAuthority: ca } } : {}),
         signal,
       });
       if (!expect.includes(response.statusCode)) {
@@ -158,7 +164,9 @@ export interface CloudData {
   body: AsyncIterable<Buffer>;
 }
 
-type DownloadOptions = Pick<HttpRequest, 'url' | 'expect' | 'token'> & { headers: Record<string, string> };
+type DownloadOptions = Pick<HttpRequest, 'url' | 'expect' | 'token' | 'ca'> & {
+  headers: Record<string, string>;
+};
 
 /**
  * {@link sender} for a GET of raw bytes. The request is not retried, because only the reader knows
@@ -169,7 +177,7 @@ export function downloader(
   secrets: Redactor,
   traffic: Traffic,
 ): (downloading: DownloadOptions) => Promise<CloudData> {
-  return async ({ url, headers, expect, token }) => {
+  return async ({ url, headers, expect, token, ca }) => {
     const target = { method: 'GET', url: url.split('?')[0] ?? url };
     const remainingMs = deadline.remainingMs();
     if (remainingMs <= 0) throw outOfTime(target);
@@ -183,6 +191,7 @@ export function downloader(
       headers: { accept: 'application/json', ...headers, ...(token ? { 'x-auth-token': token } : {}) },
       decompress: false,
       followRedirect: false,
+      ...(ca ? { https: { certificateAuthority: ca } } : {}),
       signal,
       timeout: { connect: CONNECT_TIMEOUT_MS, response: REQUEST_TIMEOUT_MS, socket: REQUEST_TIMEOUT_MS },
       retry: { limit: 0 },
@@ -226,6 +235,7 @@ async function* readStream(
  */
 function retryDelayMs(error: RequestError, attempt: number, repeatable: boolean): number {
   const backoffMs = BACKOFF_MS * 2 ** (attempt - 1) * (1 + Math.random() / 4);
+  if (isUnknownAuthority(error)) return 0;
   if (!(error instanceof HTTPError)) return repeatable || NEVER_SENT.includes(error.code) ? backoffMs : 0;
   const refusal = rateLimitAnswerOf(error.response);
   if (isQuota(refusal)) return 0;
@@ -281,6 +291,7 @@ function asCloudError(error: unknown, target: RequestTarget, hide: (text: string
     });
   }
   const { code, message } = error as RequestError;
+  if (isUnknownAuthority({ code })) return unknownAuthority(target);
   const why = code === 'ETIMEDOUT' ? 'timed out' : hide(message).split('\n')[0];
   return new CloudError('NO_ANSWER', `${requestName(target)}: no answer (${why})`, target);
 }

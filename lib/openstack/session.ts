@@ -1,17 +1,16 @@
-import { CloudError, isCloudError } from './errors.ts';
-import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, type Traffic } from './http.ts';
 import {
   type Credentials,
-  explainRefusal,
-  type Grant,
-  readGrant,
   type ServiceType,
   secretsOf,
   shownAuthUrl,
-  tokenRequest,
-} from './identity.ts';
+} from './credentials.ts';
+import { endpointResolver, noEndpoint } from './endpoints.ts';
+import { CloudError, isCloudError } from './errors.ts';
+import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, type Traffic } from './http.ts';
+import { explainRefusal, type Grant, readGrant, tokenRequest } from './identity.ts';
 import { pacedQueue, type Rates } from './pacing.ts';
 import { redactor } from './redact.ts';
+import { regionsHaving, regionsInUse, withOverrides } from './regions.ts';
 
 /**
  * Reads the credentials. `fresh` bypasses any cache; it is set after the cloud has refused cached
@@ -67,10 +66,15 @@ export interface Session {
   /** The request counts of this session so far. */
   readonly traffic: Readonly<Traffic>;
   /**
-   * The regions with a compute endpoint, sorted. A request fails with NO_ENDPOINT if the catalogue
-   * lacks another service in one of them.
+   * The regions with a compute endpoint that the secret does not leave out, sorted. A request fails
+   * with NO_ENDPOINT if the catalogue lacks another service in one of them.
    */
   readonly regions: string[];
+  /**
+   * The regions with a compute endpoint, also those that the secret leaves out: a server may be in
+   * any of them.
+   */
+  readonly allRegions: string[];
   /** The regions with an image or a volume endpoint, and without a compute endpoint, sorted. */
   readonly regionsWithoutCompute: string[];
   /** The error of each request to a service in a region if the catalogue lacks it. */
@@ -91,6 +95,11 @@ export interface Session {
    * @throws {CloudError} like {@link request}, also while the body is read.
    */
   download(request: DownloadRequest): Promise<CloudData>;
+}
+
+interface Login {
+  grant: Grant;
+  credentials: Credentials;
 }
 
 /** The current time by the cloud's clock, which the cloud's creation times follow. */
@@ -116,7 +125,7 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   const receive = downloader(deadline, secrets, traffic);
   let clockAheadMs: number | undefined;
 
-  async function authenticate(): Promise<{ grant: Grant; credentials: Credentials }> {
+  async function authenticate(): Promise<Login> {
     const credentials = await source({ fresh: false });
     try {
       return { credentials, grant: await grantFor(credentials) };
@@ -140,32 +149,34 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
         json,
         expect,
         repeatable: true,
+        ca: credentials.ca,
       });
       const subject = headers['x-subject-token'];
-      const grant = readGrant(credentials.kind, body, typeof subject === 'string' ? subject : undefined);
+      const read = readGrant(credentials, body, typeof subject === 'string' ? subject : undefined);
+      const grant = withOverrides(read, credentials);
       secrets.add(grant.token);
       const sentMs = Date.parse(String(headers.date));
       clockAheadMs = Number.isNaN(sentMs) ? undefined : sentMs - Date.now();
       return grant;
     } catch (error) {
-      throw explainRefusal(error, credentials.kind);
+      throw explainRefusal(error, credentials);
     }
   }
 
   const first = await authenticate();
-  let grant = first.grant;
+  let login = first;
   let renewal: Promise<void> | undefined;
 
   /** Renews the token once for all requests that failed with the same token. */
   function renew(stale: string): Promise<void> {
-    if (grant.token !== stale) return Promise.resolve();
+    if (login.grant.token !== stale) return Promise.resolve();
     renewal ??= authenticate()
       .then((next) => {
         // The run has already decided about ownership with the first project.
-        if (next.grant.projectId !== grant.projectId) {
+        if (next.grant.projectId !== first.grant.projectId) {
           throw new CloudError('BAD_ANSWER', 'The secret was changed to another project during this run.');
         }
-        grant = next.grant;
+        login = next;
       })
       .finally(() => {
         renewal = undefined;
@@ -174,18 +185,22 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
   }
 
   /** Retries once with a new token if the cloud refuses the current one. */
-  async function withToken<T>(attempt: (grant: Grant) => Promise<T>): Promise<T> {
-    const { token } = grant;
+  async function withToken<T>(attempt: (login: Login) => Promise<T>): Promise<T> {
+    const { token } = login.grant;
     try {
-      return await attempt(grant);
+      return await attempt(login);
     } catch (error) {
       if (!isCloudError(error, 'UNAUTHORIZED')) throw error;
       await renew(token);
-      return await attempt(grant);
+      return await attempt(login);
     }
   }
 
-  const regions = regionsHaving(grant, 'compute');
+  const urlOf = endpointResolver(send);
+  const { grant } = first;
+  const allRegions = regionsHaving(grant, 'compute');
+  const inUse = regionsInUse(first.credentials, grant);
+  const regions = allRegions.filter((region) => inUse?.includes(region) ?? true);
   return {
     provider: first.credentials.kind === 'rackspace' ? 'rackspace' : 'keystone',
     projectId: grant.projectId,
@@ -194,18 +209,19 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
     deadline,
     traffic,
     regions,
-    regionsWithoutCompute: regionsHaving(grant, 'image', 'volume').filter(
-      (region) => !regions.includes(region),
-    ),
+    allRegions,
+    regionsWithoutCompute: inUse
+      ? []
+      : regionsHaving(grant, 'image', 'volume').filter((region) => !regions.includes(region)),
     missingEndpoint(service, region) {
-      return hasEndpoint(grant, service, region) ? undefined : noEndpoint(service, region);
+      return hasEndpoint(login.grant, service, region) ? undefined : noEndpoint(service, region);
     },
     spread: queue.spread,
     request({ service, region, method, path, query, json, text, contentType, microversion, expect }) {
-      return withToken((current) => {
-        const url = new URL(endpoint(current, service, region) + path);
+      return withToken(async (current) => {
+        const url = new URL((await urlOf(current, service, region)) + path);
         url.search = typeof query === 'string' ? query : new URLSearchParams(query).toString();
-        const { token } = current;
+        const { token } = current.grant;
         const repeatable = method !== 'POST';
         return send({
           url: url.href,
@@ -217,49 +233,19 @@ export async function connect(source: CredentialSource, deadline: Deadline): Pro
           expect,
           repeatable,
           token,
+          ca: current.credentials.ca,
         });
       });
     },
     download({ service, region, path, headers, expect }) {
-      return withToken((current) => {
-        const { token } = current;
-        return receive({ url: endpoint(current, service, region) + path, headers, expect, token });
+      return withToken(async (current) => {
+        const url = (await urlOf(current, service, region)) + path;
+        return receive({ url, headers, expect, token: current.grant.token, ca: current.credentials.ca });
       });
     },
   };
 }
 
-function regionsHaving({ endpoints }: Grant, ...services: ServiceType[]): string[] {
-  const regions = endpoints.filter(({ service }) => services.includes(service)).map(({ region }) => region);
-  return [...new Set(regions)].sort();
-}
-
-/**
- * The base URL of a service, including its version. Rackspace's catalogue names Glance with /v2,
- * other catalogues without.
- */
-function endpoint(grant: Grant, service: ServiceType, region: string): string {
-  const found = grant.endpoints.find((e) => e.service === service && e.region === region);
-  if (!found) throw noEndpoint(service, region);
-  const url = URL.parse(found.url);
-  if (!url) throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is no URL.`);
-  if (url.protocol !== 'https:' && !isLoopback(url)) {
-    throw new CloudError('BAD_ANSWER', `The catalogue's ${service} endpoint in ${region} is not https.`);
-  }
-  const base = url.href.replace(/\/+$/, '');
-  return service === 'image' && !/\/v2(\.\d+)?$/.test(url.pathname.replace(/\/+$/, '')) ? `${base}/v2` : base;
-}
-
 function hasEndpoint({ endpoints }: Grant, service: ServiceType, region: string): boolean {
   return endpoints.some((one) => one.service === service && one.region === region);
-}
-
-/** Not NOT_FOUND, from which the delete functions conclude that the object is gone. */
-function noEndpoint(service: ServiceType, region: string): CloudError {
-  return new CloudError('NO_ENDPOINT', `The catalogue has no ${service} endpoint in ${region}.`);
-}
-
-/** Whether a URL is on the loopback interface, where plain http is allowed. */
-export function isLoopback(url: URL): boolean {
-  return ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
 }

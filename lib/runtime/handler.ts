@@ -4,7 +4,7 @@ import type { FindAccounts } from '../config/accounts.ts';
 import { deployedPolicies } from '../config/deployed-policies.ts';
 import { ownerOf, settings } from '../config/environment.ts';
 import type { Policy } from '../config/policy.ts';
-import type { Credentials } from '../openstack/identity.ts';
+import type { Credentials } from '../openstack/credentials.ts';
 import { connect, type Session } from '../openstack/session.ts';
 import { reasonFor } from '../reporting/failure.ts';
 import { type HeartbeatPing, sendPing } from '../reporting/heartbeat.ts';

@@ -68,7 +68,7 @@ export async function goneEverywhere(
     new Set(ids),
     async (id) => {
       try {
-        for (const region of session.regions) if (await getServer(session, region, id)) return;
+        for (const region of session.allRegions) if (await getServer(session, region, id)) return;
         gone.add(id);
       } catch (error) {
         if (!isCloudError(error)) throw error;

@@ -14,7 +14,7 @@ export interface Account {
   /** The domain of the user and of the project. */
   domainId: string;
   domainName: string;
-  applicationCredential: { id: string; secret: string };
+  applicationCredential: { id: string; name: string; secret: string };
   /** What the user may do. At Rackspace only an admin may create and delete images. */
   role: 'admin' | 'creator' | 'observer';
   /** The roles in the answer to a login; by default they follow from `role`. */

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { type ServerType, serve } from '@hono/node-server';
@@ -81,6 +82,8 @@ export interface CloudOptions {
   imageBytes?: number;
   /** The port of the secrets store; by default any free port. */
   port?: number;
+  /** The certificate and its key, in PEM, of all services but the secrets store; they use https. */
+  tls?: { cert: string; key: string };
 }
 
 /**
@@ -94,6 +97,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     imageBytes = 2e9,
     port = 0,
     projectId = '123456',
+    tls,
   } = options;
   const servers: ServerType[] = [];
   const sockets = new Set<Socket>();
@@ -111,6 +115,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
     domainName: 'rackspace_cloud_domain',
     applicationCredential: {
       id: '6cb5fa6a13184e6fab65ba2108adf50c',
+      name: 'autosnap',
       secret: 'xT9vQ2mLr7Wk4Zs8',
     },
     role: 'admin',
@@ -151,12 +156,16 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       }
     });
     outer.route('/', app);
+    // On a busy machine more than Node's default of five seconds may pass between two requests.
+    const serverOptions = { keepAliveTimeout: 60_000 };
+    const usesTls = tls !== undefined && service !== 'secrets';
     const server = serve({
       fetch: outer.fetch,
       hostname: '127.0.0.1',
       port: at,
-      // On a busy machine more than Node's default of five seconds may pass between two requests.
-      serverOptions: { keepAliveTimeout: 60_000 },
+      ...(usesTls
+        ? { createServer: createHttpsServer, serverOptions: { ...serverOptions, ...tls } }
+        : { serverOptions }),
     });
     servers.push(server);
     (server as HttpServer).on('connection', (socket) => {
@@ -164,7 +173,7 @@ export async function startCloud(options: CloudOptions = {}): Promise<Cloud> {
       socket.once('close', () => sockets.delete(socket));
     });
     await once(server, 'listening');
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return `${usesTls ? 'https' : 'http'}://127.0.0.1:${(server.address() as AddressInfo).port}`;
   };
 
   const regions = new Map(

@@ -23,7 +23,7 @@ interface KeystoneAuth {
   identity?: {
     methods?: string[];
     password?: { user?: NameOrId & { password?: string } };
-    application_credential?: { id?: string; secret?: string };
+    application_credential?: { id?: string; name?: string; user?: NameOrId; secret?: string };
   };
   scope?: { project?: NameOrId };
 }
@@ -55,8 +55,15 @@ export function addKeystoneRoutes(app: Hono<Env>, { account, tokens, regions }: 
     if (!identity) return fault(c, 400, "'identity' is a required property");
     const credential = identity.application_credential;
     if (credential) {
-      if (credential.id !== account.applicationCredential.id) {
-        return fault(c, 404, `Could not find Application Credential: ${credential.id}.`);
+      if (credential.id !== undefined) {
+        if (credential.id !== account.applicationCredential.id) {
+          return fault(c, 404, `Could not find Application Credential: ${credential.id}.`);
+        }
+      } else if (!isNamed(credential.user, account.userId, account.username, account)) {
+        return fault(c, 401, UNAUTHORIZED);
+      } else if (credential.name !== account.applicationCredential.name) {
+        // keystone/auth/plugins/core.py takes the first one of an empty list.
+        return fault(c, 500, 'An unexpected error prevented the server from fulfilling your request.');
       }
       if (scope) {
         const reason = 'Application credentials cannot request a scope.';

@@ -12,4 +12,5 @@ export const STATUS_TITLES = {
   415: 'Unsupported Media Type',
   416: 'Requested Range Not Satisfiable',
   422: 'Unprocessable Entity',
+  500: 'Internal Server Error',
 } as const;

@@ -66,4 +66,5 @@ export const ALLOWED_PACKAGES = [
   'tslib',
   'uint8array-extras',
   'valibot',
+  'yaml',
 ];

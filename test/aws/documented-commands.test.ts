@@ -1,3 +1,6 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { GetRoleCommand } from '@aws-sdk/client-iam';
 import { CreateKeyCommand, ListGrantsCommand } from '@aws-sdk/client-kms';
 import { CreateBucketCommand, HeadBucketCommand, PutObjectCommand } from '@aws-sdk/client-s3';
@@ -18,9 +21,14 @@ const OTHER_SECRET = '{"username": "ada", "apiKey": "key-77aa"}';
 
 const [CHOOSE_REGION = ''] = documentedCommands(/^export AWS_REGION=/);
 
+/** A folder with SECRET as the file `clouds.yaml`. */
+const folder = mkdtempSync(join(tmpdir(), 'clouds-'));
+writeFileSync(join(folder, 'clouds.yaml'), SECRET);
+
 /** Runs a command in a shell that the README has prepared, with SECRET as its input. */
 const shell = (command: string) =>
   succeed('bash', ['-euo', 'pipefail', '-c', `${CHOOSE_REGION}; printf '%s\n' "$SECRET" | ${command}`], {
+    cwd: folder,
     env: { ...process.env, SECRET },
   });
 
@@ -78,6 +86,8 @@ const deletesBucket: Case = {
 };
 
 const CASES: Record<string, Case> = {
+  'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file://clouds.yaml':
+    creates('autosnap/prod/rackspace'),
   'aws secretsmanager create-secret --name autosnap/prod/rackspace --secret-string file:///dev/stdin':
     creates('autosnap/prod/rackspace'),
   'aws secretsmanager create-secret --name autosnap/prod/customer-b --secret-string file:///dev/stdin':

@@ -1,8 +1,8 @@
+import { parseSecret } from '../../lib/credentials/parse-secret.ts';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
 import { listImages } from '../../lib/openstack/images.ts';
 import { getServer } from '../../lib/openstack/servers.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { parseSecret } from '../../lib/runtime/secrets.ts';
 
 /** The number of calls and the time. */
 export interface Original {

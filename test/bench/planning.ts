@@ -1,6 +1,6 @@
 import { parsePolicy } from '../../lib/config/policy.ts';
+import { parseSecret } from '../../lib/credentials/parse-secret.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { parseSecret } from '../../lib/runtime/secrets.ts';
 import { planCleanup } from '../../lib/snapshots/cleanup-plan.ts';
 import { listInventory } from '../../lib/snapshots/inventory.ts';
 import { readerOf } from '../../lib/snapshots/ownership.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { policyBlockProblems } from '../../deploy/policies.ts';
+import { parseSecret } from '../../lib/credentials/parse-secret.ts';
 import { consoleDomain } from '../../lib/reporting/report-store.ts';
 import { newVolumeSnapshot } from '../../lib/volumes/marker.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
@@ -88,12 +89,18 @@ test('every npm script that the docs and CONTRIBUTING.md name exists', () => {
   expect(named.filter((script) => !(script in scripts))).toEqual([]);
 });
 
+test('each clouds.yaml in the docs is a valid secret', () => {
+  const shown = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n(clouds:[\s\S]*?)^```/gm)]);
+  expect(shown).toHaveLength(1);
+  for (const [, yaml = ''] of shown) expect(parseSecret('docs', yaml).kind).toBe('applicationCredential');
+});
+
 test('the policies in the docs are valid', () => {
   const shown = PAGES.flatMap((page) => [...read(page).matchAll(/^```yaml\n(policies:[\s\S]*?)^```/gm)]);
   expect(shown.length).toBeGreaterThan(1);
   for (const [, yaml = ''] of shown) expect(policyBlockProblems({ custom: parse(yaml) })).toEqual([]);
   const parts = PAGES.flatMap((page) => [
-    ...read(page).matchAll(/^```yaml\n((?!policies:|custom:)[\s\S]*?)^```/gm),
+    ...read(page).matchAll(/^```yaml\n((?!policies:|custom:|clouds:)[\s\S]*?)^```/gm),
   ]);
   expect(parts.length).toBeGreaterThan(2);
   for (const [, yaml = ''] of parts) {
@@ -156,10 +163,11 @@ test('the outputs refer to resources, and the link to the dashboard depends on t
   );
 });
 
-test('no command of the docs writes a secret to a file, or has one on its line', () => {
+test('no command of the docs writes a secret to a file, or has one on its line; a clouds.yaml is a file already', () => {
   const given = commands.filter(({ text }) => / (create-secret|put-secret-value) /.test(text));
   expect(given.length).toBeGreaterThan(2);
-  for (const { text } of given) expect(text).toMatch(/ --secret-string file:\/\/\/dev\/stdin$/);
+  for (const { text } of given)
+    expect(text).toMatch(/ --secret-string file:\/\/(\/dev\/stdin|clouds\.yaml)$/);
   const written = commands.filter(
     ({ text }) => /secret|token|access|login/i.test(text) && /\s>+\s?\w/.test(text),
   );

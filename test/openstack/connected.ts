@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import { type HttpBindings, serve } from '@hono/node-server';
 import { Hono } from 'hono';
 import { test as base } from 'vitest';
+import { parseSecret } from '../../lib/credentials/parse-secret.ts';
+import type { Credentials, ServiceType } from '../../lib/openstack/credentials.ts';
 import type { Deadline } from '../../lib/openstack/http.ts';
-import type { Credentials, ServiceType } from '../../lib/openstack/identity.ts';
 import { connect, type Session } from '../../lib/openstack/session.ts';
-import { parseSecret } from '../../lib/runtime/secrets.ts';
 import { type Cloud, type Received, startCloud } from '../../local/cloud/cloud.ts';
 
 /** More time than any single wait may take. */

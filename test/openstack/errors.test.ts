@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { describe, expect } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
+import type { PasswordCredentials } from '../../lib/openstack/credentials.ts';
 import {
   CloudError,
   type CloudErrorCode,
@@ -10,7 +11,6 @@ import {
   isCloudError,
 } from '../../lib/openstack/errors.ts';
 import type { Deadline } from '../../lib/openstack/http.ts';
-import type { PasswordCredentials } from '../../lib/openstack/identity.ts';
 import { listImages } from '../../lib/openstack/images.ts';
 import { getServer } from '../../lib/openstack/servers.ts';
 import { connect } from '../../lib/openstack/session.ts';

@@ -1,11 +1,13 @@
 import { describe, expect } from 'vitest';
 import { createImage, listServers } from '../../lib/openstack/compute.ts';
+import { isLoopback } from '../../lib/openstack/credentials.ts';
 import { deleteImage } from '../../lib/openstack/images.ts';
-import { type CredentialSource, connect, isLoopback } from '../../lib/openstack/session.ts';
+import { type CredentialSource, connect } from '../../lib/openstack/session.ts';
 import { getVolumeSnapshot } from '../../lib/openstack/volume-snapshots.ts';
+import { goneEverywhere } from '../../lib/snapshots/unlisted.ts';
 import type { Cloud } from '../../local/cloud/cloud.ts';
 import { answers, type FaultAnswer } from '../../local/cloud/faults.ts';
-import { connected, rackspaceAnswer, receivedBy, test, unhurried } from './connected.ts';
+import { connected, credentialsOf, rackspaceAnswer, receivedBy, test, unhurried } from './connected.ts';
 
 describe('a session', () => {
   test('has the sorted regions with compute, and sends requests to the endpoint of each', async ({
@@ -244,17 +246,18 @@ describe('a token is sent only to the services of its catalogue', () => {
     const http = elsewhere.url.replace('127.0.0.1', '0.0.0.0');
     const session = await replay.connect({ compute: `${http}/compute` });
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({
-      code: 'BAD_ANSWER',
-      message: "The catalogue's compute endpoint in DFW is not https.",
+      code: 'UNUSABLE_ENDPOINT',
+      message:
+        "The catalogue's compute endpoint in DFW is not https: ask the cloud to correct it, or set compute_endpoint_override in the secret, a clouds.yaml, to the right URL.",
     });
     expect(elsewhere.asked).toEqual([]);
   });
 
-  test('an endpoint that is not a URL is an invalid answer', async ({ replay }) => {
+  test('an endpoint that is not a URL cannot be used', async ({ replay }) => {
     const session = await replay.connect({ compute: 'see the manual' });
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({
       name: 'CloudError',
-      code: 'BAD_ANSWER',
+      code: 'UNUSABLE_ENDPOINT',
     });
   });
 
@@ -311,4 +314,14 @@ describe('the time of a run', () => {
     await expect(listServers(session, 'DFW')).rejects.toMatchObject({ code: 'NO_ANSWER' });
     expect(receivedBy(cloud, 'compute')).toHaveLength(1);
   });
+});
+
+test('a server counts as gone only if the regions that the secret leaves out do not have it either', async ({
+  cloud,
+}) => {
+  const { id } = cloud.region('ORD').addServer({ name: 'web' });
+  const credentials = { ...credentialsOf(cloud, 'password'), regions: ['DFW'] };
+  const session = await connect(async () => credentials, unhurried);
+  expect(session.regions).toEqual(['DFW']);
+  expect(await goneEverywhere(session, [id, 'another'])).toEqual({ gone: new Set(['another']), doubts: [] });
 });

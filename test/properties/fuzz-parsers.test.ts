@@ -8,12 +8,13 @@ import { eachPeriod, PERIODS } from '../../lib/config/keep-rules.ts';
 import { type Policy, parseEvent, parsePolicy } from '../../lib/config/policy.ts';
 import { parseSchedule } from '../../lib/config/schedule.ts';
 import { ValidationError } from '../../lib/config/validation-error.ts';
+import { parseSecret } from '../../lib/credentials/parse-secret.ts';
 import { policiesToCheck } from '../../lib/doctor/doctor.ts';
+import type { Credentials } from '../../lib/openstack/credentials.ts';
 import { CloudError } from '../../lib/openstack/errors.ts';
-import { type Credentials, readGrant } from '../../lib/openstack/identity.ts';
+import { readGrant } from '../../lib/openstack/identity.ts';
 import { ratesIn } from '../../lib/openstack/rate-limits.ts';
 import { parseRestore } from '../../lib/restore/event.ts';
-import { parseSecret } from '../../lib/runtime/secrets.ts';
 import { policy } from '../harness.ts';
 import { rackspaceAnswer } from '../openstack/connected.ts';
 import { always } from './always.ts';
@@ -193,6 +194,19 @@ const SECRETS = {
     applicationCredentialId: 'id',
     applicationCredentialSecret: 'secret-of-it-3d',
   },
+  cloudsYaml: {
+    clouds: {
+      one: {
+        auth: {
+          auth_url: 'https://keystone.example/v3',
+          username: 'ada',
+          password: 'pass-word-9f',
+          project_id: '1',
+        },
+        region_name: 'DFW',
+      },
+    },
+  },
 };
 const HIDDEN = /key-5c1e77aa|url-password-1b|pass-word-9f|secret-of-it-3d/;
 
@@ -258,7 +272,7 @@ test('the answer to a login is accepted as a grant, or refused', async () => {
   const answers = fc.tuple(fc.constantFrom(...logins), mutations, fc.constantFrom('token-77', undefined));
   await fuzz(answers, ([[kind, answer], changes, subject]) => {
     try {
-      const grant = readGrant(kind, mutate(answer, changes), subject);
+      const grant = readGrant({ kind }, mutate(answer, changes), subject);
       expect(grant.token).not.toBe('');
       expect(grant.projectId).toEqual(expect.any(String));
     } catch (error) {

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { parsePolicy } from '../../lib/config/policy.ts';
+import { parseSecret } from '../../lib/credentials/parse-secret.ts';
 import { connect } from '../../lib/openstack/session.ts';
-import { parseSecret } from '../../lib/runtime/secrets.ts';
 import { cleanUp } from '../../lib/snapshots/cleanup.ts';
 import { takeSnapshots } from '../../lib/snapshots/create.ts';
 import { setTime } from '../harness.ts';

@@ -240,7 +240,7 @@ test('no code depends on the text of a sentence', () => {
  * with the layout of the page.
  */
 const WITH_TEXTS =
-  /^lib\/(reporting\/sentences|openstack\/|config\/|runtime\/secrets|restore\/event|audit\/acceptance|offsite\/(bucket-error|upload)|audit\/page)/;
+  /^lib\/(reporting\/sentences|openstack\/|config\/|credentials\/|runtime\/secrets|restore\/event|audit\/acceptance|offsite\/(bucket-error|upload)|audit\/page)/;
 /** The calls for problems of an event, for errors of adapters, and for a log with codes. */
 const OWN_TEXT = /^(invalidEvent|logger\.error|CloudError|BucketError|Error)$/;
 

@@ -178,6 +178,8 @@ export const CLOUD_REMEDIES: Record<CloudErrorCode, string> = {
   NO_ANSWER: "Nothing: the next run tries again. If it lasts, look at the cloud's status page.",
   BAD_ANSWER: "Nothing: the next run tries again. If it lasts, ask the cloud's support.",
   NO_ENDPOINT: "Ask the cloud's support, or take the region out of the regions of the policy.",
+  UNUSABLE_ENDPOINT:
+    'Ask the cloud to correct its catalogue, or put the right https URL into the secret, a clouds.yaml, as compute_endpoint_override, image_endpoint_override or block_storage_endpoint_override.',
   OUT_OF_TIME: 'Nothing: the next run tries again. If it happens often, make the policy smaller.',
 };
 
