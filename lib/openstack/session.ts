@@ -1,9 +1,4 @@
-import {
-  type Credentials,
-  type ServiceType,
-  secretsOf,
-  shownAuthUrl,
-} from './credentials.ts';
+import { type Credentials, type ServiceType, secretsOf, shownAuthUrl } from './credentials.ts';
 import { endpointResolver, noEndpoint } from './endpoints.ts';
 import { CloudError, isCloudError } from './errors.ts';
 import { type CloudAnswer, type CloudData, type Deadline, downloader, sender, type Traffic } from './http.ts';
