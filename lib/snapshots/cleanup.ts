@@ -159,7 +159,8 @@ async function planRegions(session: Session, policy: Policy, run: Run) {
     const planned = planRegion(inventory);
     if (!deletesPartsOfSets(planned.plan, inventory)) return [planned];
     try {
-      const twice = await listedTwice(session, inventory, { owner, volumes: 'snapshots' });
+      const others = regions.filter((one) => one.region !== region);
+      const twice = await listedTwice(session, inventory, others, { owner, volumes: 'snapshots' });
       const [problem] = twice.doubts;
       if (!problem) return [planRegion(twice)];
       unreadable.push({ region, problem });

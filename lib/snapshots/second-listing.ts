@@ -60,20 +60,33 @@ export async function withoutUnlistedVolumes(
  * A region as two listings show it together: the snapshots, volumes and servers of both. What one
  * listing lacks is no part of its set, so that other parts would be deleted.
  *
+ * @param others the other regions, which may share a service with this one: the first listing has
+ *   put each snapshot and volume into one of them.
  * @throws {CloudError} when it can't be listed again.
  */
 export async function listedTwice(
   session: Session,
   first: RegionInventory,
+  others: readonly RegionInventory[],
   options: InventoryOptions,
 ): Promise<RegionInventory> {
   const second = await listRegion(session, first.region, options);
+  const elsewhere = new Set(
+    others.flatMap(({ images, volumes, volumeSnapshots }) =>
+      [...images, ...volumes, ...volumeSnapshots].map(({ id }) => id),
+    ),
+  );
+  const both = <T extends { id: string }>(one: readonly T[], other: readonly T[]): T[] =>
+    unionById(
+      one,
+      other.filter(({ id }) => !elsewhere.has(id)),
+    );
   return {
     ...first,
     servers: unionById(first.servers, second.servers),
-    images: unionById(first.images, second.images),
-    volumes: unionById(first.volumes, second.volumes),
-    volumeSnapshots: unionById(first.volumeSnapshots, second.volumeSnapshots),
+    images: both(first.images, second.images),
+    volumes: both(first.volumes, second.volumes),
+    volumeSnapshots: both(first.volumeSnapshots, second.volumeSnapshots),
     goneVolumes: first.goneVolumes.intersection(second.goneVolumes),
     gone: first.gone.intersection(second.gone),
     doubts: [...first.doubts, ...second.doubts, ...(second.volumesUnread ? [second.volumesUnread] : [])],

@@ -68,8 +68,8 @@ interface SetLook {
 
 /**
  * Why the set of a snapshot has to stay, by what the cloud shows now: one of its parts is held or
- * in use, or fewer than `floor` of the sets that replace it are still whole. The parts of a set are deleted or
- * kept together, so each set is read once.
+ * in use, or fewer than `floor` of the sets that replace it are still whole. The parts of a set are
+ * deleted or kept together, so each set is read once.
  */
 export function lookAtSets({
   setsOf,

@@ -73,8 +73,11 @@ export const COMMANDS: readonly (readonly [command: string | RegExp, runner: Run
     { by: 'test/cli/commands.test.ts', text: "'report --stage local writes the page" },
   ],
   [
-    'npx autosnap snapshots --server <name>',
-    { by: 'test/deploy/commands/find-snapshot.test.ts', text: 'npx autosnap snapshots --server <name>' },
+    'npx autosnap snapshots --stage prod --server <name>',
+    {
+      by: 'test/deploy/commands/find-snapshot.test.ts',
+      text: 'npx autosnap snapshots --stage prod --server <name>',
+    },
   ],
   [
     'npx autosnap take --stage <context.deployment.stage>',

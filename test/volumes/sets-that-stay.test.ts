@@ -28,7 +28,11 @@ const imageDays = () => daysOf(region.images.map(({ properties }) => properties.
 const partDays = () => daysOf(region.volumeSnapshots.map(({ metadata }) => metadata?.autosnap_slot));
 
 /** Takes a snapshot on each day; those of the volume are refused. */
-async function takeDaysWithoutPart(first: number, last: number, rules: object): Promise<void> {
+async function takeDaysWithoutPart(
+  first: number,
+  last: number,
+  rules: Record<string, unknown>,
+): Promise<void> {
   for (let day = first; day <= last; day++) {
     setTime(`2026-11-${day}T00:00:10Z`);
     h.cloud.faults.length = 0;
