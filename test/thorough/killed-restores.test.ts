@@ -14,7 +14,7 @@ import {
 
 // Restores whose functions are killed at any request, before or after the cloud carries it out.
 // Each case kills at some of the requests, and each begins at another one; the long form at each.
-const EVERY = Number(process.env.RUNS) < 100 ? 20 : 1;
+const EVERY = Number(process.env.RUNS) < 100 ? 40 : 1;
 
 const CASES = [NEW, IN_PLACE].flatMap((event) =>
   [true, false].map((isCarriedOut) => ({ event, to: event.to as 'new' | 'in-place', isCarriedOut })),
