@@ -33,6 +33,7 @@ const MEANT: Record<string, (world: World) => string> = {
   'backup id': ({ region }) => region.volumeBackups[0]!.id,
   container: () => 'backups',
   device: () => '/dev/vdd',
+  properties: () => '--property autosnap=daily',
   flavor: () => 'general1-2',
   network: ({ region }) => region.networks[0]!.id,
 };
@@ -66,7 +67,7 @@ const CASES: Record<string, Case> = {
     given: ({ region }) => region.addServer({ name: 'web-9' }),
     changes: ({ region }) => expect(region.servers.at(-1)).toMatchObject({ metadata: { autosnap: 'daily' } }),
   },
-  'openstack server set --property autosnap=daily <server id>': {
+  'openstack server set <properties> <server id>': {
     changes: ({ server }) => expect(server.metadata).toEqual({ autosnap: 'daily' }),
   },
   'openstack server unlock <server id>': ofServer({ locked: true }, { locked: false }),

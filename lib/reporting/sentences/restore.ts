@@ -274,8 +274,10 @@ export const restoreSentences = {
 
 /** The command that sets the metadata by which a policy selects servers with `tagged`. */
 function tagCommand(server: string, metadata: Record<string, string> = { autosnap: 'daily' }): string {
-  const tags = Object.entries(metadata).map(([key, value]) => `--property ${shellWord(`${key}=${value}`)}`);
-  return `openstack server set ${tags.join(' ')} ${server}`;
+  const properties = Object.entries(metadata)
+    .map(([key, value]) => `--property ${shellWord(`${key}=${value}`)}`)
+    .join(' ');
+  return `openstack server set ${properties} ${server}`;
 }
 
 function whichText({
