@@ -20,7 +20,7 @@ import { run, type Scenario, worldOf } from './world.ts';
  * The cells that are filled at once: those that wait for a deadline, and the others, which wait
  * between tries. With too many at once there would be no time for requests.
  */
-const AT_ONCE = { slow: 150, quick: 40 };
+const AT_ONCE = { slow: 60, quick: 25 };
 
 /** A scenario, with the calls of its job in a run without faults that get one. */
 interface Case extends Usual {
