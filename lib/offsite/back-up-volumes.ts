@@ -2,6 +2,7 @@ import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors
 import type { Session } from '../openstack/session.ts';
 import { unionById } from '../openstack/union-by-id.ts';
 import { listVolumeBackups, type VolumeBackup } from '../openstack/volume-backups.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import type { Finding, Reason } from '../reporting/reasons.ts';
 import type { Entry } from '../reporting/report.ts';
 import type { Run } from '../runtime/run.ts';
@@ -80,15 +81,13 @@ export async function backUpVolumes(
       const all = await backUpRegion(session, policy, { inventory, list, elsewhere, run, findings, place });
       for (const { id } of all) seen.add(id);
     } catch (error) {
-      if (isBucketError(error)) {
-        const problem = { code: 'BUCKET', error: error.code, message: error.message } as const;
-        findings.failures.push({ code: 'COPIES_STOPPED_IN_REGION', where: region, message: error.message });
-        backups.set(region, { problem });
-        continue;
-      }
-      if (!isCloudError(error)) throw error;
-      findings.failures.push(failureOf(error, region));
-      backups.set(region, { problem: { code: 'CLOUD', ...errorFactsOf(error) } });
+      if (!isBucketError(error) && !isCloudError(error)) throw error;
+      findings.failures.push(
+        isBucketError(error)
+          ? { code: 'COPIES_STOPPED_IN_REGION', where: region, message: error.message }
+          : failureOf(error, region),
+      );
+      backups.set(region, { problem: reasonFor(error) });
     }
   }
   return findings;
@@ -193,7 +192,7 @@ async function readableCopies(
     return await copiesOfServers(place, policy, options);
   } catch (error) {
     if (!isBucketError(error)) throw error;
-    return { ...none, problem: { code: 'BUCKET', error: error.code, message: error.message } };
+    return { ...none, problem: reasonFor(error) };
   }
 }
 

@@ -1,7 +1,8 @@
-import { type CloudError, errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import { type CloudError, isCloudError } from '../openstack/errors.ts';
 import { readImageData } from '../openstack/image-data.ts';
 import { getImage, type Image } from '../openstack/images.ts';
 import type { Session } from '../openstack/session.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { VERIFIED } from '../reporting/sentences/errors.ts';
 import type { Snapshot } from '../snapshots/snapshot.ts';
@@ -156,11 +157,8 @@ export function resultOf(error: unknown): CopyResult {
   if (isBucketError(error, 'GONE')) {
     return { outcome: 'deferred', reasons: [{ code: 'COPY_CHANGED_BY_OTHER_RUN', message: error.message }] };
   }
-  if (isCloudError(error)) return { outcome: 'failed', reasons: [{ code: 'CLOUD', ...errorFactsOf(error) }] };
-  if (isBucketError(error)) {
-    return { outcome: 'failed', reasons: [{ code: 'BUCKET', error: error.code, message: error.message }] };
-  }
-  throw error;
+  if (!isCloudError(error) && !isBucketError(error)) throw error;
+  return { outcome: 'failed', reasons: [reasonFor(error)] };
 }
 
 async function copyOrResume(

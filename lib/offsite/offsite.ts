@@ -2,6 +2,7 @@ import pMap from 'p-map';
 import type { Policy } from '../config/policy.ts';
 import { invalidEvent, ValidationError } from '../config/validation-error.ts';
 import type { Session } from '../openstack/session.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import { finishReport } from '../reporting/finish-report.ts';
 import { type Finding, type Reason, unreadableRegions } from '../reporting/reasons.ts';
 import type { Entry, Report, SnapshotLine } from '../reporting/report.ts';
@@ -62,7 +63,7 @@ export async function copyOffsite(
     await copyAll(session, policy, bucket, run, findings);
   } catch (error) {
     if (!isBucketError(error)) throw error;
-    findings.failures.push({ code: 'BUCKET', error: error.code, message: error.message });
+    findings.failures.push(reasonFor(error));
   }
   const { entries, warnings, failures, unreadable } = findings;
   const left = entries.flatMap((e) => e.snapshots ?? []).filter(isLeft).length;

@@ -1,6 +1,7 @@
 import { isoSeconds } from '../config/dates.ts';
-import { errorFactsOf, isCloudError } from '../openstack/errors.ts';
+import { isCloudError } from '../openstack/errors.ts';
 import type { Deadline } from '../openstack/http.ts';
+import { reasonFor } from '../reporting/failure.ts';
 import type { Reason } from '../reporting/reasons.ts';
 import { isBucketError } from './bucket-error.ts';
 import type { CopyScope } from './copies.ts';
@@ -64,12 +65,9 @@ export async function deleteCopy(
     await removeObjects(store, current);
     return { outcome: 'deleted', reasons, lost };
   } catch (error) {
-    if (isCloudError(error))
-      return { outcome: 'failed', reasons: [{ code: 'CLOUD', ...errorFactsOf(error) }] };
-    if (!isBucketError(error)) throw error;
-    return error.code === 'OUT_OF_TIME'
-      ? { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] }
-      : { outcome: 'failed', reasons: [{ code: 'BUCKET', error: error.code, message: error.message }] };
+    if (isBucketError(error, 'OUT_OF_TIME')) return { outcome: 'deferred', reasons: [{ code: 'DEADLINE' }] };
+    if (!isCloudError(error) && !isBucketError(error)) throw error;
+    return { outcome: 'failed', reasons: [reasonFor(error)] };
   }
 }
 

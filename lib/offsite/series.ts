@@ -1,6 +1,7 @@
 import pMap from 'p-map';
 import type { Image } from '../openstack/images.ts';
-import type { Finding, Reason } from '../reporting/reasons.ts';
+import { reasonFor } from '../reporting/failure.ts';
+import type { Finding } from '../reporting/reasons.ts';
 import { type Entry, type SnapshotLine, worst } from '../reporting/report.ts';
 import { serverNameIn } from '../snapshots/marker.ts';
 import type { Snapshot } from '../snapshots/snapshot.ts';
@@ -128,8 +129,7 @@ async function checkAll(context: CopyContext, { copies, snapshots, staged }: Ser
       return await checkCopy(store, scope, copy);
     } catch (error) {
       if (!isBucketError(error) || isOutOfTime(error)) throw error;
-      const problem: Reason = { code: 'BUCKET', error: error.code, message: error.message };
-      return { ...copy, state: 'unreadable', problem };
+      return { ...copy, state: 'unreadable', problem: reasonFor(error) };
     }
   };
   return pMap(listed.values(), checkOne, { concurrency: AT_ONCE });
