@@ -4,6 +4,7 @@ import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.t
 import { KINDS, type Kind } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
 import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { dbWorld } from './db-world.ts';
 
 // The volumes of servers: each gets a snapshot with the image of its server, and is rotated.
 
@@ -16,11 +17,7 @@ let db: CloudServer;
 let data: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-23T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10, metadata: { kind: 'database' } });
-  db = region.addServer({ name: 'db', volumeIds: [data.id] });
+  ({ h, region, db, data } = await dbWorld({ metadata: { kind: 'database' } }));
 });
 
 function useKind(kind: Kind): void {

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { type Harness, policy, setTime } from '../harness.ts';
+import { dbWorld } from './db-world.ts';
 
 // Sets that lack a part rotate, and a set stays whole if one of its parts is held or in use.
 
@@ -15,11 +16,7 @@ let db: CloudServer;
 let data: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-10T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  db = region.addServer({ name: 'db', volumeIds: [data.id] });
+  ({ h, region, db, data } = await dbWorld({ since: '2026-11-10T00:00:10Z' }));
 });
 
 const daysOf = (slots: (string | undefined)[]) =>

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
 import type { CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
-import { type Harness, harness, policy, setTime } from '../harness.ts';
+import { type Harness, policy } from '../harness.ts';
+import { dbWorld } from './db-world.ts';
 
 // Markers of volume snapshots that the cloud loses, or that are too long for a description.
 
@@ -13,11 +14,7 @@ let region: Region;
 let data: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-23T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  region.addServer({ name: 'db', volumeIds: [data.id] });
+  ({ h, region, data } = await dbWorld());
 });
 
 /** Requests a snapshot; returns the outcome and the codes of the volume. */

@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
-import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, policy, setTime } from '../harness.ts';
+import { dbWorld } from './db-world.ts';
 
 // What the texts about volumes say, and which remedy they name.
 
@@ -15,16 +16,11 @@ let data: CloudVolume;
 let logs: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-23T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  logs = region.addVolume({ name: 'db-logs', size: 5 });
-  db = region.addServer({
-    name: 'db',
-    volumeIds: [data.id, logs.id],
-    devices: { [data.id]: '/dev/vdb', [logs.id]: '/dev/vdc' },
-  });
+  ({ h, region, db, data } = await dbWorld({
+    others: [{ name: 'db-logs', size: 5 }],
+    devices: { 'db-data': '/dev/vdb', 'db-logs': '/dev/vdc' },
+  }));
+  logs = region.volumes.at(-1)!;
 });
 
 describe.each(KINDS)('in a cloud by %s', (kind) => {

@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { leavingOut } from '../../local/cloud/faults.ts';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
-import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
+import { dbWorld } from './db-world.ts';
 
 // The parts of a server belong together: its image, and the snapshots of its volumes.
 
@@ -16,11 +17,7 @@ let db: CloudServer;
 let data: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-23T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  db = region.addServer({ name: 'db', volumeIds: [data.id] });
+  ({ h, region, db, data } = await dbWorld());
 });
 
 async function takeDays(first: number, last: number, changes: Record<string, unknown> = {}): Promise<void> {

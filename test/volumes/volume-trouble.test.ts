@@ -3,7 +3,8 @@ import { answers, type FaultAnswer, leavingOut } from '../../local/cloud/faults.
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
-import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, policy, setTime } from '../harness.ts';
+import { dbWorld } from './db-world.ts';
 
 // What can go wrong with the volumes of a server, in the run, in the cleanup and between the two.
 
@@ -18,12 +19,8 @@ let data: CloudVolume;
 let logs: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-23T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  logs = region.addVolume({ name: 'db-logs', size: 5 });
-  db = region.addServer({ name: 'db', volumeIds: [data.id, logs.id] });
+  ({ h, region, db, data } = await dbWorld({ others: [{ name: 'db-logs', size: 5 }] }));
+  logs = region.volumes.at(-1)!;
 });
 
 async function takeDays(first: number, last: number, changes: Record<string, unknown> = {}): Promise<void> {

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
 import { textsOf } from '../finding-texts.ts';
-import { deploy, type Harness, harness, policy, setTime } from '../harness.ts';
+import { deploy, type Harness, policy, setTime } from '../harness.ts';
 import { reportBucket } from '../report-bucket.ts';
+import { dbWorld } from './db-world.ts';
 
 // The audit counts a server as the worst of its parts: its image and each of its volumes.
 
@@ -14,11 +15,7 @@ let db: CloudServer;
 let data: CloudVolume;
 
 beforeEach(async () => {
-  setTime('2026-11-23T00:00:10Z');
-  h = await harness({ regions: ['DFW'], timing: { queuedMs: 0, savingMs: 0, volumeMs: 1000 } });
-  region = h.cloud.region('DFW');
-  data = region.addVolume({ name: 'db-data', size: 10 });
-  db = region.addServer({ name: 'db', volumeIds: [data.id] });
+  ({ h, region, db, data } = await dbWorld());
 });
 
 async function takeDays(first: number, last: number): Promise<void> {
