@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { CloudServer, CloudVolume, Region } from '../../local/cloud/state.ts';
+import type { CloudServer, Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
 import { textsOf } from '../finding-texts.ts';
 import { type Harness, policy, setTime } from '../harness.ts';
@@ -13,10 +13,9 @@ const LAST_ONE = { keep: { last: 1 } };
 let h: Harness;
 let region: Region;
 let db: CloudServer;
-let data: CloudVolume;
 
 beforeEach(async () => {
-  ({ h, region, db, data } = await dbWorld({ since: '2026-11-10T00:00:10Z' }));
+  ({ h, region, db } = await dbWorld({ since: '2026-11-10T00:00:10Z' }));
 });
 
 const daysOf = (slots: (string | undefined)[]) =>

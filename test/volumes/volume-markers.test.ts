@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Report } from '../../lib/reporting/report.ts';
-import type { CloudVolume, Region } from '../../local/cloud/state.ts';
+import type { Region } from '../../local/cloud/state.ts';
 import { KINDS } from '../cloud-kinds.ts';
 import { type Harness, policy } from '../harness.ts';
 import { dbWorld } from './db-world.ts';
@@ -11,10 +11,9 @@ const SECRET = 'autosnap/test/rackspace';
 
 let h: Harness;
 let region: Region;
-let data: CloudVolume;
 
 beforeEach(async () => {
-  ({ h, region, data } = await dbWorld());
+  ({ h, region } = await dbWorld());
 });
 
 /** Requests a snapshot; returns the outcome and the codes of the volume. */
